@@ -1,0 +1,70 @@
+"""CodecConfig: every number that defines a codec. No paths, no training settings."""
+
+from dataclasses import asdict, dataclass, fields
+from math import log2, prod
+from typing import Any
+
+
+@dataclass(frozen=True)
+class CodecConfig:
+    """Shape of a `lite` spectral codec; see configs/codec/lite-21.5fps.yaml for the meaning of each field."""
+
+    name: str = "lite-21.5fps"
+    sample_rate: int = 22050  # Hz
+    hop_length: int = 1024  # samples per codec frame
+    num_codebooks: int = 8
+    levels: tuple[int, ...] = (8, 7, 6, 6)  # FSQ levels of one codebook, least significant digit first
+    n_fft: int = 1024  # samples, window of analysis and of the inverse STFT
+    stft_hop: int = 256  # samples, hop of analysis and of the inverse STFT
+    n_mels: int = 80
+    encoder_dims: tuple[int, int] = (192, 384)  # width at STFT rate, at codec frame rate
+    encoder_blocks: tuple[int, int] = (3, 2)
+    decoder_dims: tuple[int, int] = (512, 256)  # width at codec frame rate, at STFT rate
+    decoder_blocks: tuple[int, int] = (2, 5)
+    kernel_sizes: tuple[int, int] = (5, 7)  # at codec frame rate, at STFT rate
+    expansion: int = 3  # hidden width of a ConvNeXt block relative to its own
+
+    def __post_init__(self) -> None:
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if isinstance(value, list):
+                object.__setattr__(self, field.name, tuple(value))
+        if self.hop_length % self.stft_hop:
+            raise ValueError(f"got hop_length={self.hop_length}, stft_hop={self.stft_hop}; hop_length must be a multiple")
+        if self.n_fft % (2 * self.stft_hop):
+            raise ValueError(f"got n_fft={self.n_fft}, stft_hop={self.stft_hop}; n_fft must be a multiple of 2 * stft_hop")
+        if any(k % 2 == 0 for k in self.kernel_sizes):
+            raise ValueError(f"got kernel_sizes={self.kernel_sizes}; both must be odd")
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> "CodecConfig":
+        """Build from a parsed YAML or JSON mapping; unknown keys are an error."""
+        known = {field.name for field in fields(cls)}
+        unknown = sorted(set(values) - known)
+        if unknown:
+            raise ValueError(f"got unknown codec keys {unknown}; known keys are {sorted(known)}")
+        return cls(**values)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain mapping, for JSON."""
+        return asdict(self)
+
+    @property
+    def frame_rate(self) -> float:
+        """Codec frames per second, Hz."""
+        return self.sample_rate / self.hop_length
+
+    @property
+    def codebook_size(self) -> int:
+        """Codes per codebook."""
+        return prod(self.levels)
+
+    @property
+    def bitrate(self) -> float:
+        """Bits per second."""
+        return self.frame_rate * self.num_codebooks * log2(self.codebook_size)
+
+    @property
+    def stack(self) -> int:
+        """STFT frames per codec frame."""
+        return self.hop_length // self.stft_hop

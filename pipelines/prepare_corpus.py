@@ -1,0 +1,158 @@
+"""Make a training manifest: from a teacher voice that reads a text file, or from a corpus on disk.
+
+    python pipelines/prepare_corpus.py teacher --texts data/texts.txt --hours 24 --out data/heart
+    python pipelines/prepare_corpus.py ljspeech LJSpeech-1.1 --out data/ljspeech.jsonl
+    python pipelines/prepare_corpus.py libritts LibriTTS/train-clean-100 --out data/libritts.jsonl
+    python pipelines/prepare_corpus.py folder recordings --out data/recordings.jsonl
+    python pipelines/prepare_corpus.py validate data/heart/manifest.jsonl
+
+The teacher is hibari's "heart" (Apache-2.0, installed from PyPI): the same seed gives the same corpus, sample for
+sample. An interrupted run continues with the same command.
+"""
+
+import argparse
+import os
+import sys
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+
+import soundfile
+import soxr
+from rich.progress import track
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from pipelines import manifest  # noqa: E402
+from pipelines.files import UserError, guard, partial  # noqa: E402
+from pipelines.manifest import Utterance  # noqa: E402
+
+SAMPLE_RATE = 22_050
+CHUNK = 200  # sentences per unit of work, and per resume point
+AUDIO_SUFFIXES = (".wav", ".flac", ".ogg", ".mp3")
+
+
+def speak_chunk(sentences: list[str], first: int, out: Path) -> Path:
+    """Read sentences[i] into wavs/{first + i}.wav and list them in parts/{first}.jsonl."""
+    listing = out / "parts" / f"{first:06d}.jsonl"
+    if listing.exists():
+        return listing
+    from hibari import Hibari  # a training extra, and each worker needs its own session
+
+    teacher, utterances = Hibari(voice="heart", threads=1), []
+    for number, sentence in enumerate(sentences, first):
+        phonemes = teacher.phonemize(sentence)
+        if len(phonemes) != 1:  # more than one sentence, or nothing to say
+            continue
+        audio = soxr.resample(teacher.from_phonemes(phonemes[0], seed=number), teacher.sample_rate, SAMPLE_RATE)
+        file = out / "wavs" / f"{number:06d}.wav"
+        soundfile.write(partial(file), audio, SAMPLE_RATE, subtype="PCM_16")
+        partial(file).replace(file)
+        duration_s = round(len(audio) / SAMPLE_RATE, 4)
+        utterances.append(Utterance(file.stem, f"wavs/{file.name}", sentence, "heart", duration_s, phonemes[0]))
+    manifest.write(listing, utterances)
+    return listing
+
+
+def teacher(texts: Path, hours: float, out: Path, workers: int) -> list[Utterance]:
+    """Let the teacher read `texts` until `hours` of speech are on disk."""
+    if not texts.is_file():
+        raise UserError(f"{texts} does not exist; make it with pipelines/corpus_texts.py")
+    sentences = [line for line in texts.read_text("utf-8").splitlines() if line.strip()]
+    for name in ("wavs", "parts"):
+        (out / name).mkdir(parents=True, exist_ok=True)
+    starts = range(0, len(sentences), CHUNK)
+    utterances: list[Utterance] = []
+    with ProcessPoolExecutor(workers) as pool:
+        jobs = [pool.submit(speak_chunk, sentences[start : start + CHUNK], start, out) for start in starts]
+        for job in track(jobs, "speaking"):
+            utterances += manifest.read(job.result())
+            if sum(u.duration_s for u in utterances) >= hours * 3600:
+                pool.shutdown(cancel_futures=True)
+                break
+    return utterances
+
+
+def ljspeech(root: Path) -> Iterator[Utterance]:
+    """LJSpeech: metadata.csv of `id|text|normalised text` beside wavs/."""
+    table = root / "metadata.csv"
+    if not table.is_file():
+        raise UserError(f"{table} does not exist; LJSpeech is a folder with metadata.csv and wavs/")
+    for line in table.read_text("utf-8").splitlines():
+        name, *texts = line.split("|")
+        if texts:
+            yield Utterance(name, str(root / "wavs" / f"{name}.wav"), texts[-1], "lj")
+
+
+def libritts(root: Path) -> Iterator[Utterance]:
+    """LibriTTS: speaker/chapter/*.wav, each with its .normalized.txt."""
+    for text in sorted(root.glob("*/*/*.normalized.txt")):
+        audio = text.with_name(text.name.replace(".normalized.txt", ".wav"))
+        yield Utterance(audio.stem, str(audio), text.read_text("utf-8").strip(), text.parts[-3])
+
+
+def folder(root: Path) -> Iterator[Utterance]:
+    """Any folder of audio files, each with a .txt of the same name."""
+    for audio in sorted(path for path in root.rglob("*") if path.suffix.lower() in AUDIO_SUFFIXES):
+        text = audio.with_suffix(".txt")
+        if text.is_file():
+            name = "_".join(audio.relative_to(root).with_suffix("").parts)
+            yield Utterance(name, str(audio), text.read_text("utf-8").strip())
+
+
+def imported(layout: str, root: Path, out: Path) -> list[Utterance]:
+    """Read a corpus on disk; paths become relative to the manifest that will be written to `out`."""
+    if not root.is_dir():
+        raise UserError(f"{root} is not a folder; expected a corpus in {layout} layout")
+    utterances = []
+    for utterance in track(list({"ljspeech": ljspeech, "libritts": libritts, "folder": folder}[layout](root)), "reading"):
+        path = Path(utterance.audio)
+        duration_s = round(soundfile.info(path).duration, 4) if path.is_file() else 0.0
+        audio = os.path.relpath(path, out.parent)
+        utterances.append(Utterance(utterance.id, audio, utterance.text, utterance.speaker, duration_s))
+    if not utterances:
+        raise UserError(f"{root} holds nothing in {layout} layout; see --help for the layouts")
+    return utterances
+
+
+def validate(path: Path) -> None:
+    """Print every problem of a manifest; any problem is an error."""
+    if not path.is_file():
+        raise UserError(f"{path} does not exist")
+    found = list(manifest.problems(path))
+    for problem in found:
+        print(problem)
+    if found:
+        raise UserError(f"{path}: {len(found)} problem{'s' if len(found) > 1 else ''}")
+    utterances = manifest.read(path)
+    print(f"{path}: {len(utterances):,} utterances, {sum(u.duration_s for u in utterances) / 3600:.2f} h, no problems")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0], epilog=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+    speak = commands.add_parser("teacher", help="let the teacher voice read a text file")
+    speak.add_argument("--texts", type=Path, required=True, help="one sentence per line")
+    speak.add_argument("--hours", type=float, default=24.0, help="hours of speech to make")
+    speak.add_argument("--workers", type=int, default=os.cpu_count() or 1, help="processes, one core each")
+    speak.add_argument("--out", type=Path, required=True, help="folder for wavs/ and manifest.jsonl")
+    for layout in ("ljspeech", "libritts", "folder"):
+        reader = commands.add_parser(layout, help=f"read a corpus in {layout} layout")
+        reader.add_argument("root", type=Path)
+        reader.add_argument("--out", type=Path, required=True, help="manifest to write, .jsonl")
+    commands.add_parser("validate", help="report every problem of a manifest").add_argument("manifest", type=Path)
+    args = parser.parse_args()
+
+    if args.command == "validate":
+        validate(args.manifest)
+        return
+    if args.command == "teacher":
+        utterances, out = teacher(args.texts, args.hours, args.out, args.workers), args.out / "manifest.jsonl"
+    else:
+        utterances, out = imported(args.command, args.root, args.out), args.out
+    manifest.write(out, utterances)
+    print(f"{out}: {len(utterances):,} utterances, {sum(u.duration_s for u in utterances) / 3600:.2f} h")
+
+
+if __name__ == "__main__":
+    guard(main)
