@@ -18,10 +18,12 @@ class CodecConfig:
     stft_hop: int = 256  # samples, hop of analysis and of the inverse STFT
     n_mels: int = 80
     encoder_dims: tuple[int, int] = (192, 384)  # width at STFT rate, at codec frame rate
-    encoder_blocks: tuple[int, int] = (3, 2)
-    decoder_dims: tuple[int, int] = (512, 256)  # width at codec frame rate, at STFT rate
-    decoder_blocks: tuple[int, int] = (2, 5)
-    kernel_sizes: tuple[int, int] = (5, 7)  # at codec frame rate, at STFT rate
+    encoder_blocks: tuple[int, int] = (2, 2)
+    decoder_dims: tuple[int, int] = (384, 192)  # width at codec frame rate, at STFT rate
+    decoder_blocks: tuple[int, int] = (2, 2)
+    vocoder_dim: int = 256  # width at STFT rate
+    vocoder_blocks: int = 5
+    kernel_sizes: tuple[int, int] = (3, 7)  # at codec frame rate, at STFT rate
     expansion: int = 3  # hidden width of a ConvNeXt block relative to its own
 
     def __post_init__(self) -> None:

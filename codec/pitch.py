@@ -1,4 +1,4 @@
-"""Fundamental frequency of speech: YIN candidates, one smooth path through them, and the phase of the pulses.
+"""Fundamental frequency of speech: YIN candidates, a smooth path through them, its phase.
 
 Shapes: B batch, N samples, J = N / hop frames, L lags.
 
@@ -12,14 +12,24 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from codec.spectral import frames, hann
+from codec.spectral import frames
 
 MIN_HZ, MAX_HZ = 60.0, 500.0
+SEARCH_RATE = 11_025  # Hz, about
 OCTAVES_PER_FRAME_COST = 4.0  # how much a pitch jump costs against a worse YIN score
 NUM_CANDIDATES = 6
 
 
-def yin(audio: Tensor, sample_rate: int, hop: int) -> tuple[Tensor, int]:
+def decimate(audio: Tensor, factor: int) -> Tensor:
+    """Every `factor`-th sample of audio [B, N], low-passed: [B, N // factor]."""
+    if factor == 1:
+        return audio
+    taps = torch.arange(-4 * factor, 4 * factor + 1, device=audio.device)
+    kernel = torch.sinc(taps / factor) * torch.hann_window(len(taps), periodic=False, device=audio.device) / factor
+    return F.conv1d(audio[:, None], kernel[None, None], stride=factor, padding=4 * factor)[:, 0]
+
+
+def yin(audio: Tensor, sample_rate: float, hop: int) -> tuple[Tensor, int]:
     """YIN's cumulative-mean-normalised difference [B, J, L] for lags from `first` on, and `first`.
 
     Values near 0 mean periodic at that lag, near 1 not periodic at all.
@@ -70,7 +80,12 @@ def track_pitch(audio: Tensor, sample_rate: int, hop: int) -> tuple[Tensor, Tens
         f0 float32 [B, J] in Hz (60-500, defined everywhere: unvoiced frames carry a smooth guess), and
         voicing float32 [B, J] in [0, 1], 1 = periodic.
     """
-    score, first = yin(audio, sample_rate, hop)
+    # Speech has its periodicity below 5 kHz; at half the rate the search costs less than half.
+    factor = max(1, round(sample_rate / SEARCH_RATE))
+    while hop % factor:
+        factor -= 1
+    sample_rate, hop = sample_rate / factor, hop // factor
+    score, first = yin(decimate(audio, factor), sample_rate, hop)
     lowest = -F.max_pool1d(-score.flatten(0, 1)[:, None], 3, 1, 1)[:, 0].unflatten(0, score.shape[:2])
     local = torch.where(score <= lowest, score, score + 2)  # only local minima are worth being candidates
     octaves = torch.log2(torch.arange(first, first + score.shape[-1], device=audio.device) / first)
@@ -101,35 +116,11 @@ def upsample(values: Tensor, hop: int) -> Tensor:
     return F.interpolate(values[:, None], scale_factor=float(hop), mode="linear", align_corners=False)[:, 0]
 
 
-def phase_from_f0(f0: Tensor, sample_rate: int, hop: int, start: Tensor | float = 0.0) -> Tensor:
-    """Integrate f0 [B, J] (Hz) to the phase [B, J * hop] in radians, float64; `start` precedes the first sample."""
-    cycles = upsample(f0.double(), hop).cumsum(-1) / sample_rate
-    return 2 * math.pi * cycles + start
+def phase_from_samples(f0: Tensor, sample_rate: int, start: Tensor | float = 0.0) -> Tensor:
+    """Integrate f0 [B, N] (Hz per sample) to the phase [B, N] in radians, float64; `start` precedes the first sample."""
+    return 2 * math.pi / sample_rate * f0.double().cumsum(-1) + start
 
 
-@torch.no_grad()
-def track_phase(audio: Tensor, f0: Tensor, voicing: Tensor, sample_rate: int, hop: int) -> tuple[Tensor, Tensor]:
-    """Lock the phase of the fundamental to the recording.
-
-    The integral of an estimated f0 drifts away from the true glottal pulses. Demodulating the audio with that phase
-    leaves the slow difference, which is added back.
-
-    Returns:
-        phase float64 [B, N] in radians, and the f0 [B, J] in Hz that goes with it.
-    """
-    phase = phase_from_f0(f0, sample_rate, hop)
-    window = hann(4 * hop, audio.device)
-    carrier = torch.polar(torch.ones_like(phase), -phase).to(torch.complex64)
-    shifted = audio * carrier
-    real, imag = (frames(part, 4 * hop, hop) @ window for part in (shifted.real, shifted.imag))
-    # Unvoiced frames lean on their neighbours: a voicing-weighted average over +-2 frames.
-    weight = (voicing > 0.6).float() + 1e-4
-    kernel = torch.tensor([1.0, 2.0, 3.0, 2.0, 1.0], device=audio.device)[None, None]
-    real, imag = (F.conv1d((part * weight)[:, None], kernel, padding=2)[:, 0] for part in (real, imag))
-    angle = torch.atan2(imag, real)
-    turns = torch.round(angle.diff(dim=-1) / (2 * math.pi)).cumsum(-1)
-    drift = angle - F.pad(turns, (1, 0)) * 2 * math.pi
-    slope = F.pad(drift.diff(dim=-1), (1, 1))
-    slope = (slope[:, 1:] + slope[:, :-1]) / 2
-    corrected = (f0 + slope * sample_rate / (2 * math.pi * hop)).clamp(MIN_HZ / 2, MAX_HZ * 2)
-    return phase + upsample(drift, hop).double(), corrected
+def phase_from_f0(f0: Tensor, sample_rate: int, hop: int) -> Tensor:
+    """Integrate f0 [B, J] (Hz per frame) to the phase [B, J * hop] in radians, float64."""
+    return phase_from_samples(upsample(f0.double(), hop), sample_rate)

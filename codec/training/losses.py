@@ -28,18 +28,28 @@ def stft_loss(estimate: Tensor, target: Tensor, n_ffts: Sequence[int]) -> Tensor
     return torch.stack(losses).mean()
 
 
-def aligned_loss(harmonic: Tensor, target: Tensor) -> Tensor:
-    """Distance of the harmonic spectrum to the target's, phase included, both complex [B, S, F].
-
-    Only meaningful where the pulses are locked to the target's (codec.pitch.track_phase). Each bin is weighted by its
-    level to the power -0.7, so that quiet harmonics count too; what cannot be predicted pulls towards zero, which
-    leaves it to the noise.
-    """
-    weight = (target.abs() + 1e-2) ** -0.7
-    return (torch.view_as_real((harmonic - target) * weight).square().sum(-1) + 1e-6).sqrt().mean()
+def feature_loss(estimate: Tensor, target: Tensor, pitch_weight: float) -> Tensor:
+    """L1 between features [B, S, M + 2]; log f0 counts `pitch_weight` bands where voiced and little elsewhere."""
+    error = (estimate - target).abs()
+    voiced = ((target[..., -1] + 1) / 2).square() + 0.02
+    return error[..., :-2].mean() + error[..., -1].mean() / 10 + pitch_weight * (voiced * error[..., -2]).mean()
 
 
-def pitch_loss(estimate_f0: Tensor, f0: Tensor, voicing: Tensor) -> Tensor:
-    """Mean absolute error of log2 f0, octaves; unvoiced frames count little but must stay smooth."""
-    weight = voicing.square() + 0.02
-    return (weight * torch.log2(estimate_f0 / f0).abs()).sum() / weight.sum()
+def adversarial_loss(judged: list[tuple[Tensor, list[Tensor]]]) -> Tensor:
+    """Least squares: how far the scores of generated audio are from 1."""
+    return torch.stack([(1 - scores).square().mean() for scores, _ in judged]).mean()
+
+
+def discriminator_loss(real: list[tuple[Tensor, list[Tensor]]], fake: list[tuple[Tensor, list[Tensor]]]) -> Tensor:
+    """Least squares: real towards 1, generated towards 0."""
+    pairs = [((1 - a).square().mean() + b.square().mean()) / 2 for (a, _), (b, _) in zip(real, fake, strict=True)]
+    return torch.stack(pairs).mean()
+
+
+def feature_matching_loss(real: list[tuple[Tensor, list[Tensor]]], fake: list[tuple[Tensor, list[Tensor]]]) -> Tensor:
+    """L1 between discriminator features, each layer relative to the level of the real one."""
+    losses = []
+    for (_, ours), (_, theirs) in zip(fake, real, strict=True):
+        for a, b in zip(ours, theirs, strict=True):
+            losses.append((a - b.detach()).abs().mean() / (b.detach().abs().mean() + 1e-4))
+    return torch.stack(losses).mean()

@@ -1,0 +1,62 @@
+"""Files in, float32 mono out, and back. All decoding, resampling and encoding of audio files is here."""
+
+import io
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+import soundfile
+import soxr
+import torch
+from torch import Tensor
+
+FORMATS = {".wav": "WAV", ".flac": "FLAC", ".ogg": "OGG", ".mp3": "MP3"}
+
+
+def load_audio(path: str | Path, sample_rate: int) -> Tensor:
+    """Read a file as float32 [1, N], mono (the mean of its channels), resampled to `sample_rate` Hz.
+
+    Raises:
+        FileNotFoundError, ValueError: no such file, not audio, or no samples in it.
+    """
+    if not Path(path).is_file():
+        raise FileNotFoundError(f"{path} is not a file")
+    try:
+        audio, rate = soundfile.read(path, dtype="float32", always_2d=True)
+    except soundfile.LibsndfileError as error:
+        raise ValueError(f"{path} is not readable audio ({error}); expected wav, flac, ogg or mp3") from None
+    if not len(audio):
+        raise ValueError(f"{path} holds no samples")
+    return torch.from_numpy(resample(audio.mean(axis=1), rate, sample_rate))[None]
+
+
+def resample(audio: np.ndarray, rate: int, target: int) -> np.ndarray:
+    """Resample float32 [N] from `rate` to `target` Hz, soxr's high quality."""
+    return audio if rate == target else soxr.resample(audio, rate, target).astype(np.float32)
+
+
+def audio_format(path: str | Path) -> str:
+    """libsndfile's name of the format a suffix stands for.
+
+    Raises:
+        ValueError: a suffix that is not in FORMATS.
+    """
+    suffix = Path(path).suffix.lower()
+    if suffix not in FORMATS:
+        raise ValueError(f"got {path}; expected a name ending in {', '.join(FORMATS)}")
+    return FORMATS[suffix]
+
+
+def save_audio(file: str | Path | BinaryIO, audio: np.ndarray, sample_rate: int, kind: str | None = None) -> None:
+    """Write float [N] in [-1, 1]; 16 bit where the format has a choice. `kind` is needed for a file object only."""
+    if kind is None:
+        kind = audio_format(file)  # type: ignore[arg-type]
+    subtype = "PCM_16" if kind in ("WAV", "FLAC") else None
+    buffer = io.BytesIO()
+    soundfile.write(buffer, np.clip(audio, -1, 1), sample_rate, format=kind, subtype=subtype)
+    if isinstance(file, str | Path):
+        temporary = Path(file).with_name(f".{Path(file).name}.partial")
+        temporary.write_bytes(buffer.getvalue())
+        temporary.replace(file)
+    else:
+        file.write(buffer.getvalue())

@@ -1,0 +1,88 @@
+"""Encode a corpus: manifest + codec + tokenizer -> code shards, all that training the LM needs.
+
+    python pipelines/encode_corpus.py --manifest data/heart/manifest.jsonl --codec runs/codec/codec \\
+        --tokenizer runs/tokenizer.model --out data/heart-codes
+
+An interrupted run continues with the same command, shard by shard; shards of another codec are refused.
+"""
+
+import argparse
+import sys
+import time
+from pathlib import Path
+
+import torch
+from rich.progress import track
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from codec import Codec  # noqa: E402
+from codec.audio import load_audio  # noqa: E402
+from pipelines import manifest  # noqa: E402
+from pipelines.files import UserError, guard  # noqa: E402
+from speechllm import CodeSpec  # noqa: E402
+from speechllm.shards import Example, Shard, write_shard  # noqa: E402
+from speechllm.tokenizer import Tokenizer  # noqa: E402
+
+SHARD_SIZE = 500  # utterances, and the resume point
+
+
+def code_spec(codec: Codec) -> CodeSpec:
+    """What the LM must know of a codec."""
+    return CodeSpec(codec.frame_rate, codec.num_codebooks, codec.levels, codec.fingerprint)
+
+
+def phonemes(utterance: manifest.Utterance) -> str:
+    """The utterance's phonemes, from the manifest or from the text front end."""
+    if utterance.phonemes:
+        return utterance.phonemes
+    from speechllm.frontend import pronounce
+
+    return pronounce(utterance.text)
+
+
+def encode(utterances: list[manifest.Utterance], folder: Path, codec: Codec, tokenizer: Tokenizer) -> list[Example]:
+    """Encode one shard's utterances."""
+    examples = []
+    for utterance in utterances:
+        audio = load_audio(folder / utterance.audio, codec.sample_rate)
+        codes, _ = codec.encode(audio[None])
+        examples.append(Example(utterance.id, torch.tensor(tokenizer.encode(phonemes(utterance))), codes[0].T))
+    return examples
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--manifest", type=Path, required=True)
+    parser.add_argument("--codec", type=Path, required=True, help="codec folder")
+    parser.add_argument("--tokenizer", type=Path, required=True, help="tokenizer.model")
+    parser.add_argument("--out", type=Path, required=True, help="folder for the shards")
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--part", default="1/1", help="i/n: encode every n-th shard from the i-th on, for n processes")
+    args = parser.parse_args()
+
+    codec, tokenizer = Codec.from_pretrained(args.codec).to(args.device), Tokenizer.load(args.tokenizer)
+    spec, utterances = code_spec(codec), manifest.read(args.manifest)
+    part, parts = (int(number) for number in args.part.split("/"))
+    if not 1 <= part <= parts:
+        raise UserError(f"got --part {args.part}; expected i/n with 1 <= i <= n")
+    args.out.mkdir(parents=True, exist_ok=True)
+    starts = range((part - 1) * SHARD_SIZE, len(utterances), parts * SHARD_SIZE)
+    begin, encoded_s = time.perf_counter(), 0.0
+    for start in track(starts, f"encoding with codec {codec.fingerprint}"):
+        path = args.out / f"{start:06d}.safetensors"
+        if path.is_file():
+            made_with = Shard(path).spec
+            if made_with != spec:
+                raise UserError(f"{path} was made with {made_with}, this codec is {spec}; use another --out")
+            continue
+        chunk = utterances[start : start + SHARD_SIZE]
+        write_shard(path, encode(chunk, args.manifest.parent, codec, tokenizer), spec, tokenizer.fingerprint)
+        encoded_s += sum(u.duration_s for u in chunk)
+    if encoded_s:
+        factor = (time.perf_counter() - begin) / encoded_s
+        print(f"{args.out}: {encoded_s / 3600:.2f} h encoded, real-time factor {factor:.4f}")
+
+
+if __name__ == "__main__":
+    guard(main)

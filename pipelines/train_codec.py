@@ -1,0 +1,110 @@
+"""Train a codec from a manifest of audio.
+
+    python pipelines/train_codec.py --config configs/codec/lite-21.5fps.yaml --manifest=data/heart/manifest.jsonl
+
+On a GPU add `--trainer.accelerator=gpu --trainer.precision=bf16-mixed`. The same command resumes an interrupted run.
+The codec is in RUN_DIR/codec, ready for Codec.from_pretrained, from the first checkpoint on.
+"""
+
+import dataclasses
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch.utils.data import DataLoader
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from codec import Codec, CodecConfig  # noqa: E402
+from codec.training.dataset import SegmentDataset  # noqa: E402
+from codec.training.module import CodecOptim, LitCodec  # noqa: E402
+from pipelines import manifest  # noqa: E402
+from pipelines.config import parse  # noqa: E402
+from pipelines.files import UserError, guard  # noqa: E402
+from pipelines.training import fit  # noqa: E402
+
+
+@dataclass(frozen=True)
+class TrainCodec:
+    """Everything a run depends on; see configs/codec/lite-21.5fps.yaml."""
+
+    manifest: Path
+    run_dir: Path = Path("runs/codec")
+    codec: CodecConfig = field(default_factory=CodecConfig)
+    optim: CodecOptim = field(default_factory=CodecOptim)
+    init_from: Path | None = None  # a codec folder whose weights to start from
+    vocoder_from: Path | None = None  # a codec folder whose vocoder to start from
+    batch_size: int = 12
+    segment_frames: int = 24  # codec frames in a training segment
+    validation_items: int = 64  # utterances kept out of training
+    validate_every: int = 500  # steps
+    num_workers: int = 1
+    num_threads: int = 0  # of torch on the CPU; 0 = leave to torch
+    checkpoint_minutes: float = 5.0
+    seed: int = 0
+    trainer: dict[str, Any] = field(default_factory=dict)  # passed to lightning.Trainer
+
+
+def loaders(config: TrainCodec, seen: int) -> tuple[DataLoader, DataLoader]:
+    """Training and validation segments; training goes on after the `seen` batches of an earlier part of the run."""
+    utterances = manifest.read(config.manifest)
+    if len(utterances) <= config.validation_items:
+        raise UserError(
+            f"{config.manifest} has {len(utterances)} utterances, {config.validation_items} of them for validation; "
+            "use a larger corpus or a smaller --validation_items"
+        )
+    folder = config.manifest.parent
+    held, used = utterances[: config.validation_items], utterances[config.validation_items :]
+
+    def segments(part: list[manifest.Utterance], size: int, first: int = 0) -> SegmentDataset:
+        files, durations = [folder / u.audio for u in part], [u.duration_s for u in part]
+        samples = config.segment_frames * config.codec.hop_length
+        return SegmentDataset(files, durations, samples, config.codec.sample_rate, size, config.seed, first)
+
+    # Lightning resumes in the middle of its epoch and stops at its full length, so only the draws move on.
+    train = segments(used, config.optim.max_steps * config.batch_size, seen * config.batch_size)
+    options: dict[str, Any] = dict(batch_size=config.batch_size, num_workers=config.num_workers)
+    return DataLoader(train, **options), DataLoader(segments(held, len(held)), **options)
+
+
+def main() -> None:
+    config = parse(TrainCodec, __doc__)
+    if config.num_threads:
+        torch.set_num_threads(config.num_threads)
+    torch.manual_seed(config.seed)
+    codec = Codec(config.codec)
+    if config.init_from:
+        codec.load_state_dict(Codec.from_pretrained(config.init_from).state_dict())
+    if config.vocoder_from:
+        codec.vocoder.load_state_dict(Codec.from_pretrained(config.vocoder_from).vocoder.state_dict())
+    module = LitCodec(codec, config.optim)
+    last, seen = config.run_dir / "checkpoints" / "last.ckpt", 0
+    if last.is_file():
+        seen = int(torch.load(last, weights_only=True)["state_dict"]["step"])
+    if seen >= config.optim.max_steps:
+        raise UserError(f"{config.run_dir} has done its {seen} steps; raise --optim.max_steps or use another --run_dir")
+    parts = codec.encoder, codec.decoder, codec.vocoder
+    sizes = [sum(p.numel() for p in part.parameters()) / 1e6 for part in parts]
+    print("codec: encoder {:.1f} M, decoder {:.1f} M, vocoder {:.1f} M parameters".format(*sizes))
+    options = {
+        "max_epochs": 1,
+        "val_check_interval": min(config.validate_every, config.optim.max_steps),
+        "num_sanity_val_steps": 0,
+        "log_every_n_steps": 50,
+        **config.trainer,
+    }
+    fit(
+        module,
+        loaders(config, seen),
+        config.run_dir,
+        options,
+        lambda: codec.save_pretrained(config.run_dir / "codec", torch.float32),
+        dataclasses.asdict(config),
+        config.checkpoint_minutes,
+    )
+
+
+if __name__ == "__main__":
+    guard(main)

@@ -1,0 +1,124 @@
+"""Train a speech LM on aligned code shards.
+
+    python pipelines/train_lm.py --config configs/speechllm/small.yaml --shards=data/heart-codes --run_dir=runs/lm
+
+On a GPU add `--trainer.accelerator=gpu --trainer.precision=bf16-mixed`. The same command resumes an interrupted run.
+The LM is in RUN_DIR/lm, ready for SpeechLM.from_pretrained, from the first checkpoint on.
+"""
+
+import dataclasses
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch.utils.data import DataLoader
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from pipelines.config import parse  # noqa: E402
+from pipelines.files import UserError, guard  # noqa: E402
+from pipelines.training import fit  # noqa: E402
+from speechllm import LMConfig, SpeechLM  # noqa: E402
+from speechllm.shards import Shard, open_shards  # noqa: E402
+from speechllm.tokenizer import Tokenizer  # noqa: E402
+from speechllm.training.dataset import BatchDataset, split  # noqa: E402
+from speechllm.training.module import LitSpeechLM, LMOptim  # noqa: E402
+
+
+@dataclass(frozen=True)
+class LMShape:
+    """The part of LMConfig that is a choice; the rest follows from shards and tokenizer."""
+
+    dim: int = 256
+    num_layers: int = 6
+    num_heads: int = 4
+    mlp_dim: int = 704
+    reader_layer: int = 2
+    reader_window: int = 10
+    max_text: int = 512
+    max_frames: int = 1024
+
+
+@dataclass(frozen=True)
+class TrainLM:
+    """Everything a run depends on; see configs/speechllm/small.yaml."""
+
+    shards: Path
+    tokenizer: Path
+    run_dir: Path = Path("runs/lm")
+    model: LMShape = field(default_factory=LMShape)
+    optim: LMOptim = field(default_factory=LMOptim)
+    init_from: Path | None = None  # an LM folder whose weights to start from
+    batch_tokens: int = 2500  # text tokens and frames in a batch, padding included
+    held_out: int = 128  # utterances kept out of training
+    validate_every: int = 500  # steps
+    num_workers: int = 1
+    num_threads: int = 0  # of torch on the CPU; 0 = leave to torch
+    checkpoint_minutes: float = 5.0
+    seed: int = 0
+    trainer: dict[str, Any] = field(default_factory=dict)  # passed to lightning.Trainer
+
+
+def usable(shards: list[Shard], config: TrainLM) -> list[tuple[int, int]]:
+    """Utterances that fit the model; shards must be aligned."""
+    bare = [shard.path.name for shard in shards if shard.positions is None]
+    if bare:
+        raise UserError(f"{len(bare)} shards are not aligned ({bare[0]} ...); run pipelines/align_corpus.py first")
+    fits = []
+    for s, shard in enumerate(shards):
+        text, codes = (shard.tensors[name].diff().tolist() for name in ("id_offsets", "code_offsets"))
+        limits = config.model.max_text, config.model.max_frames
+        fits += [(s, i) for i in range(len(shard)) if text[i] <= limits[0] and codes[i] <= limits[1]]
+    return fits
+
+
+def main() -> None:
+    config = parse(TrainLM, __doc__)
+    if config.num_threads:
+        torch.set_num_threads(config.num_threads)
+    torch.manual_seed(config.seed)
+    shards, tokenizer = open_shards(config.shards), Tokenizer.load(config.tokenizer)
+    if shards[0].tokenizer_fingerprint != tokenizer.fingerprint:
+        raise UserError(f"{config.shards} was made with another tokenizer than {config.tokenizer}; encode it again")
+    shape = LMConfig(shards[0].spec, tokenizer.vocab_size, tokenizer.fingerprint, **dataclasses.asdict(config.model))
+    model = SpeechLM(shape)
+    if config.init_from:
+        model.load_state_dict(SpeechLM.from_pretrained(config.init_from).state_dict())
+    last, seen = config.run_dir / "checkpoints" / "last.ckpt", 0
+    if last.is_file():
+        seen = int(torch.load(last, weights_only=True)["global_step"])
+    if seen >= config.optim.max_steps:
+        raise UserError(f"{config.run_dir} has done its {seen} steps; raise --optim.max_steps or use another --run_dir")
+    fits = set(usable(shards, config))
+    train, held = ([pair for pair in part if pair in fits] for part in split(shards, config.held_out))
+    if not train:
+        raise UserError(f"{config.shards} has no more than the {config.held_out} held-out utterances; encode more")
+    # Lightning resumes in the middle of its epoch and stops at its full length, so only the draws move on.
+    batches = BatchDataset(shards, train, config.batch_tokens, config.optim.max_steps, config.seed, seen)
+    validation = BatchDataset(shards, held, config.batch_tokens, 1, config.seed)
+    validation.size = len(validation.batches)
+    print(f"speech LM: {sum(p.numel() for p in model.parameters()) / 1e6:.1f} M parameters, {len(train):,} utterances")
+    fit(
+        LitSpeechLM(model, config.optim),
+        (
+            DataLoader(batches, batch_size=None, num_workers=config.num_workers),
+            DataLoader(validation, batch_size=None),
+        ),
+        config.run_dir,
+        {
+            "max_epochs": 1,
+            "val_check_interval": min(config.validate_every, config.optim.max_steps),
+            "num_sanity_val_steps": 0,
+            "log_every_n_steps": 50,
+            **config.trainer,
+        },
+        lambda: model.save_pretrained(config.run_dir / "lm", torch.float32),
+        dataclasses.asdict(config),
+        config.checkpoint_minutes,
+    )
+
+
+if __name__ == "__main__":
+    guard(main)

@@ -1,0 +1,67 @@
+"""Train the phoneme tokenizer of a voice on a manifest.
+
+    python pipelines/train_tokenizer.py --manifest data/heart/manifest.jsonl --out runs/tokenizer.model
+
+Utterances whose phonemes the manifest knows are used as they are; others pass the same normaliser and phonemiser as in
+speaking. Every phoneme of English is known afterwards, also those the corpus lacks.
+"""
+
+import argparse
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+from rich.progress import track
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from pipelines import manifest  # noqa: E402
+from pipelines.files import UserError, guard  # noqa: E402
+from speechllm.normalizer import Normalizer  # noqa: E402
+from speechllm.phonemizer import Phonemizer  # noqa: E402
+from speechllm.tokenizer import Tokenizer  # noqa: E402
+
+RARE = 100  # occurrences; a phoneme with fewer is learnt badly
+
+
+def phonemes_of(path: Path, phonemizer: Phonemizer) -> Iterator[str]:
+    """Phoneme string of each utterance; an unspeakable text is an error that names its utterance."""
+    normalizer = Normalizer()
+    for utterance in track(manifest.read(path), "reading"):
+        try:
+            yield utterance.phonemes or phonemizer(normalizer.normalize(utterance.text)).text
+        except ValueError as error:
+            raise UserError(f"{path}, utterance {utterance.id}: {error}") from None
+
+
+def report(tokenizer: Tokenizer, counts: Counter[str]) -> str:
+    """What the corpus covers: tokens, characters, and the characters it has few or none of."""
+    characters = sorted(tokenizer.characters)
+    rare = sorted((char for char in characters if counts[char] < RARE), key=lambda char: counts[char])
+    lines = [
+        f"{tokenizer.vocab_size} ids, {len(characters)} characters: {''.join(characters)}",
+        f"{counts.total():,} characters read; fewer than {RARE} times: {len(rare)}",
+        *(f"  {char!r:6} {counts[char]:4}" for char in rare),
+    ]
+    return "\n".join(lines)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--manifest", type=Path, required=True, help=".jsonl, from pipelines/prepare_corpus.py")
+    parser.add_argument("--out", type=Path, required=True, help="tokenizer to write, .model")
+    parser.add_argument("--vocab-size", type=int, default=80, help="largest number of ids; char models may need fewer")
+    parser.add_argument("--model-type", choices=("char", "unigram", "bpe"), default="char")
+    args = parser.parse_args()
+
+    phonemizer = Phonemizer()
+    lines = list(phonemes_of(args.manifest, phonemizer))
+    tokenizer = Tokenizer.train(lines, args.vocab_size, args.model_type, phonemizer.alphabet)
+    tokenizer.save(args.out)
+    print(report(tokenizer, Counter("".join(lines))))
+    print(f"{args.out}: fingerprint {tokenizer.fingerprint}")
+
+
+if __name__ == "__main__":
+    guard(main)

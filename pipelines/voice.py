@@ -1,0 +1,72 @@
+"""A voice on disk: a folder of tokenizer, speech LM, codec and card.
+
+    voices/heart/voice.yaml          provenance, licences, sampling defaults, measured figures
+                 tokenizer.model
+                 lm/                 SpeechLM.from_pretrained
+                 codec/              Codec.from_pretrained
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from codec import Codec
+from pipelines.config import load_yaml
+from pipelines.files import UserError
+from speechllm import SpeechLM
+from speechllm.tokenizer import Tokenizer
+
+VOICES = Path(__file__).resolve().parents[1] / "voices"
+
+
+@dataclass(frozen=True)
+class Voice:
+    """The parts of a voice, checked to belong together."""
+
+    name: str
+    card: dict[str, Any]
+    tokenizer: Tokenizer
+    lm: SpeechLM
+    codec: Codec
+
+
+def find_voice(name: str) -> Path:
+    """The folder of a shipped voice, or of a path.
+
+    Raises:
+        UserError: no such voice; the message lists those there are.
+    """
+    path = VOICES / name if name and Path(name).name == name and name != ".." else Path(name)
+    if not name or not path.is_dir():
+        shipped = sorted(folder.name for folder in VOICES.glob("*") if folder.is_dir())
+        raise UserError(f"no voice {name!r}; expected a voice folder or one of: {', '.join(shipped) or 'none shipped'}")
+    return path
+
+
+def load_voice(name: str, codec: Path | None = None) -> Voice:
+    """Load a voice by name or path, with its own codec or the one in folder `codec`.
+
+    Raises:
+        UserError: no such voice, something is missing or broken, or the parts do not belong together.
+    """
+    folder = find_voice(name)
+    card_path = folder / "voice.yaml"
+    if not card_path.is_file():
+        raise UserError(f"{folder} is not a voice: no voice.yaml")
+    try:
+        card = load_yaml(card_path.read_text("utf-8"))
+        tokenizer = Tokenizer.load(folder / "tokenizer.model")
+        lm = SpeechLM.from_pretrained(folder / "lm")
+        sound = Codec.from_pretrained(codec or folder / "codec")
+    except (OSError, ValueError, AttributeError) as error:
+        raise UserError(f"the voice {folder} cannot be loaded: {error}") from error
+    except Exception as error:  # PyYAML's errors have no common built-in base
+        raise UserError(f"{card_path} is not readable YAML: {error}") from error
+    if not isinstance(card, dict):
+        raise UserError(f"{card_path} is not a voice card: expected `key: value` lines")
+    wanted = lm.config.codes.codec_fingerprint
+    if sound.fingerprint != wanted:
+        raise UserError(f"this voice speaks codes of codec {wanted}, {codec or folder / 'codec'} is {sound.fingerprint}")
+    if tokenizer.fingerprint != lm.config.tokenizer_fingerprint:
+        raise UserError(f"the tokenizer of {folder} is not the one its LM was trained with; restore the folder")
+    return Voice(folder.name, card, tokenizer, lm, sound)

@@ -1,0 +1,78 @@
+"""LMConfig, fixed by a checkpoint, and SamplingConfig, fixed by a request."""
+
+from dataclasses import asdict, dataclass, fields
+from typing import Any
+
+
+@dataclass(frozen=True)
+class CodeSpec:
+    """The whole contract with a codec: what its codes look like and which codec they belong to."""
+
+    frame_rate: float  # Hz
+    num_codebooks: int
+    levels: tuple[int, ...]  # FSQ levels of one codebook, least significant digit first
+    codec_fingerprint: str = ""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "levels", tuple(self.levels))
+
+    @property
+    def num_digits(self) -> int:
+        """FSQ digits of a frame."""
+        return self.num_codebooks * len(self.levels)
+
+    @property
+    def num_logits(self) -> int:
+        """Logits that describe a frame digit by digit."""
+        return self.num_codebooks * sum(self.levels)
+
+
+@dataclass(frozen=True)
+class LMConfig:
+    """Shape of a speech LM; see configs/speechllm/small.yaml for the meaning of each field."""
+
+    codes: CodeSpec
+    vocab_size: int
+    tokenizer_fingerprint: str = ""
+    dim: int = 256
+    num_layers: int = 6
+    num_heads: int = 4
+    mlp_dim: int = 704
+    reader_layer: int = 2  # layers before the reader head
+    reader_window: int = 10  # text tokens that one frame can advance at most, plus one
+    max_text: int = 512  # tokens
+    max_frames: int = 1024
+
+    def __post_init__(self) -> None:
+        if self.dim % (2 * self.num_heads):
+            raise ValueError(f"got dim={self.dim}, num_heads={self.num_heads}; dim must be a multiple of 2 * num_heads")
+        if not 0 < self.reader_layer < self.num_layers:
+            raise ValueError(f"got reader_layer={self.reader_layer}; expected 1..{self.num_layers - 1}")
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> "LMConfig":
+        """Build from a parsed JSON mapping; unknown keys are an error."""
+        unknown = sorted(set(values) - {field.name for field in fields(cls)})
+        if unknown:
+            raise ValueError(f"got unknown LM keys {unknown}")
+        return cls(**{**values, "codes": CodeSpec(**values["codes"])})
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain mapping, for JSON."""
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class SamplingConfig:
+    """How one request draws its frames."""
+
+    temperature: float = 0.5  # of the code digits; 0 = most likely
+    reader_temperature: float = 0.0  # of the reading position; 0 = most likely
+    seed: int = 0
+    min_frames: int = 4  # no stop before, the shortest clip every codec of the family can decode
+    max_frames_per_token: int = 24  # about 1.1 s: a reader that stands still longer is pushed on
+    trailing_frames: int = 12  # at most this many frames after the last token was reached
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.temperature <= 2:
+            raise ValueError(f"got temperature={self.temperature}; expected 0..2")

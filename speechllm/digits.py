@@ -1,0 +1,36 @@
+"""FSQ codes as digits. Shapes: B batch, T frames, K codebooks, P = K * len(levels) digits of a frame.
+
+A code is a mixed-radix number of ordinal digits, least significant first; the LM reads and writes the digits, so it
+needs neither K embedding tables nor K softmaxes over whole codebooks.
+"""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+
+def bases(levels: Sequence[int], device: torch.device | None = None) -> Tensor:
+    """Place value of each digit, int64 [len(levels)]."""
+    values = [1]
+    for level in levels[:-1]:
+        values.append(values[-1] * level)
+    return torch.tensor(values, device=device)
+
+
+def codes_to_digits(codes: Tensor, levels: Sequence[int]) -> Tensor:
+    """Codes int64 [..., K] -> digits int64 [..., P]."""
+    level = torch.tensor(levels, device=codes.device)
+    return (codes.unsqueeze(-1) // bases(levels, codes.device) % level).flatten(-2)
+
+
+def digits_to_codes(digits: Tensor, levels: Sequence[int]) -> Tensor:
+    """Digits int64 [..., P] -> codes int64 [..., K]."""
+    return (digits.unflatten(-1, (-1, len(levels))) * bases(levels, digits.device)).sum(-1)
+
+
+def digits_to_values(digits: Tensor, levels: Sequence[int]) -> Tensor:
+    """Digits int64 [..., P] -> float32 [..., P] in [-1, 1], the codec's own dequantised values."""
+    half = torch.tensor([level // 2 for level in levels], device=digits.device)
+    half = half.repeat(digits.shape[-1] // len(levels))
+    return (digits - half) / half

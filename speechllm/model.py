@@ -1,0 +1,187 @@
+"""SpeechLM: a decoder-only transformer that reads text tokens and writes codec frames, one frame a step.
+
+Shapes: B batch, S text tokens, T frames, P digits of a frame, D width, W reader window.
+
+    position   0 .. S-1        S             S+1        ...   S+T-1
+    input      text tokens     BOS           frame 0    ...   frame T-2
+    predicts   -               frame 0       frame 1    ...   frame T-1
+
+Text sees all text; a frame sees all text and the frames before it. Text and frames count their positions separately.
+The *reader* is a head in the middle of the stack that says which token frame t speaks: the one of frame t-1 or one of
+the next W-1. What it points at is added to the frame's state, and comes back with the frame as the next input, so the
+model always knows where it is: it cannot skip more than W-1 tokens, cannot go back and cannot repeat.
+
+Source: prefix LM; FSQ digits as inputs and outputs; the reader is a monotonic pointer like those of neural HMM TTS
+(arXiv 2108.13320), trained on the alignments of speechllm/training/aligner.py.
+"""
+
+import json
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from speechllm.attention import Attention, KVCache, rotary_table
+from speechllm.config import LMConfig
+from speechllm.digits import digits_to_values
+
+
+class Block(nn.Module):
+    """Pre-norm attention and SwiGLU on residual paths."""
+
+    def __init__(self, dim: int, num_heads: int, mlp_dim: int):
+        super().__init__()
+        self.attention_norm = nn.RMSNorm(dim, eps=1e-6)
+        self.attention = Attention(dim, num_heads)
+        self.mlp_norm = nn.RMSNorm(dim, eps=1e-6)
+        self.gate_up = nn.Linear(dim, 2 * mlp_dim, bias=False)
+        self.down = nn.Linear(mlp_dim, dim, bias=False)
+
+    def forward(self, x: Tensor, rotary: Tensor, mask: Tensor | None, cache: KVCache | None, layer: int) -> Tensor:
+        x = x + self.attention(self.attention_norm(x), rotary, mask, cache, layer)
+        gate, up = self.gate_up(self.mlp_norm(x)).chunk(2, dim=-1)
+        return x + self.down(F.silu(gate) * up)
+
+
+class Reader(nn.Module):
+    """Which token a frame speaks, out of the W that start at the one before."""
+
+    def __init__(self, dim: int, window: int):
+        super().__init__()
+        self.window = window
+        self.query = nn.Linear(dim, dim, bias=False)
+        self.key = nn.Linear(dim, dim, bias=False)
+        self.value = nn.Linear(dim, dim, bias=False)
+        self.advance = nn.Linear(dim, window)  # how far, whatever the tokens are
+
+    def logits(self, x: Tensor, keys: Tensor, previous: Tensor, text_lengths: Tensor) -> Tensor:
+        """Scores of the window's tokens.
+
+        Args:
+            x: frame states [B, T, D].
+            keys: self.key of the text states [B, S, D].
+            previous: token of the frame before, int64 [B, T].
+            text_lengths: int64 [B]; tokens from there on are forbidden.
+
+        Returns:
+            float [B, T, W]; entry w is for token previous + w.
+        """
+        index = previous[..., None] + torch.arange(self.window, device=x.device)  # [B, T, W]
+        rows = torch.arange(x.shape[0], device=x.device)[:, None, None]
+        nearby = keys[rows, index.clamp(max=keys.shape[1] - 1)]  # [B, T, W, D]
+        scores = (nearby @ self.query(x)[..., None])[..., 0] * x.shape[-1] ** -0.5 + self.advance(x)
+        return scores.masked_fill(index >= text_lengths[:, None, None], float("-inf"))
+
+
+class LMOutput(NamedTuple):
+    """Predictions at every frame."""
+
+    digits: Tensor  # logits [B, T, num_logits], digit after digit
+    stop: Tensor  # logit that this frame is the last [B, T]
+    reader: Tensor  # logits [B, T, W]
+
+
+class SpeechLM(nn.Module):
+    """Text ids -> codes."""
+
+    def __init__(self, config: LMConfig):
+        super().__init__()
+        self.config = config
+        dim, spec = config.dim, config.codes
+        self.text_embedding = nn.Embedding(config.vocab_size, dim)
+        self.frame_input = nn.Sequential(nn.Linear(spec.num_digits, 2 * dim), nn.GELU(), nn.Linear(2 * dim, dim))
+        self.begin = nn.Parameter(torch.zeros(dim))  # stands for the frame before the first
+        self.blocks = nn.ModuleList(Block(dim, config.num_heads, config.mlp_dim) for _ in range(config.num_layers))
+        self.reader = Reader(dim, config.reader_window)
+        self.norm = nn.RMSNorm(dim, eps=1e-6)
+        self.frame_head = nn.Linear(dim, spec.num_logits)
+        self.stop_head = nn.Linear(dim, 1)
+        table = rotary_table(max(config.max_text, config.max_frames), dim // config.num_heads)
+        self.register_buffer("rotary", table, persistent=False)
+        self.apply(self.initialise)
+        for block in self.blocks:
+            for layer in (block.attention.output, block.down):
+                nn.init.normal_(layer.weight, std=0.02 / (2 * config.num_layers) ** 0.5)
+
+    @staticmethod
+    def initialise(module: nn.Module) -> None:
+        """GPT-style normal weights."""
+        if isinstance(module, nn.Linear | nn.Embedding):
+            nn.init.normal_(module.weight, std=0.02 if isinstance(module, nn.Linear) else 0.1)
+        if isinstance(module, nn.Linear) and module.bias is not None:
+            nn.init.zeros_(module.bias)
+
+    def embed_frames(self, digits: Tensor, keep: Tensor | None = None) -> Tensor:
+        """Digits int64 [B, T, P] -> [B, T, D]; frames with keep [B, T] False are hidden (training only)."""
+        values = digits_to_values(digits, self.config.codes.levels)
+        if keep is not None:
+            values = values * keep[..., None]
+        return self.frame_input(values)
+
+    def forward(
+        self, ids: Tensor, text_lengths: Tensor, digits: Tensor, positions: Tensor, keep: Tensor | None = None
+    ) -> LMOutput:
+        """Teacher forcing over a padded batch.
+
+        Args:
+            ids: int64 [B, S].
+            text_lengths: int64 [B].
+            digits: of the true frames, int64 [B, T, P].
+            positions: token each frame speaks, int64 [B, T].
+            keep: bool [B, T], frames whose codes may be seen as inputs; None = all.
+        """
+        length, (batch, frames) = ids.shape[1], positions.shape
+        text = self.text_embedding(ids)
+        previous = F.pad(positions, (1, 0))[:, :-1]  # the token of the frame before; the first starts at 0
+        rows = torch.arange(batch, device=ids.device)[:, None]
+        inputs = F.pad(self.embed_frames(digits, keep)[:, :-1], (0, 0, 1, 0)) + text[rows, previous]
+        inputs[:, 0] = inputs[:, 0] + self.begin
+        x = torch.cat([text, inputs], dim=1)
+        index = torch.arange(length + frames, device=ids.device)
+        rotary = self.rotary[torch.cat([index[:length], index[:frames]])]
+        causal = (index[:, None] >= index) | (index < length)
+        seen = torch.where(index < length, index < text_lengths[:, None], True)  # text padding, [B, S + T]
+        from_text = (index[:, None] < length) & (index >= length)
+        mask = (causal & ~from_text & seen[:, None])[:, None]
+        for layer, block in enumerate(self.blocks):
+            if layer == self.config.reader_layer:
+                states, x = x[:, :length], x.clone()
+                reader = self.reader.logits(x[:, length:], self.reader.key(states), previous, text_lengths)
+                x[:, length:] += self.reader.value(states)[rows, positions]
+            x = block(x, rotary, mask, None, layer)
+        x = self.norm(x[:, length:])
+        return LMOutput(self.frame_head(x), self.stop_head(x)[..., 0], reader)
+
+    # files
+
+    def save_pretrained(self, folder: str | Path, dtype: torch.dtype = torch.float16) -> None:
+        """Write config.json and model.safetensors."""
+        folder = Path(folder)
+        folder.mkdir(parents=True, exist_ok=True)
+        weights = {name: tensor.detach().cpu().to(dtype).contiguous() for name, tensor in self.state_dict().items()}
+        temporary = folder / ".model.partial"
+        save_file(weights, temporary)
+        temporary.replace(folder / "model.safetensors")
+        (folder / "config.json").write_text(json.dumps(self.config.to_dict(), indent=2) + "\n", "utf-8")
+
+    @classmethod
+    def from_pretrained(cls, folder: str | Path) -> "SpeechLM":
+        """Read a folder written by save_pretrained; weights become float32.
+
+        Raises:
+            FileNotFoundError, ValueError: the folder is not a speech LM, or its weights do not fit its configuration.
+        """
+        folder = Path(folder)
+        for name in ("config.json", "model.safetensors"):
+            if not (folder / name).is_file():
+                raise FileNotFoundError(f"{folder} is not a speech LM folder: no {name}")
+        try:
+            model = cls(LMConfig.from_dict(json.loads((folder / "config.json").read_text("utf-8"))))
+            weights = load_file(folder / "model.safetensors")
+            model.load_state_dict({name: tensor.float() for name, tensor in weights.items()})
+        except Exception as error:
+            raise ValueError(f"{folder} is not a readable speech LM: {' '.join(str(error).split())[:300]}") from error
+        return model.eval()

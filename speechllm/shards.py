@@ -1,0 +1,118 @@
+"""Code shards: what the LM trains on, in safetensors files that are memory-mapped and hold no code.
+
+A shard concatenates its utterances: `codes` int16 [sum T, K], `ids` int16 [sum S], and for each the offsets
+int64 [n + 1]. Its header holds the CodeSpec, the tokenizer's fingerprint and the utterances' names. A file beside it,
+`NAME.positions`, says for every frame which token is being read; pipelines/align_corpus.py writes it.
+"""
+
+import json
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from speechllm.config import CodeSpec
+
+
+@dataclass(frozen=True)
+class Example:
+    """One utterance: text ids int64 [S], codes int64 [T, K], positions int64 [T] (None before alignment)."""
+
+    name: str
+    ids: Tensor
+    codes: Tensor
+    positions: Tensor | None = None
+
+
+def write_tensors(path: Path, tensors: dict[str, Tensor], header: dict[str, str]) -> None:
+    """Write a safetensors file, whole or not at all."""
+    temporary = path.with_name(f".{path.name}.partial")
+    save_file(tensors, temporary, metadata=header)
+    temporary.replace(path)
+
+
+def offsets(parts: Iterable[Tensor]) -> Tensor:
+    """Start of each part and the end of the last, int64 [n + 1]."""
+    lengths = [0, *(len(part) for part in parts)]
+    return torch.tensor(lengths).cumsum(0)
+
+
+def write_shard(path: Path, examples: list[Example], spec: CodeSpec, tokenizer_fingerprint: str) -> None:
+    """Write a shard; `path` ends in .safetensors."""
+    ids, codes = [e.ids for e in examples], [e.codes for e in examples]
+    tensors = {
+        "codes": torch.cat(codes).to(torch.int16).contiguous(),
+        "ids": torch.cat(ids).to(torch.int16),
+        "code_offsets": offsets(codes),
+        "id_offsets": offsets(ids),
+    }
+    header = {
+        "spec": json.dumps(asdict(spec)),
+        "tokenizer": tokenizer_fingerprint,
+        "names": json.dumps([e.name for e in examples]),
+    }
+    write_tensors(path, tensors, header)
+
+
+class Shard:
+    """A shard opened for reading; len() and indexing by utterance.
+
+    Raises:
+        ValueError: not a shard, or made for another codec or tokenizer than expected.
+    """
+
+    def __init__(self, path: Path):
+        self.path = path
+        try:
+            with safe_open(path, "pt") as file:
+                header = file.metadata() or {}
+                self.tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            self.spec = CodeSpec(**json.loads(header["spec"]))
+            self.tokenizer_fingerprint = header["tokenizer"]
+            self.names: list[str] = json.loads(header["names"])
+        except (SafetensorError, KeyError, json.JSONDecodeError, TypeError) as error:
+            raise ValueError(f"{path} is not a code shard ({error}); make shards with encode_corpus.py") from error
+        self.positions: Tensor | None = None
+        if self.positions_path.is_file():
+            with safe_open(self.positions_path, "pt") as file:
+                positions = file.get_tensor("positions")
+            if len(positions) != len(self.tensors["codes"]):
+                raise ValueError(f"{self.positions_path} belongs to another shard; run align_corpus.py again")
+            self.positions = positions
+
+    @property
+    def positions_path(self) -> Path:
+        """Where the alignment of this shard is or will be."""
+        return self.path.with_suffix(".positions")
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def __getitem__(self, index: int) -> Example:
+        s, e = self.tensors["id_offsets"][index : index + 2].tolist()
+        a, b = self.tensors["code_offsets"][index : index + 2].tolist()
+        positions = None if self.positions is None else self.positions[a:b].long()
+        return Example(self.names[index], self.tensors["ids"][s:e].long(), self.tensors["codes"][a:b].long(), positions)
+
+    def write_positions(self, positions: list[Tensor]) -> None:
+        """Store the alignment of all utterances, int64 [T] each."""
+        write_tensors(self.positions_path, {"positions": torch.cat(positions).to(torch.int16)}, {})
+
+
+def open_shards(folder: Path) -> list[Shard]:
+    """All shards of a folder, which must agree on codec and tokenizer."""
+    shards = [Shard(path) for path in sorted(folder.glob("*.safetensors"))]
+    if not shards:
+        raise ValueError(f"{folder} holds no shards; make them with encode_corpus.py")
+    for shard in shards[1:]:
+        for key in ("spec", "tokenizer_fingerprint"):
+            if getattr(shard, key) != getattr(shards[0], key):
+                raise ValueError(
+                    f"{shard.path} and {shards[0].path} differ in {key}: "
+                    f"{getattr(shard, key)} and {getattr(shards[0], key)}; encode the corpus again"
+                )
+    return shards

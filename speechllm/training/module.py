@@ -1,0 +1,114 @@
+"""LitSpeechLM: losses, optimiser and schedule of the speech LM. No architecture, no file I/O."""
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import lightning
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from speechllm.model import LMOutput, SpeechLM
+from speechllm.training.dataset import Batch
+
+
+@dataclass(frozen=True)
+class LMOptim:
+    """Losses and optimiser; see configs/speechllm/small.yaml."""
+
+    max_steps: int = 6000
+    warmup_steps: int = 100
+    learning_rate: float = 1.5e-3
+    final_learning_rate: float = 0.03  # share of the learning rate left at the end of the cosine
+    betas: tuple[float, float] = (0.9, 0.98)
+    weight_decay: float = 0.05
+    clip_norm: float = 1.0
+    hidden_frames: float = 0.15  # share of input frames whose codes are hidden, so that the text is listened to
+    noisy_digits: float = 0.05  # share of input digits moved by one level, as sampling will
+    reader_weight: float = 0.5
+    stop_weight: float = 0.3
+    stop_positive_weight: float = 5.0  # one frame in a hundred is the last
+
+
+def digit_loss(logits: Tensor, digits: Tensor, levels: tuple[int, ...]) -> Tensor:
+    """Cross-entropy of a frame's codes [B, T], nats, mean over codebooks of the sum over digits."""
+    logits = logits.unflatten(-1, (-1, sum(levels)))  # [B, T, K, sum of levels]
+    digits = digits.unflatten(-1, (-1, len(levels)))  # [B, T, K, d]
+    losses = []
+    for i, part in enumerate(logits.split(levels, dim=-1)):
+        losses.append(F.cross_entropy(part.flatten(0, 2), digits[..., i].flatten(), reduction="none"))
+    return torch.stack(losses).sum(0).view(digits.shape[:3]).mean(-1)
+
+
+class LitSpeechLM(lightning.LightningModule):
+    """Teacher-forced training on aligned code shards."""
+
+    def __init__(self, model: SpeechLM, optim: LMOptim):
+        super().__init__()
+        self.model, self.optim = model, optim
+
+    def configure_optimizers(self) -> dict[str, Any]:
+        """AdamW, no decay on vectors; linear warm-up, then a cosine."""
+        o = self.optim
+        matrices = [p for p in self.parameters() if p.dim() > 1]
+        vectors = [p for p in self.parameters() if p.dim() <= 1]
+        groups = [{"params": matrices, "weight_decay": o.weight_decay}, {"params": vectors, "weight_decay": 0.0}]
+        optimizer = torch.optim.AdamW(groups, lr=o.learning_rate, betas=o.betas)
+
+        def scale(step: int) -> float:
+            if step < o.warmup_steps:
+                return (step + 1) / o.warmup_steps
+            progress = min(1.0, (step - o.warmup_steps) / max(1, o.max_steps - o.warmup_steps))
+            return o.final_learning_rate + (1 - o.final_learning_rate) * (1 + math.cos(math.pi * progress)) / 2
+
+        schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, scale)
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+
+    def corrupt(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        """Input digits with some moved by one level, and which frames are not hidden."""
+        # Randomness comes from the step number, so that a resumed run equals an uninterrupted one.
+        generator = torch.Generator(batch.digits.device).manual_seed(self.global_step)
+        random = dict(generator=generator, device=batch.digits.device)
+        levels = self.model.config.codes.levels * self.model.config.codes.num_codebooks
+        top = torch.tensor(levels, device=batch.digits.device) - 1
+        noise = torch.randint(0, 2, batch.digits.shape, **random) * 2 - 1
+        hit = torch.rand(batch.digits.shape, **random) < self.optim.noisy_digits
+        digits = torch.minimum((batch.digits + noise * hit).clamp(min=0), top)
+        return digits, torch.rand(batch.positions.shape, **random) >= self.optim.hidden_frames
+
+    def losses(self, output: LMOutput, batch: Batch) -> dict[str, Tensor]:
+        """Every term by name, averaged over the real frames."""
+        o = self.optim
+        index = torch.arange(batch.positions.shape[1], device=batch.frames.device)
+        real = index < batch.frames[:, None]  # [B, T]
+        advance = batch.positions - F.pad(batch.positions, (1, 0))[:, :-1]
+        reachable = real & (advance < self.model.config.reader_window)
+        reader = F.cross_entropy(output.reader[reachable], advance[reachable])
+        stop = F.binary_cross_entropy_with_logits(
+            output.stop[real],
+            (index == batch.frames[:, None] - 1).float()[real],
+            pos_weight=torch.tensor(o.stop_positive_weight, device=real.device),
+        )
+        codes = digit_loss(output.digits, batch.digits, self.model.config.codes.levels)[real].mean()
+        total = codes + o.reader_weight * reader + o.stop_weight * stop
+        return {"loss": total, "codes": codes, "reader": reader, "stop": stop}
+
+    def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
+        """Loss of one batch."""
+        digits, keep = self.corrupt(batch)
+        output = self.model(batch.ids, batch.text_lengths, digits, batch.positions, keep)
+        losses = self.losses(output, batch)
+        self.log_dict({f"train/{name}": value.detach() for name, value in losses.items()}, prog_bar=True)
+        return losses["loss"]
+
+    def configure_gradient_clipping(self, optimizer: Any, *_: Any, **__: Any) -> None:
+        """Clip the global norm."""
+        self.clip_gradients(optimizer, self.optim.clip_norm, "norm")
+
+    def validation_step(self, batch: Batch, batch_idx: int) -> None:
+        """Loss on held-out utterances, inputs untouched."""
+        output = self.model(batch.ids, batch.text_lengths, batch.digits, batch.positions)
+        losses = self.losses(output, batch)
+        size = len(batch.frames)
+        self.log_dict({f"val/{name}": value for name, value in losses.items()}, prog_bar=True, batch_size=size)
