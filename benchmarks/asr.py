@@ -68,13 +68,17 @@ class TransformersRecognizer:
             from transformers import pipeline
         except ImportError as error:
             raise ImportError(f"transformers:{model} needs transformers ({error}); {INSTALL}") from error
+        except OSError as error:  # transformers imports whatever torchaudio is installed; PyPI's is linked to CUDA
+            raise ImportError(
+                f"transformers cannot be imported ({error}); if that names torchaudio, uninstall it or install the "
+                "build that suits this torch"
+            ) from error
         self.pipeline: Any = pipeline("automatic-speech-recognition", model=model, device="cpu")
         self.options: dict[str, Any] = {}
         if self.pipeline.model.config.model_type == "whisper":
             self.options = {"num_beams": 5, "do_sample": False}
-            if getattr(
-                self.pipeline.model.generation_config, "is_multilingual", False
-            ):  # an English model refuses to be told
+            # An English-only model refuses to be told its language.
+            if getattr(self.pipeline.model.generation_config, "is_multilingual", False):
                 self.options["language"] = "en"
 
     def transcribe(self, audio: np.ndarray, sample_rate: int) -> str:

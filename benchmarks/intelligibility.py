@@ -91,8 +91,8 @@ def judge(
         sentences: what was to be said.
         clips: what was said, one for each sentence.
         judges: who listens.
-        teacher: embeddings [sentences, 256] of the teacher's clips, or None. The reference for a sentence leaves out the
-            teacher's clip of the same words, which would be closer than the voice alone explains.
+        teacher: embeddings [sentences, 256] of the teacher's clips, or None. The reference for a sentence leaves
+            out the teacher's clip of the same words, which would be closer than the voice alone explains.
     """
     rows = []
     for index, (text, clip) in enumerate(track(list(zip(sentences, clips, strict=True)), f"{name} is judged")):
@@ -241,6 +241,9 @@ def main(argv: list[str] | None = None) -> None:
     args = parser.parse_args(argv)
 
     sentences = read_sentences(args.sentences, args.limit)
+    if args.threads < 1:
+        raise UserError(f"got --threads {args.threads}; expected at least 1")
+    scores.character_errors("a", "a")  # complains now, not after all the work, if jiwer is missing
     torch.set_num_threads(args.threads)
     teacher, systems = load_systems(args.systems, args.voice)
     recognizer = load_recognizer(args.asr, args.threads)

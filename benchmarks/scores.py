@@ -3,6 +3,7 @@
 import re
 import unicodedata
 from collections.abc import Sequence
+from types import ModuleType
 from typing import NamedTuple
 
 import numpy as np
@@ -113,19 +114,23 @@ def _number(match: re.Match[str]) -> str:
     return f" {head} {last} "
 
 
+def _jiwer() -> ModuleType:
+    try:
+        import jiwer
+    except ImportError as error:
+        raise ImportError(f"error rates need jiwer ({error}); pip install 'lfsc-tts[eval]'") from error
+    return jiwer
+
+
 def character_errors(reference: str, hypothesis: str) -> Errors:
     """Edits between two normalised texts in characters, spaces included."""
-    import jiwer  # an evaluation extra
-
-    found = jiwer.process_characters(reference, hypothesis)
+    found = _jiwer().process_characters(reference, hypothesis)
     return Errors(found.substitutions + found.deletions + found.insertions, len(reference))
 
 
 def word_errors(reference: str, hypothesis: str) -> Errors:
     """Edits between two normalised texts in words."""
-    import jiwer
-
-    found = jiwer.process_words(reference, hypothesis)
+    found = _jiwer().process_words(reference, hypothesis)
     return Errors(found.substitutions + found.deletions + found.insertions, len(reference.split()))
 
 

@@ -6,7 +6,7 @@ a cosine of about 0.87, of different speakers about 0.53.
 
 import contextlib
 import warnings
-from collections.abc import Iterator, Iterable
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 import torch

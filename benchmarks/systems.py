@@ -38,8 +38,10 @@ System = Callable[[str, int, Clip | None], Clip]
 
 def teacher_system(sample_rate: int = TEACHER_RATE) -> System:
     """hibari's "heart", at the codec's rate. Raises ImportError without hibari."""
-    from hibari import Hibari  # a training extra
-
+    try:
+        from hibari import Hibari
+    except ImportError as error:
+        raise ImportError(f"the teacher needs hibari ({error}); pip install hibari-tts") from error
     teacher = Hibari(voice="heart", threads=1)
 
     def speak(text: str, seed: int, _: Clip | None) -> Clip:

@@ -35,6 +35,24 @@ def resample(audio: np.ndarray, rate: int, target: int) -> np.ndarray:
     return audio if rate == target else soxr.resample(audio, rate, target).astype(np.float32)
 
 
+def trim_silence(
+    audio: Tensor, sample_rate: int, lead_s: float = 0.04, tail_s: float = 0.12, floor_db: float = -40.0
+) -> Tensor:
+    """Cut the silence around speech [1, N] down to `lead_s` and `tail_s`.
+
+    Silence is what stays `floor_db` below the loudest 10 ms. An LM that never hears a long pause before the first
+    word never makes its listener wait for one.
+    """
+    block = sample_rate // 100
+    count = audio.shape[1] // block
+    if not count:
+        return audio
+    level = audio[0, : count * block].view(count, block).square().mean(1)
+    loud = (level > level.max() * 10 ** (floor_db / 10)).nonzero()[:, 0] * block
+    start = max(int(loud[0]) - round(lead_s * sample_rate), 0)
+    return audio[:, start : int(loud[-1]) + block + round(tail_s * sample_rate)]
+
+
 def audio_format(path: str | Path) -> str:
     """libsndfile's name of the format a suffix stands for.
 

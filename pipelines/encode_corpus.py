@@ -17,10 +17,12 @@ from rich.progress import track
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from codec import Codec  # noqa: E402
-from codec.audio import load_audio  # noqa: E402
+from codec.audio import load_audio, trim_silence  # noqa: E402
 from pipelines import manifest  # noqa: E402
 from pipelines.files import UserError, guard  # noqa: E402
 from speechllm import CodeSpec  # noqa: E402
+from speechllm.normalizer import Normalizer  # noqa: E402
+from speechllm.phonemizer import Phonemizer  # noqa: E402
 from speechllm.shards import Example, Shard, write_shard  # noqa: E402
 from speechllm.tokenizer import Tokenizer  # noqa: E402
 
@@ -32,23 +34,23 @@ def code_spec(codec: Codec) -> CodeSpec:
     return CodeSpec(codec.frame_rate, codec.num_codebooks, codec.levels, codec.fingerprint)
 
 
-def phonemes(utterance: manifest.Utterance) -> str:
-    """The utterance's phonemes, from the manifest or from the text front end."""
-    if utterance.phonemes:
-        return utterance.phonemes
-    from speechllm.frontend import pronounce
+class Encoder:
+    """Codec and text front end at work on utterances."""
 
-    return pronounce(utterance.text)
+    def __init__(self, codec: Codec, tokenizer: Tokenizer, device: str):
+        self.codec, self.tokenizer, self.device = codec, tokenizer, device
+        self.normalizer, self.phonemizer = Normalizer(), Phonemizer()
 
-
-def encode(utterances: list[manifest.Utterance], folder: Path, codec: Codec, tokenizer: Tokenizer) -> list[Example]:
-    """Encode one shard's utterances."""
-    examples = []
-    for utterance in utterances:
-        audio = load_audio(folder / utterance.audio, codec.sample_rate)
-        codes, _ = codec.encode(audio[None])
-        examples.append(Example(utterance.id, torch.tensor(tokenizer.encode(phonemes(utterance))), codes[0].T))
-    return examples
+    def __call__(self, utterance: manifest.Utterance, folder: Path) -> Example:
+        """One utterance -> ids and codes; its phonemes are the manifest's, or else the front end's."""
+        try:
+            phonemes = utterance.phonemes or self.phonemizer(self.normalizer.normalize(utterance.text)).text
+            ids = torch.tensor(self.tokenizer.encode(phonemes))
+            audio = load_audio(folder / utterance.audio, self.codec.sample_rate)
+        except (ValueError, OSError) as error:
+            raise UserError(f"utterance {utterance.id}: {error}") from None
+        codes, _ = self.codec.encode(trim_silence(audio, self.codec.sample_rate)[None].to(self.device))
+        return Example(utterance.id, ids, codes[0].T.cpu())
 
 
 def main() -> None:
@@ -62,6 +64,7 @@ def main() -> None:
     args = parser.parse_args()
 
     codec, tokenizer = Codec.from_pretrained(args.codec).to(args.device), Tokenizer.load(args.tokenizer)
+    encoder = Encoder(codec, tokenizer, args.device)
     spec, utterances = code_spec(codec), manifest.read(args.manifest)
     part, parts = (int(number) for number in args.part.split("/"))
     if not 1 <= part <= parts:
@@ -77,7 +80,7 @@ def main() -> None:
                 raise UserError(f"{path} was made with {made_with}, this codec is {spec}; use another --out")
             continue
         chunk = utterances[start : start + SHARD_SIZE]
-        write_shard(path, encode(chunk, args.manifest.parent, codec, tokenizer), spec, tokenizer.fingerprint)
+        write_shard(path, [encoder(u, args.manifest.parent) for u in chunk], spec, tokenizer.fingerprint)
         encoded_s += sum(u.duration_s for u in chunk)
     if encoded_s:
         factor = (time.perf_counter() - begin) / encoded_s

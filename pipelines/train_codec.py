@@ -80,7 +80,7 @@ def main() -> None:
     if config.vocoder_from:
         codec.vocoder.load_state_dict(Codec.from_pretrained(config.vocoder_from).vocoder.state_dict())
     module = LitCodec(codec, config.optim)
-    last, seen = config.run_dir / "checkpoints" / "last.ckpt", 0
+    last, seen = config.run_dir / "last.ckpt", 0
     if last.is_file():
         seen = int(torch.load(last, weights_only=True)["state_dict"]["step"])
     if seen >= config.optim.max_steps:

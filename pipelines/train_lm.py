@@ -37,7 +37,7 @@ class LMShape:
     mlp_dim: int = 704
     reader_layer: int = 2
     reader_window: int = 10
-    max_text: int = 512
+    max_text: int = 256
     max_frames: int = 1024
 
 
@@ -86,7 +86,7 @@ def main() -> None:
     model = SpeechLM(shape)
     if config.init_from:
         model.load_state_dict(SpeechLM.from_pretrained(config.init_from).state_dict())
-    last, seen = config.run_dir / "checkpoints" / "last.ckpt", 0
+    last, seen = config.run_dir / "last.ckpt", 0
     if last.is_file():
         seen = int(torch.load(last, weights_only=True)["global_step"])
     if seen >= config.optim.max_steps:

@@ -2,29 +2,39 @@
 
 import json
 import subprocess
+import time
 from collections.abc import Callable
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import lightning
 import torch
-from lightning.pytorch.callbacks import Callback, ModelCheckpoint, RichProgressBar
+from lightning.pytorch.callbacks import Callback, RichProgressBar
 from lightning.pytorch.loggers import CSVLogger
 
 
-class Export(Callback):
-    """Write the model in its `from_pretrained` form whenever a checkpoint is written, and at the end."""
+class Checkpoint(Callback):
+    """Every few minutes and at the end: the state to resume from, and the model in its `from_pretrained` form.
 
-    def __init__(self, export: Callable[[], None]):
-        self.export = export
+    Lightning's ModelCheckpoint counts no time under manual optimisation (2.6), and would keep old files.
+    """
 
-    def on_save_checkpoint(self, trainer: Any, module: Any, checkpoint: Any) -> None:
+    def __init__(self, path: Path, minutes: float, export: Callable[[], None]):
+        self.path, self.interval_s, self.export = path, 60 * minutes, export
+        self.last_s = time.monotonic()
+
+    def on_train_batch_end(self, trainer: Any, module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
+        """Save when it is time."""
+        if time.monotonic() - self.last_s >= self.interval_s:
+            self.save(trainer)
+            self.last_s = time.monotonic()
+
+    def save(self, trainer: Any) -> None:
+        """Write both, whole or not at all."""
+        temporary = self.path.with_suffix(".partial")
+        trainer.save_checkpoint(temporary)
         if trainer.is_global_zero:
-            self.export()
-
-    def on_train_end(self, trainer: Any, module: Any) -> None:
-        if trainer.is_global_zero:
+            temporary.replace(self.path)
             self.export()
 
 
@@ -42,18 +52,14 @@ def fit(
     commit = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=False).stdout.strip()
     record = {"commit": commit, "torch": torch.__version__, "lightning": lightning.__version__, **config}
     (run_dir / "config.json").write_text(json.dumps(record, indent=2, default=str) + "\n", "utf-8")
-    last = run_dir / "checkpoints" / "last.ckpt"
-    checkpoints = ModelCheckpoint(
-        run_dir / "checkpoints",
-        filename="last",
-        train_time_interval=timedelta(minutes=checkpoint_minutes),
-        enable_version_counter=False,
-    )
+    last = run_dir / "last.ckpt"
+    checkpoint = Checkpoint(last, checkpoint_minutes, export)
     trainer = lightning.Trainer(
         default_root_dir=run_dir,
         logger=CSVLogger(run_dir, name="", version=""),
-        callbacks=[checkpoints, Export(export), RichProgressBar(refresh_rate=5)],
+        callbacks=[checkpoint, RichProgressBar(refresh_rate=5)],
+        enable_checkpointing=False,
         **options,
     )
     trainer.fit(module, *loaders, ckpt_path=str(last) if last.is_file() else None, weights_only=True)
-    trainer.save_checkpoint(last)
+    checkpoint.save(trainer)

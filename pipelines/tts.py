@@ -34,6 +34,7 @@ from speechllm.phonemizer import Phonemizer  # noqa: E402
 from speechllm.sentences import iter_sentences  # noqa: E402
 
 FIRST_CHUNK = 3  # codec frames of audio in the first piece, for a quick start
+MAX_CHARS = 180  # of a sentence; longer ones are split, as the LM has heard few of them
 MAX_CHUNK = 48  # and in the largest, about two seconds; pieces double in between
 
 
@@ -124,7 +125,7 @@ class TTS:
     def pieces(self, chunks: Iterable[str], seed: int = 0, **sampling: Any) -> Iterator[Piece]:
         """Speak a text that arrives in chunks, sentence by sentence; memory does not grow with its length."""
         start_s, index, spoken = 0.0, 0, False
-        for sentence in iter_sentences(chunks):
+        for sentence in iter_sentences(chunks, MAX_CHARS):
             if not any(character.isalnum() for character in sentence):
                 continue  # a lone dash or row of stars between sentences is not read
             prepared = self.frontend(sentence)

@@ -89,4 +89,6 @@ def _spoken(char: str) -> str:
         )
     if category == "Sm":
         return f" {unicodedata.name(char).lower().replace('-', ' ')} "
-    return " " if category[0] in "ZP" or category == "So" else ""  # emoji part words; marks and format characters do not
+    return (
+        " " if category[0] in "ZP" or category == "So" else ""
+    )  # emoji part words; marks and format characters do not

@@ -40,7 +40,7 @@ class LMConfig:
     mlp_dim: int = 704
     reader_layer: int = 2  # layers before the reader head
     reader_window: int = 10  # text tokens that one frame can advance at most, plus one
-    max_text: int = 512  # tokens
+    max_text: int = 256  # tokens
     max_frames: int = 1024
 
     def __post_init__(self) -> None:

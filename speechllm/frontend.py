@@ -1,4 +1,4 @@
-"""The text side of speaking as one object: sentence -> normaliser -> phonemiser -> ids, with the place of every word."""
+"""The text side of speaking as one object: sentence -> normaliser -> phonemiser -> ids, and the tokens of each word."""
 
 from typing import NamedTuple
 

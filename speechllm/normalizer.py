@@ -23,14 +23,14 @@ logger = logging.getLogger(__name__)
 
 # Anything that could be spoken differently from how it is written; without a match the text is its own spoken form.
 NOT_PLAIN = re.compile(
-    r"[^A-Za-z ,;:.!?'—-]|[A-Z]{2}|[A-Z]\.|[,;:.!?]\S|[,;:!?—][,;:!?.—]|--|(?<!\w)['-]|['-](?!\w)|\s{2}|(?<!\w)[,;:.!?—]"
-    r"|\b(?:[XVI]{2,}|[Aa]$|Mrs?|Ms|Dr|Prof|St|vs)\b|\b[A-Za-z]{1,6}\.(?=.)|\b(?:etc|Inc|Ltd|Co|Corp|Jr|Sr|al|Ave|Blvd|Rd|Ln)\.$"
+    r"[^A-Za-z ,;:.!?'—-]|\s{2}|[A-Z]{2}|[A-Z]\."
+    r"|[,;:.!?]\S|—[,;:.!?— ]|--|(?<!\w)[',;:.!?—-]|['-](?!\w)"
+    r"|\b(?:Mrs?|Ms|Dr|Prof|St|vs)\b|\b[A-Za-z]{1,6}\.(?=.)|\b(?:etc|Inc|Ltd|Co|Corp|Jr|Sr|al|Ave|Blvd|Rd|Ln)\.$"
+    r"|\b(?:[Aa]$|A [A-Z]\b|[A-Za-z]+ A\b)"
 )
 NUMERIC = re.compile(r"[\d$€£¥°]")
-GRAMMAR_MONTHS = re.compile(r"\b(?:january|february|march|april|may|june|july|august|september|october|november|december)\b")
-
-
-LONGEST_SPAN = 400  # characters; the grammar's time and memory grow faster than its input
+MONTHS = re.compile("|".join(rf"\b{month.lower()}\b" for month in written_forms.MONTHS))
+LONGEST_RUN = 20  # tokens; the grammar's time and memory grow faster than its input
 
 
 class Normalizer:
@@ -43,7 +43,9 @@ class Normalizer:
             cache_dir: folder for the built grammars; by default $LFSC_CACHE, else the user's cache folder.
         """
         if language != "en":
-            raise ValueError(f"got language {language!r}, expected 'en'; train a voice and add rules for other languages")
+            raise ValueError(
+                f"got language {language!r}, expected 'en'; train a voice and add rules for other languages"
+            )
         self.cache_dir = cache_dir
         self._grammar: Any = None
         self._lock = threading.Lock()  # NeMo's parser keeps state during a call
@@ -63,7 +65,9 @@ class Normalizer:
         spoken = written_forms.settle(spoken)
         if not re.search(r"[A-Za-z]", spoken):
             shown = repr(text if len(text) <= 40 else text[:39] + "…")
-            raise ValueError(f"got {shown}, which has nothing to say; expected at least one word or number; write some text")
+            raise ValueError(
+                f"got {shown}, which has nothing to say; expected at least one word or number; write some text"
+            )
         return spoken
 
     def warm(self) -> None:
@@ -76,21 +80,21 @@ class Normalizer:
         tokens = text.split(" ")
         numeric = [bool(NUMERIC.search(token)) for token in tokens]
         inside = [any(numeric[max(i - 1, 0) : i + 2]) for i in range(len(tokens))]
-        out, start = [], 0
+        out: list[str] = []
+        start = 0
         for i in range(1, len(tokens) + 1):
-            if i == len(tokens) or inside[i] != inside[start]:
-                span = tokens[start:i]
-                out += [self._read_span(" ".join(span[j : j + 16])) if inside[start] else " ".join(span[j : j + 16])
-                        for j in range(0, len(span), 16)]
+            if i == len(tokens) or inside[i] != inside[start] or i - start == LONGEST_RUN:
+                run = " ".join(tokens[start:i])
+                out.append(self._read_run(run) if inside[start] else run)
                 start = i
         return " ".join(out)
 
-    def _read_span(self, span: str) -> str:
-        if len(span) > LONGEST_SPAN:
-            return span  # left to be read digit by digit
+    def _read_run(self, run: str) -> str:
+        if len(run) > 20 * LONGEST_RUN:
+            return run  # no number that anyone writes; it will be read digit by digit
         with self._lock:
-            spoken = str(self._load().normalize(span))
-        return GRAMMAR_MONTHS.sub(lambda m: m[0] if m[0] in span else m[0].capitalize(), spoken)
+            spoken = str(self._load().normalize(run))
+        return MONTHS.sub(lambda m: m[0] if m[0] in run else m[0].capitalize(), spoken)
 
     def _load(self) -> Any:
         """The grammar; call it with the lock held."""
@@ -99,7 +103,7 @@ class Normalizer:
                 from nemo_text_processing.text_normalization.normalize import Normalizer as Grammar
             except ImportError as error:
                 raise ImportError(
-                    f"numbers need nemo_text_processing, which does not import ({error}); pip install nemo_text_processing"
+                    f"numbers need nemo_text_processing, which fails ({error}); pip install nemo_text_processing"
                 ) from error
             logging.getLogger("NeMo-text-processing").setLevel(logging.WARNING)  # it logs every file at INFO
             folder = self._cache_folder()

@@ -11,7 +11,7 @@ import threading
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-PUNCTUATION = " ,.;:!?—…()\"“”"
+PUNCTUATION = ' ,.;:!?—…()"“”'
 LONGEST_UNKNOWN = 24  # letters; the network for unknown words reads no further
 MARKS = "".join(sorted(set(PUNCTUATION + "'‘’-–")))
 
@@ -76,7 +76,12 @@ class Phonemizer:
         """Every character a phoneme string can hold, sorted; a tokenizer must know them all."""
         self.load()
         lexicon = self._g2p.lexicon
-        known = {char for words in (lexicon.golds.d, lexicon.silvers.d) for entry in words.values() for char in _readings(entry)}
+        known = {
+            char
+            for words in (lexicon.golds.d, lexicon.silvers.d)
+            for entry in words.values()
+            for char in _readings(entry)
+        }
         # The last step of the G2P writes a flap as T and a glottal stop as t.
         known -= {"ɾ", "ʔ"}
         return "".join(sorted(known | set("TtɐɪA" + PUNCTUATION) | set(self._g2p.oov.cout.values())))
@@ -127,8 +132,8 @@ def _bare(written: str) -> str:
 def _import_g2p() -> tuple[Any, Any]:
     """hibari's G2P class and its text rules.
 
-    `import hibari` loads its synthesiser and, for that, scipy: 0.2 s that a G2P does not need. An empty package in its
-    place lets hibari.g2p be imported alone; it is removed at once, so a later `import hibari` is the real one.
+    `import hibari` loads its synthesiser and, if installed, scipy: 0.2 s that a G2P does not need. An empty package in
+    its place lets hibari.g2p be imported alone; it is removed at once, so a later `import hibari` is the real one.
     """
     spec = importlib.util.find_spec("hibari")
     if spec is None:

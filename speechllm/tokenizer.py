@@ -3,6 +3,7 @@
 Nothing is normalised, stripped or merged: `decode(encode(x)) == x`, and every token has its place in the string.
 """
 
+import contextlib
 import hashlib
 import io
 from collections.abc import Iterable
@@ -43,7 +44,9 @@ class Tokenizer:
             ValueError: no lines, an unknown model_type, or a vocab_size below the number of characters.
         """
         if model_type not in ("char", "unigram", "bpe"):
-            raise ValueError(f"got model_type {model_type!r}, expected 'char', 'unigram' or 'bpe'; 'char' is the default")
+            raise ValueError(
+                f"got model_type {model_type!r}, expected 'char', 'unigram' or 'bpe'; 'char' is the default"
+            )
         lines = [line for line in lines if line.strip()]
         if not lines:
             raise ValueError("got no text to train on, expected phoneme strings; is the manifest empty?")
@@ -78,11 +81,13 @@ class Tokenizer:
     def load(cls, path: Path) -> "Tokenizer":
         """Read a model written by `save`."""
         if not path.is_file():
-            raise FileNotFoundError(f"{path} does not exist; expected a tokenizer, made by pipelines/train_tokenizer.py")
-        try:
-            return cls(path.read_bytes())
-        except RuntimeError:
-            raise ValueError(f"{path} is not a sentencepiece model; make one with pipelines/train_tokenizer.py") from None
+            raise FileNotFoundError(
+                f"{path} does not exist; expected a tokenizer, made by pipelines/train_tokenizer.py"
+            )
+        with contextlib.suppress(RuntimeError):
+            if model := path.read_bytes():
+                return cls(model)
+        raise ValueError(f"{path} is not a sentencepiece model; make one with pipelines/train_tokenizer.py")
 
     def save(self, path: Path) -> None:
         """Write the model, whole or not at all."""

@@ -6,7 +6,7 @@ Tables of words live in abbreviations.py. Text is ASCII plus `cleaning.SPOKEN_SY
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from speechllm import abbreviations as tables
 
@@ -14,7 +14,16 @@ Replacement = str | Callable[[re.Match[str]], str]
 DIGITS = "zero one two three four five six seven eight nine".split()
 NUMBER = r"\d+(?:,\d{3})*(?:\.\d+)?"
 MONTHS = "January February March April May June July August September October November December".split()
-MAGNITUDES = {"k": 10**3, "thousand": 10**3, "m": 10**6, "mn": 10**6, "b": 10**9, "bn": 10**9, "t": 10**12, "tn": 10**12}
+MAGNITUDES = {
+    "k": 10**3,
+    "thousand": 10**3,
+    "m": 10**6,
+    "mn": 10**6,
+    "b": 10**9,
+    "bn": 10**9,
+    "t": 10**12,
+    "tn": 10**12,
+}
 ADDRESS_MARKS = {"@": "at", ".": "dot", "/": "slash", "?": "question mark", "=": "equals", "&": "and", "-": "dash"}
 ADDRESS_MARKS |= {"_": "underscore", "#": "hash", "%": "percent", ":": "colon", "~": "tilde", "+": "plus"}
 ROMAN = {"I": 1, "V": 5, "X": 10, "L": 50, "C": 100, "D": 500, "M": 1000}
@@ -99,8 +108,8 @@ def _ampersand(match: re.Match[str]) -> str:
     return " and ".join(".".join(side) + "." if side == "AT" else side for side in match[0].split("&"))
 
 
-def _alternatives(names: object) -> str:
-    return "|".join(re.escape(name) for name in sorted(names, key=len, reverse=True))  # type: ignore[call-overload]
+def _alternatives(names: Iterable[str]) -> str:
+    return "|".join(re.escape(name) for name in sorted(names, key=len, reverse=True))
 
 
 def _rules(*pairs: tuple[str, Replacement]) -> list[tuple[re.Pattern[str], Replacement]]:
@@ -128,7 +137,10 @@ WORDS = _rules(
     (r"\band/or\b", "and or"),
     (rf"\b(?P<monarch>{_alternatives(tables.MONARCHS)}) (?P<roman>{VALID_ROMAN})\b(?!')", _roman),
     (rf"\b(?P<before>(?:{_alternatives(tables.NUMBERED)}) )(?P<roman>{VALID_ROMAN})\b(?!['.]\w)", _roman),
-    (r"(?<![\w.'-])(?P<before>)(?P<roman>X{0,3}(?:V?I{2,3}|IX|VI)|X{1,3}(?:IV|VI{0,3}|V|I)|XX|XXX)(?![\w'-]|\.\w)", _roman),
+    (
+        r"(?<![\w.'-])(?P<before>)(?P<roman>X{0,3}(?:V?I{2,3}|IX|VI)|X{1,3}(?:IV|VI{0,3}|V|I)|XX|XXX)(?![\w'-]|\.\w)",
+        _roman,
+    ),
     (rf"(?<![\w.'-])(?P<before>)(?P<roman>(?=[IVXLCDM]{{5}}){VALID_ROMAN})(?![\w'-])", _roman),
     (r"(?<![\w.-])A(?= [A-Z](?: |$))|(?<=^)[Aa](?=\W*$)", "A."),  # the letter, not the article
     (rf"\b({_alternatives(tables.LETTERED)}) A\b(?!\.)", r"\1 A."),
@@ -165,7 +177,10 @@ NUMBERS = _rules(
     (r"(?<=[\w)]) ?\^ ?3\b", " cubed"),
     (r"(?<=[\w)]) ?\^ ?(?=[\w-])", " to the power of "),
     (r"(?<=\d)e\+?(?=-?\d)", " times 10 to the power of "),
-    (r"(?<![\w.,$€£/:-])(\d{5,9})(?![\w,/:-]|\.\d\d\d)", lambda m: m[0] if len(m[0]) == 5 and m[0][-1] != "0" else f"{int(m[0]):,}"),
+    (
+        r"(?<![\w.,$€£/:-])(\d{5,9})(?![\w,/:-]|\.\d\d\d)",
+        lambda m: m[0] if len(m[0]) == 5 and m[0][-1] != "0" else f"{int(m[0]):,}",
+    ),
 )
 SYMBOLS = _rules(
     (r"\d+/(?=[a-z])", lambda m: m[0][:-1] + " per "),
@@ -241,6 +256,7 @@ SETTLED = _rules(
     (r"(?<=\w)[,.;:!?—](?:[,.;:!?—\s]*[,.;:!?—])?(?=\s|$|\w)", lambda m: _strongest(m)),
     (r"(?<=[A-Za-z]{2})\.(?=[A-Za-z])|\.(?=[A-Za-z]{2})", ". "),
     (r"([,;:!?])(?=[A-Za-z])", r"\1 "),
+    (r"(?<=—)\s+", ""),
     (r"^[\s,.;:!?—]+", ""),
 )
 

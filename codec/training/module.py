@@ -43,7 +43,7 @@ class CodecOptim:
     betas: tuple[float, float] = (0.8, 0.99)
     weight_decay: float = 1e-3
     clip_norm: float = 5.0
-    parts: tuple[str, ...] = ("features", "vocoder")  # what learns in the first stage
+    parts: tuple[str, ...] = ("features", "vocoder")  # what learns; they can also be trained apart, at the same time
     vocoder_items: int = 12  # segments of a batch that the vocoder is trained on
     vocoder_frames: int = 8  # codec frames of each that it hears
     vocoder_frames_adversarial: int = 12  # the same in the second stage
@@ -139,17 +139,17 @@ class LitCodec(lightning.LightningModule):
         with torch.no_grad():
             features = extract_features(audio, self.codec.config)
         losses, heard, total = {}, features, torch.zeros((), device=audio.device)
-        if self.adversarial or "features" in o.parts:
+        if "features" in o.parts:
             decoded = self.decode(features)
             losses["features"] = feature_loss(decoded, features, o.pitch_weight)
             total = total + o.feature_weight * losses["features"]
             heard = decoded if self.adversarial else features
-        if self.adversarial or "vocoder" in o.parts:
+        if "vocoder" in o.parts:
             audio, heard = self.crop(audio, heard, generator)
             estimate = self.generate(audio, heard, generator)
             losses |= self.reconstruction(estimate, audio)
             total = total + o.mel_weight * losses["mel"] + o.stft_weight * losses["stft"]
-        if self.adversarial:
+        if self.adversarial and "vocoder" in o.parts:
             edge = self.codec.config.n_fft // 2
             losses |= self.contest(audio[:, edge:-edge], estimate[:, edge:-edge], disc_optimizer)
             total = total + o.adversarial_weight * losses["adversarial"] + o.matching_weight * losses["matching"]
