@@ -47,7 +47,8 @@ class SpeakerEncoder:
         if len(voiced) < JUDGE_RATE // 20:
             return np.zeros(DIM, np.float32)
         with one_thread():
-            return self._encoder.embed_utterance(voiced).astype(np.float32)
+            embedding: np.ndarray = self._encoder.embed_utterance(voiced)
+        return embedding.astype(np.float32)
 
     @staticmethod
     def similarity(a: np.ndarray, b: np.ndarray) -> float:
@@ -58,7 +59,7 @@ class SpeakerEncoder:
 
 def mean_embedding(embeddings: Iterable[np.ndarray]) -> np.ndarray:
     """What several clips of one voice have in common: mean of embeddings [256], scaled to length 1."""
-    mean = np.mean(np.stack(list(embeddings)), axis=0)
+    mean: np.ndarray = np.mean(np.stack(list(embeddings)), axis=0)
     return mean / max(float(np.linalg.norm(mean)), 1e-8)
 
 

@@ -75,18 +75,22 @@ class FeatureEncoder(nn.Module):
     def __init__(self, config: CodecConfig):
         super().__init__()
         (fine, coarse), (slow_kernel, fast_kernel) = config.encoder_dims, config.kernel_sizes
-        self.stack = config.stack
+        self.stack, latent = config.stack, config.num_codebooks * len(config.levels)
         self.input = nn.Linear(config.n_mels + 2, fine)
         self.fine = blocks(config.encoder_blocks[0], fine, fast_kernel, config.expansion)
         self.down = nn.Linear(fine * config.stack, coarse)
         self.coarse = blocks(config.encoder_blocks[1], coarse, slow_kernel, config.expansion)
         self.norm = nn.LayerNorm(coarse)
-        self.output = nn.Linear(coarse, config.num_codebooks * len(config.levels))
+        self.output = nn.Linear(coarse, latent)
+        nn.init.normal_(self.output.weight, std=0.01)
+        # A linear path beside the network: training starts from the best linear code, not from nothing.
+        self.linear = nn.Linear((config.n_mels + 2) * config.stack, latent)
 
     def forward(self, features: Tensor) -> Tensor:
         x = self.fine(self.input(features))
         x = self.down(x.unflatten(1, (-1, self.stack)).flatten(2))  # [B, T, coarse]
-        return self.output(self.norm(self.coarse(x))).transpose(1, 2)
+        frames = features.unflatten(1, (-1, self.stack)).flatten(2)  # [B, T, stack * (M + 2)]
+        return (self.output(self.norm(self.coarse(x))) + self.linear(frames)).transpose(1, 2)
 
 
 class FeatureDecoder(nn.Module):
@@ -95,18 +99,22 @@ class FeatureDecoder(nn.Module):
     def __init__(self, config: CodecConfig):
         super().__init__()
         (coarse, fine), (slow_kernel, fast_kernel) = config.decoder_dims, config.kernel_sizes
-        self.stack = config.stack
-        self.input = nn.Linear(config.num_codebooks * len(config.levels), coarse)
+        self.stack, latent = config.stack, config.num_codebooks * len(config.levels)
+        self.input = nn.Linear(latent, coarse)
         self.coarse = blocks(config.decoder_blocks[0], coarse, slow_kernel, config.expansion)
         self.up = nn.Linear(coarse, fine * config.stack)
         self.fine = blocks(config.decoder_blocks[1], fine, fast_kernel, config.expansion)
         self.norm = nn.LayerNorm(fine)
         self.output = nn.Linear(fine, config.n_mels + 2)
+        nn.init.normal_(self.output.weight, std=0.01)
+        self.linear = nn.Linear(latent, (config.n_mels + 2) * config.stack)
 
     def forward(self, values: Tensor) -> Tensor:
-        x = self.coarse(self.input(values.transpose(1, 2)))
-        x = self.up(x).unflatten(2, (self.stack, -1)).flatten(1, 2)  # [B, S, fine]
-        return self.output(self.norm(self.fine(x)))
+        values = values.transpose(1, 2)
+        x = self.up(self.coarse(self.input(values)))
+        x = x.unflatten(2, (self.stack, -1)).flatten(1, 2)  # [B, S, fine]
+        direct = self.linear(values).unflatten(2, (self.stack, -1)).flatten(1, 2)  # [B, S, M + 2]
+        return self.output(self.norm(self.fine(x))) + direct
 
 
 class Vocoder(nn.Module):

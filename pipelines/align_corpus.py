@@ -1,12 +1,13 @@
 """Align code shards: train a small recogniser on them, then store which token every frame speaks.
 
-    python pipelines/align_corpus.py --shards data/heart-codes
+    python pipelines/align_corpus.py --shards data/heart-codes --tokenizer runs/tokenizer.model
 
 Minutes on two CPU cores. Writes a NAME.positions beside every shard; shards that have one are left alone.
 """
 
 import argparse
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -14,33 +15,41 @@ from rich.progress import track
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from pipelines.files import guard  # noqa: E402
-from speechllm.shards import Shard, open_shards  # noqa: E402
+from pipelines.files import UserError, guard  # noqa: E402
+from speechllm.shards import Example, Shard, open_shards  # noqa: E402
+from speechllm.tokenizer import Tokenizer  # noqa: E402
 from speechllm.training.aligner import STEPS_PER_FRAME, Aligner  # noqa: E402
-from speechllm.training.dataset import BatchDataset, collate  # noqa: E402
+from speechllm.training.dataset import Batch, BatchDataset, collate  # noqa: E402
 
-MAX_TOKENS = 512
-
-
-def alignable(shards: list[Shard]) -> list[tuple[int, int]]:
-    """Utterances whose text can fit into their sound."""
-    return [
-        (s, i)
-        for s, shard in enumerate(shards)
-        for i in range(len(shard))
-        if len(shard[i].ids) <= STEPS_PER_FRAME * len(shard[i].codes)
-    ]
+SILENT = " ˈˌ\"“”()-"  # characters without a sound of their own: they are passed on the way to the next
+PRIOR_WIDTHS = 0.04, 0.12  # relative position; narrow while learning starts, wide when it has
 
 
-def train(aligner: Aligner, shards: list[Shard], steps: int, batch_tokens: int, learning_rate: float) -> None:
-    """Fit the recogniser; its loss per token should fall well below 1."""
-    dataset = BatchDataset(shards, alignable(shards), batch_tokens, steps, seed=0)
-    optimizer = torch.optim.AdamW(aligner.parameters(), learning_rate, betas=(0.9, 0.98))
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, learning_rate, total_steps=steps + 1, pct_start=0.1)
-    average = 0.0
-    for step in track(range(steps), "training the aligner"):
-        batch = dataset[step]
-        loss = aligner.loss(batch.codes, batch.frames, batch.ids, batch.text_lengths)
+def audible(ids: torch.Tensor, silent: torch.Tensor) -> torch.Tensor:
+    """Indices of the tokens that sound; all, if none does."""
+    index = (~torch.isin(ids, silent)).nonzero()[:, 0]
+    return index if len(index) else torch.arange(len(ids))
+
+
+def prepare(examples: list[Example], levels: tuple[int, ...], silent: torch.Tensor) -> tuple[Batch, list[torch.Tensor]]:
+    """A batch of audible tokens only, and where they are in the text; too much text for the sound is cut."""
+    indices = [audible(e.ids, silent)[: STEPS_PER_FRAME * len(e.codes)] for e in examples]
+    return collate([replace(e, ids=e.ids[i]) for e, i in zip(examples, indices, strict=True)], levels), indices
+
+
+def train(aligner: Aligner, shards: list[Shard], silent: torch.Tensor, args: argparse.Namespace) -> None:
+    """Fit the recogniser."""
+    every = [(s, i) for s, shard in enumerate(shards) for i in range(len(shard))]
+    dataset = BatchDataset(shards, every, args.batch_tokens, args.steps, seed=0)
+    optimizer = torch.optim.AdamW(aligner.parameters(), args.learning_rate, betas=(0.9, 0.98))
+    schedule = torch.optim.lr_scheduler.OneCycleLR(
+        optimizer, args.learning_rate, total_steps=args.steps + 1, pct_start=0.1
+    )
+    average, (narrow, wide) = 0.0, PRIOR_WIDTHS
+    for step in track(range(args.steps), "training the aligner"):
+        batch, _ = prepare(dataset.examples(step), shards[0].spec.levels, silent)
+        width = narrow + (wide - narrow) * min(1, step / (args.steps / 2))
+        loss = aligner.loss(batch.codes, batch.frames, batch.ids, batch.text_lengths, width)
         optimizer.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(aligner.parameters(), 1.0)
@@ -48,31 +57,27 @@ def train(aligner: Aligner, shards: list[Shard], steps: int, batch_tokens: int, 
         schedule.step()
         average = 0.95 * average + 0.05 * loss.item() if step else loss.item()
         if step % 100 == 99:
-            print(f"step {step + 1}: loss {average:.3f} nats per token", flush=True)
+            print(f"step {step + 1}: loss {average:.3f} nats per step", flush=True)
 
 
-def align(aligner: Aligner, shard: Shard) -> None:
-    """Store the best paths of one shard; utterances with too much text for their sound are spread evenly."""
+def align(aligner: Aligner, shard: Shard, silent: torch.Tensor) -> None:
+    """Store the best paths of one shard."""
     order = sorted(range(len(shard)), key=lambda i: len(shard[i].codes))
     positions: list[torch.Tensor] = [torch.zeros(0)] * len(shard)
     for start in range(0, len(order), 32):
         chunk = order[start : start + 32]
-        good = [i for i in chunk if len(shard[i].ids) <= STEPS_PER_FRAME * len(shard[i].codes)]
-        for i in set(chunk) - set(good):
-            frames = len(shard[i].codes)
-            positions[i] = torch.linspace(0, len(shard[i].ids) - 1, frames).long()
-        if good:
-            batch = collate([shard[i] for i in good], shard.spec.levels)
-            paths = aligner.align(batch.codes, batch.frames, batch.ids, batch.text_lengths)
-            for i, path in zip(good, paths, strict=True):
-                positions[i] = path
+        batch, indices = prepare([shard[i] for i in chunk], shard.spec.levels, silent)
+        paths = aligner.align(batch.codes, batch.frames, batch.ids, batch.text_lengths, PRIOR_WIDTHS[1])
+        for i, index, path in zip(chunk, indices, paths, strict=True):
+            positions[i] = index[path]
     shard.write_positions(positions)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--shards", type=Path, required=True, help="folder of code shards")
-    parser.add_argument("--steps", type=int, default=1500)
+    parser.add_argument("--tokenizer", type=Path, required=True, help="the one the shards were made with")
+    parser.add_argument("--steps", type=int, default=1000)
     parser.add_argument("--batch-tokens", type=int, default=3000, help="text and frames in a batch")
     parser.add_argument("--learning-rate", type=float, default=2e-3)
     parser.add_argument("--train-shards", type=int, default=24, help="how many of the shards to train on")
@@ -86,12 +91,16 @@ def main() -> None:
     if not todo:
         print(f"{args.shards}: all {len(shards)} shards are aligned")
         return
+    tokenizer = Tokenizer.load(args.tokenizer)
+    if tokenizer.fingerprint != shards[0].tokenizer_fingerprint:
+        raise UserError(f"{args.shards} was made with another tokenizer than {args.tokenizer}; name the right one")
+    silent = torch.tensor([i for i in range(tokenizer.vocab_size) if tokenizer.decode([i]) in tuple(SILENT)])
     torch.manual_seed(0)
     vocab_size = max(int(shard.tensors["ids"].max()) for shard in shards) + 1
     aligner = Aligner(shards[0].spec, vocab_size)
-    train(aligner, shards[: args.train_shards], args.steps, args.batch_tokens, args.learning_rate)
+    train(aligner, shards[: args.train_shards], silent, args)
     for shard in track(todo, "aligning"):
-        align(aligner, shard)
+        align(aligner, shard, silent)
 
 
 if __name__ == "__main__":

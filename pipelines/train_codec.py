@@ -13,17 +13,22 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from rich.progress import track
 from torch.utils.data import DataLoader
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from codec import Codec, CodecConfig  # noqa: E402
+from codec.lite import extract_features  # noqa: E402
 from codec.training.dataset import SegmentDataset  # noqa: E402
 from codec.training.module import CodecOptim, LitCodec  # noqa: E402
+from codec.training.start import start_from_components  # noqa: E402
 from pipelines import manifest  # noqa: E402
 from pipelines.config import parse  # noqa: E402
 from pipelines.files import UserError, guard  # noqa: E402
 from pipelines.training import fit  # noqa: E402
+
+START_SEGMENTS = 400  # segments from which training takes its linear start
 
 
 @dataclass(frozen=True)
@@ -85,6 +90,10 @@ def main() -> None:
         seen = int(torch.load(last, weights_only=True)["state_dict"]["step"])
     if seen >= config.optim.max_steps:
         raise UserError(f"{config.run_dir} has done its {seen} steps; raise --optim.max_steps or use another --run_dir")
+    train, validation = loaders(config, seen)
+    if not seen and not config.init_from and "features" in config.optim.parts:
+        samples = [train.dataset[i] for i in track(range(START_SEGMENTS), "finding the best linear code")]
+        start_from_components(codec, extract_features(torch.stack(samples), config.codec))
     parts = codec.encoder, codec.decoder, codec.vocoder
     sizes = [sum(p.numel() for p in part.parameters()) / 1e6 for part in parts]
     print("codec: encoder {:.1f} M, decoder {:.1f} M, vocoder {:.1f} M parameters".format(*sizes))
@@ -97,7 +106,7 @@ def main() -> None:
     }
     fit(
         module,
-        loaders(config, seen),
+        (train, validation),
         config.run_dir,
         options,
         lambda: codec.save_pretrained(config.run_dir / "codec", torch.float32),

@@ -1,6 +1,6 @@
-"""Discriminators on complex spectra, cheap enough for a CPU.
+"""Discriminators of features and of complex spectra, cheap enough for a CPU.
 
-Shapes: B batch, N samples, J frames, F bins.
+Shapes: B batch, N samples, S and J frames, M mel bands, F bins.
 
 Source: multi-scale complex STFT discriminators of EnCodec (arXiv 2210.13438) and the low-frame-rate codec
 (arXiv 2409.12117), here with fewer channels and strides of 2 along frequency in every layer.
@@ -51,13 +51,34 @@ class SpectrumDiscriminator(nn.Module):
         return self.output(x), features
 
 
-class Discriminators(nn.Module):
-    """One SpectrumDiscriminator for each window length."""
+class FeatureDiscriminator(nn.Module):
+    """Judge features [B, S, M + 2] as a picture: what a quantiser blurs is seen here for a fraction of the cost."""
 
-    def __init__(self, n_ffts: Sequence[int], channels: int):
+    def __init__(self, channels: int):
         super().__init__()
-        self.members = nn.ModuleList(SpectrumDiscriminator(n_fft, channels) for n_fft in n_ffts)
+        widths = [1, channels, channels, 2 * channels, 2 * channels]
+        self.layers = nn.ModuleList(
+            weight_norm(nn.Conv2d(a, b, (3, 5), stride=(1, 2), padding=(1, 2)))
+            for a, b in zip(widths, widths[1:], strict=False)
+        )
+        self.output = weight_norm(nn.Conv2d(widths[-1], 1, 3, padding=1))
 
-    def forward(self, audio: Tensor) -> list[tuple[Tensor, list[Tensor]]]:
+    def forward(self, features: Tensor) -> tuple[Tensor, list[Tensor]]:
+        """Returns scores [B, 1, S, M'] (1 = real) and the features of every layer."""
+        x, maps = features[:, None], []
+        for layer in self.layers:
+            x = F.leaky_relu(layer(x), 0.1)
+            maps.append(x)
+        return self.output(x), maps
+
+
+class Discriminators(nn.Module):
+    """Several discriminators of the same signal."""
+
+    def __init__(self, members: Sequence[nn.Module]):
+        super().__init__()
+        self.members = nn.ModuleList(members)
+
+    def forward(self, signal: Tensor) -> list[tuple[Tensor, list[Tensor]]]:
         """Scores and features of every member."""
-        return [member(audio) for member in self.members]
+        return [member(signal) for member in self.members]

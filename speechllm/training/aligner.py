@@ -41,15 +41,33 @@ class Aligner(nn.Module):
         x = x + F.gelu(self.fine(x.transpose(1, 2))).transpose(1, 2)
         return self.output(F.gelu(x))
 
-    def loss(self, codes: Tensor, frames: Tensor, ids: Tensor, text_lengths: Tensor) -> Tensor:
-        """Negative log likelihood of the text per token, over all monotonic paths."""
-        logits = F.pad(self(codes), (1, 0), value=BLANK_LOGIT)  # blank is class 0, token v is class v + 1
-        scores = logits.log_softmax(-1).transpose(0, 1)
+    def scores(self, codes: Tensor, frames: Tensor, ids: Tensor, text_lengths: Tensor, width: float) -> Tensor:
+        """Log probability of each token of the text at each step, [B, R, S + 1]; column 0 is the blank.
+
+        The prior is a Gaussian of relative position around the diagonal, `width` its standard deviation: speech goes
+        through its text at a nearly even pace, and without that hint learning starts from noise.
+        """
+        logits = self(codes)  # [B, R, V]
+        logits = logits.gather(2, ids[:, None].expand(-1, logits.shape[1], -1))  # [B, R, S]
+        step = torch.arange(logits.shape[1])[None, :, None] / (frames[:, None, None] * STEPS_PER_FRAME)
+        token = (torch.arange(ids.shape[1])[None, None] + 0.5) / text_lengths[:, None, None]
+        logits = logits - 0.5 * ((step - token) / width).square()
+        beyond = torch.arange(ids.shape[1]) >= text_lengths[:, None]
+        logits = logits.masked_fill(beyond[:, None], -1e4)
+        return F.pad(logits, (1, 0), value=BLANK_LOGIT).log_softmax(-1)
+
+    def loss(self, codes: Tensor, frames: Tensor, ids: Tensor, text_lengths: Tensor, width: float = 0.1) -> Tensor:
+        """Negative log likelihood of the text, over all monotonic paths, nats per step."""
+        scores = self.scores(codes, frames, ids, text_lengths, width).transpose(0, 1)
+        targets = torch.arange(1, ids.shape[1] + 1).expand_as(ids)
         steps = frames * STEPS_PER_FRAME
-        return F.ctc_loss(scores, ids + 1, steps, text_lengths, zero_infinity=True)
+        losses = F.ctc_loss(scores, targets, steps, text_lengths, reduction="none", zero_infinity=True)
+        return (losses / steps).mean()
 
     @torch.inference_mode()
-    def align(self, codes: Tensor, frames: Tensor, ids: Tensor, text_lengths: Tensor) -> list[Tensor]:
+    def align(
+        self, codes: Tensor, frames: Tensor, ids: Tensor, text_lengths: Tensor, width: float = 0.1
+    ) -> list[Tensor]:
         """Best path of each recording of a padded batch.
 
         Args:
@@ -59,8 +77,7 @@ class Aligner(nn.Module):
             B tensors int64 [frames]: the token that is being read when a frame ends, from 0 to its length - 1, never
             decreasing.
         """
-        scores = self(codes).log_softmax(-1)
-        scores = scores.gather(2, ids[:, None].expand(-1, scores.shape[1], -1))  # [B, R, S]
+        scores = self.scores(codes, frames, ids, text_lengths, width)[..., 1:]
         paths = best_paths(scores, frames * STEPS_PER_FRAME, text_lengths)
         return [path[STEPS_PER_FRAME - 1 :: STEPS_PER_FRAME] for path in paths]
 

@@ -74,12 +74,15 @@ class BatchDataset(Dataset[Batch]):
         return self.size
 
     def __getitem__(self, index: int) -> Batch:
+        return collate(self.examples(index), self.shards[0].spec.levels)
+
+    def examples(self, index: int) -> list[Example]:
+        """The utterances of item `index`."""
         if index >= self.size:
             raise IndexError(index)
         epoch, number = divmod(self.first + index, len(self.batches))
         order = np.random.default_rng((self.seed, epoch)).permutation(len(self.batches))
-        examples = [self.shards[s][i] for s, i in self.batches[order[number]]]
-        return collate(examples, self.shards[0].spec.levels)
+        return [self.shards[s][i] for s, i in self.batches[order[number]]]
 
 
 def split(shards: list[Shard], held_out: int) -> tuple[list[tuple[int, int]], list[tuple[int, int]]]:

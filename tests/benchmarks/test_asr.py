@@ -36,6 +36,16 @@ def test_silence_says_nothing(tiny):
     assert tiny.transcribe(np.zeros(16_000, np.float32), 16_000) == ""
 
 
+def test_endless_repetition_is_cut_to_what_can_be_said():
+    for second in (16_000, 16_000 * 5):
+        assert asr.most_tokens(second) >= 10 * second // 16_000
+    assert asr.most_tokens(16_000 * 60) == 224
+    limits = []
+    model = SimpleNamespace(transcribe=lambda audio, max_new_tokens, **_: (limits.append(max_new_tokens) or [], None))
+    asr.FasterWhisper.transcribe(SimpleNamespace(model=model), np.ones(32_000, np.float32), 16_000)
+    assert limits == [40]
+
+
 def test_judges_hear_mono_finite_16_khz():
     heard = for_judges(np.zeros(22_050), 22_050)
     assert heard.dtype == np.float32 and abs(len(heard) - 16_000) <= 1

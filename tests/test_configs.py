@@ -1,0 +1,91 @@
+"""Every shipped configuration is complete, commented, parses strictly and builds what it describes."""
+
+import dataclasses
+import re
+from pathlib import Path
+from typing import Any, get_type_hints
+
+import pytest
+import torch
+
+from codec import Codec
+from pipelines.config import build, load_yaml, parse
+from pipelines.files import UserError
+from speechllm import CodeSpec, LMConfig, SpeechLM
+
+pytest.importorskip("lightning", reason="the training scripts need lfsc-tts[train]")
+
+from pipelines.train_codec import TrainCodec
+from pipelines.train_lm import TrainLM
+
+ROOT = Path(__file__).resolve().parents[1]
+TYPES = {"codec": TrainCodec, "speechllm": TrainLM}
+CONFIGS = sorted(ROOT.glob("configs/**/*.yaml"))
+every_config = pytest.mark.parametrize("path", CONFIGS, ids=lambda path: f"{path.parent.name}/{path.name}")
+
+
+def keys(config_type: Any) -> dict[str, Any]:
+    """Nested names of a configuration's fields."""
+    hints = get_type_hints(config_type)
+    return {
+        field.name: keys(hints[field.name]) if dataclasses.is_dataclass(hints[field.name]) else None
+        for field in dataclasses.fields(config_type)
+    }
+
+
+def shape(values: dict[str, Any], wanted: dict[str, Any]) -> dict[str, Any]:
+    """Nested names of a file's keys, as deep as the configuration has fields."""
+    return {k: shape(v, wanted[k]) if isinstance(wanted.get(k), dict) else None for k, v in values.items()}
+
+
+def test_there_are_configurations_of_both_packages():
+    assert {path.parent.name for path in CONFIGS} == set(TYPES)
+
+
+@every_config
+def test_a_configuration_states_every_key(path):
+    wanted = keys(TYPES[path.parent.name])
+    assert shape(load_yaml(path.read_text("utf-8")), wanted) == wanted
+
+
+@every_config
+def test_every_key_has_a_comment(path):
+    lines = path.read_text("utf-8").splitlines()
+    bare = [line for line in lines if re.match(r"\s*\w+:\s*\S", line) and not re.search(r"\S\s+# \S", line)]
+    assert not bare
+
+
+@every_config
+def test_a_configuration_parses_and_flags_win(path):
+    config = parse(TYPES[path.parent.name], "", ["--config", str(path), "--seed=7", "--trainer.accelerator=gpu"])
+    assert config.seed == 7
+    assert config.trainer["accelerator"] == "gpu"
+
+
+@every_config
+def test_a_configuration_builds_its_model(path):
+    config = build(TYPES[path.parent.name], load_yaml(path.read_text("utf-8")))
+    if isinstance(config, TrainCodec):
+        codec = Codec(config.codec)
+        assert codec.frame_rate == pytest.approx(config.codec.sample_rate / config.codec.hop_length)
+        assert config.segment_frames >= config.optim.vocoder_frames_adversarial
+    else:
+        spec = CodeSpec(22_050 / 1024, 8, (8, 7, 6, 6))
+        with torch.device("meta"):
+            model = SpeechLM(LMConfig(spec, 80, **dataclasses.asdict(config.model)))
+        assert sum(p.numel() for p in model.parameters()) > 0
+
+
+def test_the_shipped_codec_has_the_geometry_it_is_named_for():
+    config = build(TrainCodec, load_yaml((ROOT / "configs/codec/lite-21.5fps.yaml").read_text("utf-8"))).codec
+    assert round(config.frame_rate, 2) == 21.53
+    assert (config.num_codebooks, config.codebook_size) == (8, 2016)
+    assert round(config.bitrate) == 1891
+
+
+@every_config
+def test_a_misspelt_key_names_the_right_one(path):
+    values = load_yaml(path.read_text("utf-8"))
+    values["optim"]["max_stepz"] = values["optim"].pop("max_steps")
+    with pytest.raises(UserError, match=r"optim\.max_stepz.*optim\.max_steps"):
+        build(TYPES[path.parent.name], values)
