@@ -132,7 +132,7 @@ $(RUNS)/tokenizer.model: | $(CORPUS)/manifest.jsonl $(VENV)/.train
 $(RUNS)/codes/.done: $(RUNS)/codec/.done $(RUNS)/tokenizer.model
 	$(BIN)/python pipelines/encode_corpus.py --manifest $(CORPUS)/manifest.jsonl --codec $(RUNS)/codec/codec \
 		--tokenizer $(RUNS)/tokenizer.model --out $(RUNS)/codes
-	$(BIN)/python pipelines/align_corpus.py --shards $(RUNS)/codes
+	$(BIN)/python pipelines/align_corpus.py --shards $(RUNS)/codes --tokenizer $(RUNS)/tokenizer.model
 	touch $@
 
 $(RUNS)/lm/.done: $(RUNS)/codes/.done

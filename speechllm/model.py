@@ -137,8 +137,8 @@ class SpeechLM(nn.Module):
         text = self.text_embedding(ids)
         previous = F.pad(positions, (1, 0))[:, :-1]  # the token of the frame before; the first starts at 0
         rows = torch.arange(batch, device=ids.device)[:, None]
-        inputs = F.pad(self.embed_frames(digits, keep)[:, :-1], (0, 0, 1, 0)) + text[rows, previous]
-        inputs[:, 0] = inputs[:, 0] + self.begin
+        begin = self.begin.expand(batch, 1, -1)
+        inputs = torch.cat([begin, self.embed_frames(digits, keep)[:, :-1]], dim=1) + text[rows, previous]
         x = torch.cat([text, inputs], dim=1)
         index = torch.arange(length + frames, device=ids.device)
         rotary = self.rotary[torch.cat([index[:length], index[:frames]])]
@@ -148,9 +148,9 @@ class SpeechLM(nn.Module):
         mask = (causal & ~from_text & seen[:, None])[:, None]
         for layer, block in enumerate(self.blocks):
             if layer == self.config.reader_layer:
-                states, x = x[:, :length], x.clone()
-                reader = self.reader.logits(x[:, length:], self.reader.key(states), previous, text_lengths)
-                x[:, length:] += self.reader.value(states)[rows, positions]
+                states, spoken = x[:, :length], x[:, length:]
+                reader = self.reader.logits(spoken, self.reader.key(states), previous, text_lengths)
+                x = torch.cat([states, spoken + self.reader.value(states)[rows, positions]], dim=1)
             x = block(x, rotary, mask, None, layer)
         x = self.norm(x[:, length:])
         return LMOutput(self.frame_head(x), self.stop_head(x)[..., 0], reader)
