@@ -1,18 +1,13 @@
-"""Codec: audio [B, 1, N] <-> codes [B, K, T], wiring only.
+"""LiteCodec: audio [B, 1, N] <-> codes [B, K, T] of the lite family, wiring only.
 
 Shapes: B batch, N samples, K codebooks, T codec frames, S = T * stack STFT frames.
 """
 
-import hashlib
-import json
-from collections.abc import Iterator
-from pathlib import Path
-
 import torch
 import torch.nn.functional as F
-from safetensors.torch import load_file, save_file
-from torch import Tensor, nn
+from torch import Tensor
 
+from codec.base import Codec, check_audio
 from codec.config import CodecConfig
 from codec.fsq import GroupedFSQ
 from codec.lite import FeatureDecoder, FeatureEncoder, Filters, Vocoder, decoding_context, extract_features
@@ -22,100 +17,33 @@ from codec.source import SourceFilter
 PITCH_MARGIN = 2  # codec frames of f0 that one frame of audio needs before itself, see Codec.render
 
 
-class Codec(nn.Module):
+class LiteCodec(Codec, family="lite"):
     """Encoder, quantiser, feature decoder, vocoder and source-filter synthesis, built from a config."""
 
+    config_type = CodecConfig
+    storage = torch.float16
+
     def __init__(self, config: CodecConfig):
-        super().__init__()
-        self.config = config
+        super().__init__(config)
         self.encoder = FeatureEncoder(config)
         self.quantizer = GroupedFSQ(config.num_codebooks, config.levels)
         self.decoder = FeatureDecoder(config)
         self.vocoder = Vocoder(config)
         self.source = SourceFilter(config.sample_rate, config.n_fft, config.stft_hop)
 
-    # What defines a codec, for those who only see a codec.
-
-    @property
-    def sample_rate(self) -> int:
-        """Hz."""
-        return self.config.sample_rate
-
-    @property
-    def hop_length(self) -> int:
-        """Samples per codec frame."""
-        return self.config.hop_length
-
-    @property
-    def frame_rate(self) -> float:
-        """Codec frames per second, Hz."""
-        return self.config.frame_rate
-
-    @property
-    def num_codebooks(self) -> int:
-        """K."""
-        return self.config.num_codebooks
-
-    @property
-    def codebook_size(self) -> int:
-        """Codes per codebook."""
-        return self.config.codebook_size
-
-    @property
-    def levels(self) -> tuple[int, ...]:
-        """FSQ levels of one codebook, least significant digit first."""
-        return self.config.levels
-
-    @property
-    def bitrate(self) -> float:
-        """Bits per second."""
-        return self.config.bitrate
-
     @property
     def context(self) -> int:
         """Codec frames before and after a frame that its audio depends on; the look-ahead of streaming."""
         return decoding_context(self.config) + PITCH_MARGIN
 
-    @property
-    def fingerprint(self) -> str:
-        """Identity of the code space: 16 hex digits over the configuration and the encoder in fp16.
-
-        A decoder trained further on a frozen encoder keeps it, and so keeps every shard and voice made with it.
-        """
-        digest = hashlib.sha256(json.dumps(self.config.to_dict(), sort_keys=True).encode())
-        for name, tensor in sorted(self.encoder.state_dict().items()):
-            digest.update(name.encode())
-            digest.update(tensor.detach().cpu().to(torch.float16).numpy().tobytes())
-        return digest.hexdigest()[:16]
-
     # audio -> codes
 
     @torch.inference_mode()
     def encode(self, audio: Tensor, lengths: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        """Encode audio.
-
-        Items of different lengths are encoded one by one, so a batch gives exactly the codes of each item alone.
-
-        Args:
-            audio: float32 [B, 1, N] in [-1, 1] at `sample_rate`.
-            lengths: samples of each item, int [B]; None means N for all.
-
-        Returns:
-            codes int64 [B, K, T] (0 beyond an item's end) and frames int64 [B] = ceil(length / hop_length).
-
-        Raises:
-            ValueError: wrong shape, no samples, or values that are not finite.
-        """
-        if audio.dim() != 3 or audio.shape[1] != 1 or audio.shape[2] == 0:
-            raise ValueError(f"got audio of shape {tuple(audio.shape)}; expected [B, 1, N] with N >= 1")
-        if not torch.isfinite(audio).all():
-            raise ValueError("got audio with NaN or infinite samples; expected finite values in [-1, 1]")
-        batch, samples = audio.shape[0], audio.shape[2]
-        lengths = torch.full((batch,), samples) if lengths is None else lengths.cpu()
-        if lengths.shape != (batch,) or lengths.min() < 1 or lengths.max() > samples:
-            raise ValueError(f"got lengths {lengths.tolist()}; expected {batch} numbers in 1..{samples}")
+        """See Codec.encode. Items of different lengths are encoded one by one."""
+        lengths = check_audio(audio, lengths)
         frames = -(-lengths // self.hop_length)
-        codes = audio.new_zeros((batch, self.num_codebooks, int(frames.max())), dtype=torch.long)
+        codes = audio.new_zeros((len(audio), self.num_codebooks, int(frames.max())), dtype=torch.long)
         for length in lengths.unique().tolist():
             rows = lengths == length
             padded = F.pad(audio[rows, 0, :length].float(), (0, -length % self.hop_length))
@@ -127,15 +55,7 @@ class Codec(nn.Module):
 
     @torch.inference_mode()
     def decode(self, codes: Tensor, frames: Tensor | None = None) -> Tensor:
-        """Decode codes.
-
-        Args:
-            codes: int64 [B, K, T], values in [0, codebook_size).
-            frames: frames of each item, int [B]; None means T for all.
-
-        Returns:
-            audio float32 [B, 1, T * hop_length], zero beyond an item's end.
-        """
+        """See Codec.decode."""
         if frames is None or bool((frames == codes.shape[2]).all()):
             return torch.cat(list(self.decode_chunks(codes)), dim=-1)
         audio = torch.zeros(codes.shape[0], 1, codes.shape[2] * self.hop_length, device=codes.device)
@@ -144,18 +64,9 @@ class Codec(nn.Module):
                 audio[row, :, : count * self.hop_length] = self.decode(codes[row : row + 1, :, :count])[0]
         return audio
 
-    def decode_chunks(self, codes: Tensor, chunk: int = 128) -> Iterator[Tensor]:
-        """Decode in pieces of `chunk` frames, so that memory does not grow with the length."""
-        stream = self.stream()
-        for start in range(0, codes.shape[2], chunk):
-            yield stream.push(codes[:, :, start : start + chunk])
-        yield stream.flush()
-
-    def stream(self) -> "CodecStream":
-        """A new decoding stream: push codes, get the audio that is already certain."""
-        from codec.streaming import CodecStream
-
-        return CodecStream(self)
+    def init_state(self, codes: Tensor) -> Tensor:
+        """Phase of the pulses, radians, float64 [B, 1]."""
+        return torch.zeros(codes.shape[0], 1, dtype=torch.float64, device=codes.device)
 
     def render(self, codes: Tensor, first: int, start: int, stop: int, phase: Tensor) -> tuple[Tensor, Tensor]:
         """Audio of the frames start..stop out of a window of codes.
@@ -185,42 +96,3 @@ class Codec(nn.Module):
         next_begin = max(stop - 1, 0) - begin
         next_phase = phases[:, next_begin * hop - 1, None] if next_begin else phase
         return audio[:, (start - begin) * hop : (stop - begin) * hop], next_phase
-
-    # files
-
-    @classmethod
-    def from_config(cls, path: str | Path) -> "Codec":
-        """An untrained codec from the `codec:` section (or the whole) of a YAML file."""
-        import yaml
-
-        values = yaml.safe_load(Path(path).read_text("utf-8"))
-        return cls(CodecConfig.from_dict(values.get("codec", values)))
-
-    def save_pretrained(self, folder: str | Path, dtype: torch.dtype = torch.float16) -> None:
-        """Write config.json and model.safetensors."""
-        folder = Path(folder)
-        folder.mkdir(parents=True, exist_ok=True)
-        weights = {name: tensor.detach().cpu().to(dtype).contiguous() for name, tensor in self.state_dict().items()}
-        temporary = folder / ".model.partial"
-        save_file(weights, temporary)
-        temporary.replace(folder / "model.safetensors")
-        (folder / "config.json").write_text(json.dumps(self.config.to_dict(), indent=2) + "\n", "utf-8")
-
-    @classmethod
-    def from_pretrained(cls, folder: str | Path) -> "Codec":
-        """Read a folder written by save_pretrained; weights become float32.
-
-        Raises:
-            FileNotFoundError, ValueError: the folder is not a codec, or its weights do not fit its configuration.
-        """
-        folder = Path(folder)
-        for name in ("config.json", "model.safetensors"):
-            if not (folder / name).is_file():
-                raise FileNotFoundError(f"{folder} is not a codec folder: no {name}")
-        try:
-            codec = cls(CodecConfig.from_dict(json.loads((folder / "config.json").read_text("utf-8"))))
-            weights = load_file(folder / "model.safetensors")
-            codec.load_state_dict({name: tensor.float() for name, tensor in weights.items()})
-        except Exception as error:
-            raise ValueError(f"{folder} is not a readable codec: {' '.join(str(error).split())[:300]}") from error
-        return codec.eval()

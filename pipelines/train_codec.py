@@ -18,7 +18,7 @@ from torch.utils.data import DataLoader
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from codec import Codec, CodecConfig  # noqa: E402
+from codec import CodecConfig, LiteCodec  # noqa: E402
 from codec.lite import extract_features  # noqa: E402
 from codec.training.dataset import SegmentDataset  # noqa: E402
 from codec.training.module import CodecOptim, LitCodec  # noqa: E402
@@ -79,11 +79,11 @@ def main() -> None:
     if config.num_threads:
         torch.set_num_threads(config.num_threads)
     torch.manual_seed(config.seed)
-    codec = Codec(config.codec)
+    codec = LiteCodec(config.codec)
     if config.init_from:
-        codec.load_state_dict(Codec.from_pretrained(config.init_from).state_dict())
+        codec.load_state_dict(LiteCodec.from_pretrained(config.init_from).state_dict())
     if config.vocoder_from:
-        codec.vocoder.load_state_dict(Codec.from_pretrained(config.vocoder_from).vocoder.state_dict())
+        codec.vocoder.load_state_dict(LiteCodec.from_pretrained(config.vocoder_from).vocoder.state_dict())
     module = LitCodec(codec, config.optim)
     last, seen = config.run_dir / "last.ckpt", 0
     if last.is_file():

@@ -9,7 +9,7 @@ import soundfile
 import torch
 from torch import Tensor
 
-from codec import Codec, CodecConfig
+from codec import CodecConfig, LiteCodec
 from speechllm import CodeSpec, LMConfig, SpeechLM
 from speechllm.phonemizer import Phonemizer
 from speechllm.tokenizer import Tokenizer
@@ -31,10 +31,10 @@ TOY_SPEC = CodeSpec(RATE / HOP, 8, LEVELS, "toy")
 PHONEMES = ("həlˈO ðˈɛɹ.", "həlˈO wˈɜɹld!", "ðə kwˈɪk bɹˈWn fˈɑks.", "jˈɛs, ɪt ˈɪz.")
 
 
-def toy_codec(seed: int = 0, config: CodecConfig = TOY_CODEC) -> Codec:
+def toy_codec(seed: int = 0, config: CodecConfig = TOY_CODEC) -> LiteCodec:
     """Random weights that make codes and sound vary as those of a trained codec do."""
     torch.manual_seed(seed)
-    codec = Codec(config).eval()
+    codec = LiteCodec(config).eval()
     with torch.no_grad():
         codec.encoder.linear.weight.mul_(4)
         codec.decoder.linear.weight.mul_(3)

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from codec.lite import extract_features
-from codec.model import Codec
+from codec.model import LiteCodec
 from codec.pitch import phase_from_f0, upsample
 from codec.source import NOISE_FRAMES
 from codec.training.discriminators import Discriminators, FeatureDiscriminator, SpectrumDiscriminator
@@ -64,7 +64,7 @@ class CodecOptim:
 class LitCodec(lightning.LightningModule):
     """Manual optimisation: discriminators first, then the codec, on the same batch."""
 
-    def __init__(self, codec: Codec, optim: CodecOptim):
+    def __init__(self, codec: LiteCodec, optim: CodecOptim):
         super().__init__()
         self.automatic_optimization = False
         self.codec, self.optim = codec, optim

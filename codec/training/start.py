@@ -11,14 +11,14 @@ voice it starts at 0.40 nats of mel error where a random start needs an hour to 
 import torch
 from torch import Tensor
 
-from codec.model import Codec
+from codec.model import LiteCodec
 
 PITCH_SCALE = 3.0  # log f0 counts this much more than a mel band
 GAIN = 0.6  # standard deviation of a latent: within tanh's straight part, and most levels in use
 
 
 @torch.no_grad()
-def start_from_components(codec: Codec, features: Tensor) -> None:
+def start_from_components(codec: LiteCodec, features: Tensor) -> None:
     """Set the linear paths of encoder and decoder.
 
     Args:

@@ -1,0 +1,222 @@
+"""HiFi-GAN encoder and decoder of waveforms. Networks only: no quantiser, no files.
+
+Shapes: B batch, N audio samples, T codec frames, C channels, t steps at some rate in between, D latent channels.
+
+One residual layer serves all networks: branches of different kernel sizes read the same input, each a row of residual
+units of growing dilation, and the mean of the branches is the output. A network is such layers between strided
+convolutions. The last argument of every forward, `context`, goes unread through the layers to their convolutions:
+
+* a symmetric convolution takes a Mask [B, 1, t], or None: what is False in it is zeroed in the output;
+* a causal convolution takes a State, or None: the past of each convolution, updated in place.
+
+Source: HiFi-GAN, arXiv 2010.05646, turned into a codec in arXiv 2409.12117; half-snake and the causal decoder from
+NanoCodec, arXiv 2508.05835. Unlike HiFi-GAN, LeakyReLU has slope 0.01 and branches are averaged.
+"""
+
+from collections.abc import Sequence
+from typing import TypeAlias
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from codec.hifigan_config import HiFiGANConfig
+
+SLOPE = 0.01  # of LeakyReLU below zero
+EDGE_KERNEL = 7  # of the first convolution of both networks, and of the encoder's last
+OUTPUT_KERNEL = 3  # of the decoder's last
+
+Mask: TypeAlias = Tensor
+State: TypeAlias = dict[nn.Module, Tensor]
+Context: TypeAlias = Mask | State | None
+
+
+class LeakyReLU(nn.Module):
+    """x, or a hundredth of it below zero."""
+
+    def __init__(self, channels: int):
+        super().__init__()
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.leaky_relu(x, SLOPE)
+
+
+class HalfSnake(nn.Module):
+    """Snake, x + sin(a x)^2 / a with a learned per channel, on the first half of the channels; LeakyReLU on the rest."""
+
+    def __init__(self, channels: int):
+        super().__init__()
+        self.alpha = nn.Parameter(torch.ones(1, channels // 2, 1))
+
+    def forward(self, x: Tensor) -> Tensor:
+        a, b = x.tensor_split([self.alpha.shape[1]], dim=1)
+        return torch.cat([a + torch.sin(self.alpha * a).square() / (self.alpha + 1e-9), F.leaky_relu(b, SLOPE)], dim=1)
+
+
+ACTIVATION = {"leaky_relu": LeakyReLU, "half_snake": HalfSnake}
+
+
+class SameConv1d(nn.Conv1d):
+    """Convolution, padded on both sides alike; a stride divides the length exactly."""
+
+    def __init__(self, inputs: int, outputs: int, kernel: int, padding: str, stride: int = 1, dilation: int = 1):
+        pad = (kernel - 1) * dilation // 2 if stride == 1 else (stride + 1) // 2
+        super().__init__(inputs, outputs, kernel, stride, pad, dilation, padding_mode=padding)
+
+    def forward(self, x: Tensor, context: Context = None) -> Tensor:
+        y = super().forward(x)
+        return y if context is None else y * context
+
+
+class SameConvTranspose1d(nn.ConvTranspose1d):
+    """Convolution to `stride` times the rate, kernel 2 * stride; the length is multiplied exactly."""
+
+    def __init__(self, inputs: int, outputs: int, stride: int, groups: int = 1):
+        super().__init__(inputs, outputs, 2 * stride, stride, (stride + 1) // 2, stride % 2, groups)
+
+    def forward(self, x: Tensor, context: Context = None) -> Tensor:
+        y = super().forward(x)
+        return y if context is None else y * context
+
+
+def with_past(module: nn.Module, x: Tensor, count: int, state: Context) -> Tensor:
+    """Put `count` earlier steps before x, zeros at the start of a stream, and remember the last ones of it."""
+    assert not isinstance(state, Tensor), "a causal network takes a state, not a mask"
+    past = None if state is None else state.get(module)
+    x = F.pad(x, (count, 0)) if past is None else torch.cat([past, x], dim=2)
+    if state is not None:
+        state[module] = x[:, :, x.shape[2] - count :]
+    return x
+
+
+class CausalConv1d(nn.Conv1d):
+    """Convolution of the present and the past."""
+
+    def __init__(self, inputs: int, outputs: int, kernel: int, padding: str = "zeros", dilation: int = 1):
+        super().__init__(inputs, outputs, kernel, dilation=dilation)
+        self.past = (kernel - 1) * dilation
+
+    def forward(self, x: Tensor, context: Context = None) -> Tensor:
+        return super().forward(with_past(self, x, self.past, context))
+
+
+class CausalConvTranspose1d(nn.ConvTranspose1d):
+    """Convolution to `stride` times the rate, kernel 2 * stride, of the present step and the one before."""
+
+    def __init__(self, inputs: int, outputs: int, stride: int, groups: int = 1):
+        super().__init__(inputs, outputs, 2 * stride, stride, groups=groups)
+
+    def forward(self, x: Tensor, context: Context = None) -> Tensor:
+        stride = self.stride[0]
+        y = super().forward(with_past(self, x, 1, context))
+        return y[:, :, stride : y.shape[2] - stride]  # the first step is what the past alone says, the last unfinished
+
+
+class ResidualUnit(nn.Module):
+    """x + conv(act(conv(act(x)))), the first convolution dilated. [B, C, t] -> [B, C, t]."""
+
+    def __init__(self, channels: int, kernel: int, dilation: int, activation: str, padding: str, causal: bool):
+        super().__init__()
+        conv = CausalConv1d if causal else SameConv1d
+        self.act1 = ACTIVATION[activation](channels)
+        self.conv1 = conv(channels, channels, kernel, padding, dilation=dilation)
+        self.act2 = ACTIVATION[activation](channels)
+        self.conv2 = conv(channels, channels, kernel, padding)
+
+    def forward(self, x: Tensor, context: Context = None) -> Tensor:
+        return x + self.conv2(self.act2(self.conv1(self.act1(x), context)), context)
+
+
+class ResidualLayer(nn.Module):
+    """The mean of parallel branches, each a row of residual units. [B, C, t] -> [B, C, t]."""
+
+    def __init__(
+        self, channels: int, kernels: Sequence[int], dilations: Sequence[int], activation: str, padding: str, causal: bool
+    ):
+        super().__init__()
+        self.branches = nn.ModuleList(
+            nn.ModuleList(ResidualUnit(channels, kernel, d, activation, padding, causal) for d in dilations)
+            for kernel in kernels
+        )
+
+    def forward(self, x: Tensor, context: Context = None) -> Tensor:
+        total: Tensor | float = 0.0
+        for branch in self.branches:
+            y = x
+            for unit in branch:
+                y = unit(y, context)
+            total = total + y
+        return total / len(self.branches)
+
+
+class HiFiGANEncoder(nn.Module):
+    """Audio [B, 1, N], N a multiple of the hop -> latents [B, D, T]."""
+
+    def __init__(self, config: HiFiGANConfig):
+        super().__init__()
+        e, channels = config.encoder, config.encoder.channels
+        self.pre = SameConv1d(1, channels, EDGE_KERNEL, e.padding)
+        self.residual, self.acts, self.downs = nn.ModuleList(), nn.ModuleList(), nn.ModuleList()
+        for stride in config.strides:
+            self.residual.append(ResidualLayer(channels, e.kernel_sizes, e.dilations, e.activation, e.padding, False))
+            self.acts.append(ACTIVATION[e.activation](channels))
+            self.downs.append(SameConv1d(channels, 2 * channels, 2 * stride, e.padding, stride))
+            channels *= 2
+        self.act = ACTIVATION[e.activation](channels)
+        self.post = SameConv1d(channels, config.latent_dim, EDGE_KERNEL, e.padding)
+
+    def forward(self, audio: Tensor, lengths: Tensor | None = None) -> Tensor:
+        """With `lengths` int [B] in samples, every layer is zeroed beyond an item's end (see HiFiGANCodec.encode)."""
+        mask = make_mask(audio, lengths)
+        x = self.pre(audio, mask)
+        for residual, act, down in zip(self.residual, self.acts, self.downs, strict=True):
+            x = residual(x, mask)
+            mask = None if mask is None else mask[:, :, :: down.stride[0]]
+            x = down(act(x), mask)
+        return self.post(self.act(x), mask)
+
+
+class HiFiGANDecoder(nn.Module):
+    """Values [B, D, T] -> audio [B, 1, N] in [-1, 1]."""
+
+    def __init__(self, config: HiFiGANConfig):
+        super().__init__()
+        d, channels = config.decoder, config.decoder.channels
+        conv = CausalConv1d if d.causal else SameConv1d
+        up = CausalConvTranspose1d if d.causal else SameConvTranspose1d
+        self.output = d.output
+        self.pre = conv(config.latent_dim, channels, EDGE_KERNEL, d.padding)
+        self.acts, self.ups, self.residual = nn.ModuleList(), nn.ModuleList(), nn.ModuleList()
+        for stride in reversed(config.strides):
+            self.acts.append(ACTIVATION[d.activation](channels))
+            channels //= 2
+            self.ups.append(up(2 * channels, channels, stride, channels if d.grouped else 1))
+            self.residual.append(
+                ResidualLayer(channels, d.kernel_sizes, d.dilations, d.activation, d.padding, d.causal)
+            )
+        self.act = ACTIVATION[d.activation](channels)
+        self.post = conv(channels, 1, OUTPUT_KERNEL, d.padding)
+
+    def forward(self, values: Tensor, lengths: Tensor | None = None, state: State | None = None) -> Tensor:
+        """With `lengths` int [B] in frames, layers of a symmetric decoder are zeroed beyond an item's end.
+
+        A causal decoder takes a `state` instead, empty at the start of a stream, and carries on from it.
+        """
+        context: Context = make_mask(values, lengths) if state is None else state
+        x = self.pre(values, context)
+        for act, up, residual in zip(self.acts, self.ups, self.residual, strict=True):
+            if isinstance(context, Tensor):
+                context = context.repeat_interleave(up.stride[0], dim=2)
+            x = residual(up(act(x), context), context)
+        x = self.post(self.act(x), context)
+        if self.output == "tanh":
+            return torch.tanh(x)
+        return x.clamp(-1, 1) if self.output == "clamp" else x
+
+
+def make_mask(x: Tensor, lengths: Tensor | None) -> Mask | None:
+    """Bool [B, 1, t], True within the length of each item; None if there are no lengths."""
+    if lengths is None:
+        return None
+    steps = torch.arange(x.shape[2], device=x.device)
+    return (steps < lengths.to(x.device)[:, None])[:, None]
