@@ -88,6 +88,28 @@ lint: $(VENV)/.test  ## ruff: rules and format
 types: $(VENV)/.test  ## mypy
 	$(BIN)/mypy
 
+.PHONY: parity
+parity: .nemo-venv/.done $(VENV)/.test  ## compare the codecs with NeMo's own modules, full size
+	NEMO_PYTHON=.nemo-venv/bin/python $(BIN)/python -m pytest tests/parity -s $(ARGS)
+
+.PHONY: nemo-oracle
+nemo-oracle: .nemo-venv/.done  ## install NeMo in .nemo-venv, 2 GB, for `make parity` and `make golden`
+
+# NeMo's own requirements name much that its codec does not need, and some that cannot be installed everywhere.
+.nemo-venv/.done: .ci/install_torch
+	@$(PYTHON) -m venv .nemo-venv
+	@.ci/install_torch .nemo-venv/bin/python
+	@.nemo-venv/bin/pip -q install --no-deps nemo_toolkit==3.0.0
+	@.nemo-venv/bin/pip -q install numpy einops transformers omegaconf 'hydra-core>1.3,<=1.3.8' 'lightning>2.2.1,<=2.4.0' \
+		torchmetrics librosa soundfile scipy scikit-learn pandas wrapt huggingface_hub braceexpand lhotse packaging \
+		sentencepiece tqdm webdataset wandb onnx datasets kaldialign nv_one_logger_core \
+		nv_one_logger_training_telemetry nv_one_logger_pytorch_lightning_integration
+	@touch $@
+
+.PHONY: golden
+golden: .nemo-venv/.done $(VENV)/.test  ## make the codecs' golden files anew
+	NEMO_PYTHON=.nemo-venv/bin/python $(BIN)/python tests/parity/make_golden.py
+
 # ------------------------------------------------------------------------------------------- train
 
 SOURCES := data/sources

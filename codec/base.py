@@ -169,7 +169,9 @@ class Codec(nn.Module):
         Args:
             codes: int64 [B, K, t], the frames first .. first + t; they reach `history` frames before `start` and
                 `context` beyond `stop`, or to the ends of the utterance.
-            first, start, stop: absolute frame numbers.
+            first: absolute frame number of the window's first frame.
+            start: absolute frame number, the first to render.
+            stop: absolute frame number after the last to render.
             state: from init_state or the call before, of which `stop` was this `start`.
 
         Returns:

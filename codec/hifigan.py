@@ -38,17 +38,19 @@ class LeakyReLU(nn.Module):
         super().__init__()
 
     def forward(self, x: Tensor) -> Tensor:
+        """[B, C, t] -> [B, C, t]."""
         return F.leaky_relu(x, SLOPE)
 
 
 class HalfSnake(nn.Module):
-    """Snake, x + sin(a x)^2 / a with a learned per channel, on the first half of the channels; LeakyReLU on the rest."""
+    """Snake, x + sin(a x)^2 / a with `a` learned per channel, on half of the channels; LeakyReLU on the rest."""
 
     def __init__(self, channels: int):
         super().__init__()
         self.alpha = nn.Parameter(torch.ones(1, channels // 2, 1))
 
     def forward(self, x: Tensor) -> Tensor:
+        """[B, C, t] -> [B, C, t]."""
         a, b = x.tensor_split([self.alpha.shape[1]], dim=1)
         return torch.cat([a + torch.sin(self.alpha * a).square() / (self.alpha + 1e-9), F.leaky_relu(b, SLOPE)], dim=1)
 
@@ -64,6 +66,7 @@ class SameConv1d(nn.Conv1d):
         super().__init__(inputs, outputs, kernel, stride, pad, dilation, padding_mode=padding)
 
     def forward(self, x: Tensor, context: Context = None) -> Tensor:
+        """[B, C, t] -> [B, C', t / stride]."""
         y = super().forward(x)
         return y if context is None else y * context
 
@@ -75,6 +78,7 @@ class SameConvTranspose1d(nn.ConvTranspose1d):
         super().__init__(inputs, outputs, 2 * stride, stride, (stride + 1) // 2, stride % 2, groups)
 
     def forward(self, x: Tensor, context: Context = None) -> Tensor:
+        """[B, C, t] -> [B, C', t * stride]."""
         y = super().forward(x)
         return y if context is None else y * context
 
@@ -97,6 +101,7 @@ class CausalConv1d(nn.Conv1d):
         self.past = (kernel - 1) * dilation
 
     def forward(self, x: Tensor, context: Context = None) -> Tensor:
+        """[B, C, t] -> [B, C', t]."""
         return super().forward(with_past(self, x, self.past, context))
 
 
@@ -107,13 +112,14 @@ class CausalConvTranspose1d(nn.ConvTranspose1d):
         super().__init__(inputs, outputs, 2 * stride, stride, groups=groups)
 
     def forward(self, x: Tensor, context: Context = None) -> Tensor:
+        """[B, C, t] -> [B, C', t * stride]."""
         stride = self.stride[0]
         y = super().forward(with_past(self, x, 1, context))
         return y[:, :, stride : y.shape[2] - stride]  # the first step is what the past alone says, the last unfinished
 
 
 class ResidualUnit(nn.Module):
-    """x + conv(act(conv(act(x)))), the first convolution dilated. [B, C, t] -> [B, C, t]."""
+    """x + conv(act(conv(act(x)))), the first convolution dilated."""
 
     def __init__(self, channels: int, kernel: int, dilation: int, activation: str, padding: str, causal: bool):
         super().__init__()
@@ -124,14 +130,21 @@ class ResidualUnit(nn.Module):
         self.conv2 = conv(channels, channels, kernel, padding)
 
     def forward(self, x: Tensor, context: Context = None) -> Tensor:
+        """[B, C, t] -> [B, C, t]."""
         return x + self.conv2(self.act2(self.conv1(self.act1(x), context)), context)
 
 
 class ResidualLayer(nn.Module):
-    """The mean of parallel branches, each a row of residual units. [B, C, t] -> [B, C, t]."""
+    """The mean of parallel branches, each a row of residual units."""
 
     def __init__(
-        self, channels: int, kernels: Sequence[int], dilations: Sequence[int], activation: str, padding: str, causal: bool
+        self,
+        channels: int,
+        kernels: Sequence[int],
+        dilations: Sequence[int],
+        activation: str,
+        padding: str,
+        causal: bool,
     ):
         super().__init__()
         self.branches = nn.ModuleList(
@@ -140,6 +153,7 @@ class ResidualLayer(nn.Module):
         )
 
     def forward(self, x: Tensor, context: Context = None) -> Tensor:
+        """[B, C, t] -> [B, C, t]."""
         total: Tensor | float = 0.0
         for branch in self.branches:
             y = x

@@ -1,4 +1,4 @@
-"""Licences of weights: which are known, how they are shown, and how a commercial product keeps out of the wrong ones."""
+"""Licences of weights: which are known, how they are shown, which a commercial product refuses."""
 
 import logging
 import os

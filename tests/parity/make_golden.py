@@ -13,11 +13,12 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 GOLDEN = ROOT / "tests/codec/golden"
-sys.path[:0] = [str(ROOT), str(Path(__file__).parent)]
+sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
-from asking import nemo_config  # noqa: E402
-from reduced import CONFIGS, TINY, lengths, reduced  # noqa: E402
 from safetensors.torch import load_file, save_file  # noqa: E402
+
+from parity.asking import nemo_config  # noqa: E402
+from parity.reduced import CONFIGS, TINY, lengths, reduced  # noqa: E402
 
 PYTHON = Path(os.environ.get("NEMO_PYTHON", ROOT / ".nemo-venv/bin/python"))
 

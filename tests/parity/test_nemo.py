@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 import torch
-from asking import nemo_config
 from safetensors.torch import load_file
-from weights import make_audio
 
 from codec import Codec
+from parity.asking import nemo_config
+from parity.weights import make_audio
 
 ROOT = Path(__file__).resolve().parents[2]
 PYTHON = Path(os.environ.get("NEMO_PYTHON", ROOT / ".nemo-venv/bin/python"))
