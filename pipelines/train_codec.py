@@ -24,7 +24,7 @@ from codec.training.dataset import SegmentDataset  # noqa: E402
 from codec.training.module import CodecOptim, LitCodec  # noqa: E402
 from codec.training.start import start_from_components  # noqa: E402
 from pipelines import manifest  # noqa: E402
-from pipelines.config import parse  # noqa: E402
+from pipelines.config import load_yaml, parse  # noqa: E402
 from pipelines.files import UserError, guard  # noqa: E402
 from pipelines.training import fit  # noqa: E402
 
@@ -74,7 +74,23 @@ def loaders(config: TrainCodec, seen: int) -> tuple[DataLoader, DataLoader]:
     return DataLoader(train, **options), DataLoader(segments(held, len(held)), **options)
 
 
+def family(argv: list[str]) -> str:
+    """The family of the codec that a command line is about: that of its configuration file."""
+    for flag, value in zip(argv, [*argv[1:], ""], strict=True):
+        path = Path(value if flag == "--config" else flag.removeprefix("--config="))
+        if flag.startswith("--config") and path.is_file():
+            loaded = load_yaml(path.read_text("utf-8"))
+            codec = loaded.get("codec") if isinstance(loaded, dict) else None
+            return str(codec.get("family", "lite")) if isinstance(codec, dict) else "lite"
+    return "lite"
+
+
 def main() -> None:
+    if family(sys.argv[1:]) == "hifigan":
+        from pipelines.train_hifigan import train
+
+        train(__doc__)
+        return
     config = parse(TrainCodec, __doc__)
     if config.num_threads:
         torch.set_num_threads(config.num_threads)

@@ -8,20 +8,29 @@ from typing import Any, get_type_hints
 import pytest
 import torch
 
-from codec import Codec
+from codec import HiFiGANCodec, LiteCodec
 from pipelines.config import build, load_yaml, parse
 from pipelines.files import UserError
 from speechllm import CodeSpec, LMConfig, SpeechLM
 
 pytest.importorskip("lightning", reason="the training scripts need lfsc-tts[train]")
 
-from pipelines.train_codec import TrainCodec
+from pipelines.train_codec import TrainCodec, family
+from pipelines.train_hifigan import TrainHiFiGAN
 from pipelines.train_lm import TrainLM
 
 ROOT = Path(__file__).resolve().parents[1]
 TYPES = {"codec": TrainCodec, "speechllm": TrainLM}
+FAMILIES = {"lite": TrainCodec, "hifigan": TrainHiFiGAN}
 CONFIGS = sorted(ROOT.glob("configs/**/*.yaml"))
 every_config = pytest.mark.parametrize("path", CONFIGS, ids=lambda path: f"{path.parent.name}/{path.name}")
+
+
+def type_of(path: Path) -> Any:
+    """The configuration that a file is for."""
+    if path.parent.name == "codec":
+        return FAMILIES[family(["--config", str(path)])]
+    return TYPES[path.parent.name]
 
 
 def keys(config_type: Any) -> dict[str, Any]:
@@ -44,7 +53,7 @@ def test_there_are_configurations_of_both_packages():
 
 @every_config
 def test_a_configuration_states_every_key(path):
-    wanted = keys(TYPES[path.parent.name])
+    wanted = keys(type_of(path))
     assert shape(load_yaml(path.read_text("utf-8")), wanted) == wanted
 
 
@@ -57,18 +66,24 @@ def test_every_key_has_a_comment(path):
 
 @every_config
 def test_a_configuration_parses_and_flags_win(path):
-    config = parse(TYPES[path.parent.name], "", ["--config", str(path), "--seed=7", "--trainer.accelerator=gpu"])
+    config = parse(type_of(path), "", ["--config", str(path), "--seed=7", "--trainer.accelerator=gpu"])
     assert config.seed == 7
     assert config.trainer["accelerator"] == "gpu"
 
 
 @every_config
 def test_a_configuration_builds_its_model(path):
-    config = build(TYPES[path.parent.name], load_yaml(path.read_text("utf-8")))
+    config = build(type_of(path), load_yaml(path.read_text("utf-8")))
     if isinstance(config, TrainCodec):
-        codec = Codec(config.codec)
+        codec = LiteCodec(config.codec)
         assert codec.frame_rate == pytest.approx(config.codec.sample_rate / config.codec.hop_length)
         assert config.segment_frames >= config.optim.vocoder_frames_adversarial
+    elif isinstance(config, TrainHiFiGAN):
+        with torch.device("meta"):
+            codec = HiFiGANCodec(config.codec)
+        assert codec.frame_rate == pytest.approx(config.codec.sample_rate / config.codec.hop_length)
+        assert config.segment_frames * codec.hop_length > max(config.optim.n_ffts)
+        assert len(config.optim.n_ffts) == len(config.optim.mel_bands)
     else:
         spec = CodeSpec(22_050 / 1024, 8, (8, 7, 6, 6))
         with torch.device("meta"):
@@ -88,4 +103,4 @@ def test_a_misspelt_key_names_the_right_one(path):
     values = load_yaml(path.read_text("utf-8"))
     values["optim"]["max_stepz"] = values["optim"].pop("max_steps")
     with pytest.raises(UserError, match=r"optim\.max_stepz.*optim\.max_steps"):
-        build(TYPES[path.parent.name], values)
+        build(type_of(path), values)
