@@ -58,9 +58,7 @@ def build_judges(optim: HiFiGANOptim, sample_rate: int) -> Judges:
     members += [PeriodDiscriminator(period, optim.period_channels) for period in optim.periods]
     if optim.speech_model:
         model = SpeechModel(optim.speech_model)
-        members.append(
-            SpeechModelDiscriminator(model, model.states, model.dim, sample_rate, optim.speech_model_rate)
-        )
+        members.append(SpeechModelDiscriminator(model, model.states, model.dim, sample_rate, optim.speech_model_rate))
     if not members:
         raise ValueError("got no discriminator; name spectrum_n_ffts, periods or a speech_model")
     return Judges(members)

@@ -8,10 +8,10 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import load_file
 
+from benchmarks.oracle.weights import make_audio, make_weights
 from codec import Codec, HiFiGANCodec
 from codec.nemo import translate
 from parity.reduced import CONFIGS, TINY, lengths, reduced
-from parity.weights import make_audio, make_weights
 
 GOLDEN = Path(__file__).parent / "golden"
 every_codec = pytest.mark.parametrize("name", CONFIGS)

@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 import torch
 
+from benchmarks.oracle.weights import make_audio, make_weights
 from codec import Codec, CodecConfig, HiFiGANCodec, HiFiGANConfig, LiteCodec
 from codec.fsq import GroupedFSQ
 from codec.hifigan_codec import fold
 from parity.reduced import CONFIGS, reduced
-from parity.weights import make_audio, make_weights
 
 ROOT = Path(__file__).resolve().parents[2]
 # Encoder and decoder with weight normalisation, as published; frames a symmetric decoder hears on each side.

@@ -1,6 +1,6 @@
 """Make the golden files of tests/codec anew: `make golden`, after `make nemo-oracle`.
 
-Their weights are not in them: both sides make the same ones from a seed (weights.py).
+Their weights are not in them: both sides make the same ones from a seed (benchmarks/oracle/weights.py).
 """
 
 import json
@@ -17,7 +17,7 @@ sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
 from safetensors.torch import load_file, save_file  # noqa: E402
 
-from parity.asking import nemo_config  # noqa: E402
+from benchmarks.oracle.nemo_config import nemo_config  # noqa: E402
 from parity.reduced import CONFIGS, TINY, lengths, reduced  # noqa: E402
 
 PYTHON = Path(os.environ.get("NEMO_PYTHON", ROOT / ".nemo-venv/bin/python"))
@@ -33,7 +33,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         asked = Path(folder, "requests.json")
         asked.write_text(json.dumps(requests))
-        subprocess.run([PYTHON, ROOT / "tests/parity/oracle.py", asked, folder], check=True)
+        subprocess.run([PYTHON, ROOT / "benchmarks/oracle/answer.py", asked, folder], check=True)
         for name in configs:
             results = load_file(Path(folder, name, "results.safetensors"))
             shapes = Path(folder, name, "shapes.json").read_text()

@@ -12,9 +12,9 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from benchmarks.oracle.nemo_config import nemo_config
+from benchmarks.oracle.weights import make_audio
 from codec import Codec
-from parity.asking import nemo_config
-from parity.weights import make_audio
 
 ROOT = Path(__file__).resolve().parents[2]
 PYTHON = Path(os.environ.get("NEMO_PYTHON", ROOT / ".nemo-venv/bin/python"))
@@ -34,7 +34,7 @@ def case(request, tmp_path_factory):
     lengths = [int(count * config.hop_length) for count in FRAMES]
     asked = {"full": {"model": nemo_config(config), "lengths": lengths, "seed": 0, "save": True}}
     (folder / "requests.json").write_text(json.dumps(asked))
-    command = [PYTHON, ROOT / "tests/parity/oracle.py", folder / "requests.json", folder]
+    command = [PYTHON, ROOT / "benchmarks/oracle/answer.py", folder / "requests.json", folder]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr[-3000:]
     yield Codec.from_pretrained(folder / "full/model.nemo"), lengths, load_file(folder / "full/results.safetensors")

@@ -1,6 +1,6 @@
 """NeMo's side of the comparison; runs in NeMo's environment, never in ours (see `make nemo-oracle`).
 
-    .nemo-venv/bin/python tests/parity/oracle.py REQUESTS.json OUT
+    .nemo-venv/bin/python benchmarks/oracle/answer.py REQUESTS.json OUT
 
 REQUESTS holds, by name, NeMo's model configurations with lengths of audio in samples and a seed. OUT/name becomes a
 folder of model.nemo, written by NeMo, and results.safetensors: latents, codes and audio of each item alone and of the
@@ -21,9 +21,9 @@ from nemo.collections.tts.models import AudioCodecModel  # noqa: E402
 from omegaconf import OmegaConf  # noqa: E402
 from safetensors.torch import save_file  # noqa: E402
 
-sys.path.insert(0, str(Path(__file__).parent))
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from weights import make_audio, make_weights  # noqa: E402
+from benchmarks.oracle.weights import make_audio, make_weights  # noqa: E402
 
 LOSSES = {
     "mel_loss_dims": [80],

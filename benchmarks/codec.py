@@ -1,0 +1,161 @@
+"""Speed of a codec: real-time factor of encoding and decoding, and peak memory, beside NeMo's modules.
+
+    python benchmarks/codec.py --config configs/codec/lfsc.yaml --nemo .nemo-venv/bin/python --out runs/speed-lfsc.json
+
+Both sides have the same random weights and take turns, round by round, so that what else the machine does meets both.
+The first call of each is not counted; a figure is the median over the rounds. Without --nemo ours runs alone.
+Real-time factor = compute time / audio time, of the whole batch; lower is better. Memory is that of the process on a
+CPU, weights included, and that of torch's allocations on a GPU.
+"""
+
+import argparse
+import json
+import statistics
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import torch
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from benchmarks.environment import environment  # noqa: E402
+from benchmarks.oracle.nemo_config import nemo_config  # noqa: E402
+from benchmarks.stopwatch import Measured, measure  # noqa: E402
+from codec import Codec, HiFiGANCodec  # noqa: E402
+from pipelines.files import UserError, guard, write_atomically  # noqa: E402
+
+
+class Nemo:
+    """NeMo in its own process."""
+
+    def __init__(self, python: Path, codec: Codec, folder: Path, threads: int, device: str):
+        request = {"model": nemo_config(codec.config), "seed": 0, "threads": threads, "device": device}
+        (folder / "request.json").write_text(json.dumps(request))
+        self.weights = folder / "model.nemo"
+        command = [str(python), str(Path(__file__).parent / "oracle/worker.py"), str(folder / "request.json")]
+        self.process = subprocess.Popen(
+            [*command, str(self.weights)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+        )
+        self.read()
+
+    def read(self) -> dict[str, Any]:
+        """The next answer; other lines are NeMo's chatter."""
+        assert self.process.stdout is not None
+        for line in self.process.stdout:
+            if line.startswith("{"):
+                return json.loads(line)
+        raise UserError("NeMo's process ended; run benchmarks/oracle/worker.py by hand to see why")
+
+    def __call__(self, task: str, batch: int, frames: int) -> Measured:
+        assert self.process.stdin is not None
+        self.process.stdin.write(json.dumps({"task": task, "batch": batch, "frames": frames}) + "\n")
+        self.process.stdin.flush()
+        return Measured(**self.read())
+
+    def close(self) -> None:
+        """End the process."""
+        assert self.process.stdin is not None
+        self.process.stdin.close()
+        self.process.wait()
+
+
+class Ours:
+    """A codec of this project, in this process."""
+
+    def __init__(self, codec: Codec, device: str):
+        self.codec, self.device = codec.eval().to(device), device
+
+    def __call__(self, task: str, batch: int, frames: int) -> Measured:
+        codec, generator = self.codec, torch.Generator().manual_seed(0)
+        if task == "encode":
+            audio = torch.randn(batch, 1, frames * codec.hop_length, generator=generator).to(self.device) * 0.1
+            return measure(lambda: codec.encode(audio), self.device)
+        codes = torch.randint(codec.codebook_size, (batch, codec.num_codebooks, frames), generator=generator)
+        codes = codes.to(self.device)
+        return measure(lambda: codec.decode(codes), self.device)
+
+
+def compare(sides: dict[str, Any], task: str, batch: int, frames: int, rounds: int) -> dict[str, list[Measured]]:
+    """All rounds of one task, the sides in turn; one uncounted call each before."""
+    for side in sides.values():
+        side(task, batch, frames)
+    results: dict[str, list[Measured]] = {name: [] for name in sides}
+    for _ in range(rounds):
+        for name, side in sides.items():
+            results[name].append(side(task, batch, frames))
+    return results
+
+
+def row(name: str, task: str, batch: int, rounds: list[Measured], audio_s: float) -> dict[str, Any]:
+    """Median and spread of one side."""
+    factors = [one.seconds / audio_s for one in rounds]
+    return {
+        "side": name,
+        "task": task,
+        "batch": batch,
+        "rtf": statistics.median(factors),
+        "rtf_min": min(factors),
+        "rtf_max": max(factors),
+        "peak_mib": max(one.peak_mib for one in rounds),
+    }
+
+
+def table(rows: list[dict[str, Any]]) -> str:
+    """Markdown; the last column is how many times as fast as NeMo ours is."""
+    lines = ["| task | batch | side | RTF (min..max) | peak MiB | speed-up |", "|---|---|---|---|---|---|"]
+    theirs = {(r["task"], r["batch"]): r["rtf"] for r in rows if r["side"] == "nemo"}
+    for r in rows:
+        other = theirs.get((r["task"], r["batch"])) if r["side"] == "ours" else None
+        ratio = f"{other / r['rtf']:.2f}" if other else ""
+        spread = f"{r['rtf']:.4f} ({r['rtf_min']:.4f}..{r['rtf_max']:.4f})"
+        lines.append(f"| {r['task']} | {r['batch']} | {r['side']} | {spread} | {r['peak_mib']:.0f} | {ratio} |")
+    return "\n".join(lines)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--config", type=Path, default=Path("configs/codec/lfsc.yaml"))
+    parser.add_argument("--nemo", type=Path, help="python of NeMo's environment")
+    parser.add_argument("--seconds", type=float, default=5.0, help="of audio in an item")
+    parser.add_argument("--batch", type=int, nargs="+", default=[1, 16])
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--threads", type=int, default=torch.get_num_threads(), help="of torch, both sides")
+    parser.add_argument("--out", type=Path, help="JSON to write")
+    args = parser.parse_args()
+    torch.set_num_threads(args.threads)
+    codec = Codec.from_config(args.config)
+    rows = []
+    with tempfile.TemporaryDirectory() as folder:
+        sides: dict[str, Any] = {}
+        if args.nemo:
+            if not isinstance(codec, HiFiGANCodec):
+                raise UserError(f"{args.config} is not a codec that NeMo has; leave out --nemo")
+            sides["nemo"] = Nemo(args.nemo, codec, Path(folder), args.threads, args.device)
+            codec = Codec.from_pretrained(sides["nemo"].weights)
+        sides["ours"] = Ours(codec, args.device)
+        frames = max(4, round(args.seconds * codec.frame_rate))
+        for batch in args.batch:
+            for task in ("encode", "decode"):
+                audio_s = batch * frames / codec.frame_rate
+                for name, rounds in compare(sides, task, batch, frames, args.rounds).items():
+                    rows.append(row(name, task, batch, rounds, audio_s))
+        if args.nemo:
+            sides["nemo"].close()
+    print(table(rows))
+    if args.out:
+        settings = {"config": str(args.config), "seconds": args.seconds, "rounds": args.rounds}
+        settings |= {"device": args.device, "threads": args.threads}
+        record = {**settings, "environment": environment(), "rows": rows}
+        write_atomically(args.out, json.dumps(record, indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    guard(main)
