@@ -33,6 +33,7 @@ DOORS = {
     "lightning": ["codec/training/module.py", "codec/training/hifigan_module.py", "speechllm/training/module.py", "pipelines/train*.py"],
     "matplotlib": ["pipelines/outputs.py", "pipelines/train_hifigan.py", "benchmarks/*.py"],
     "jiwer": ["benchmarks/scores.py"],
+    "pesq": ["benchmarks/distances.py"],
     "faster_whisper": ["benchmarks/asr.py"],
     "transformers": ["codec/training/speech_model.py", "benchmarks/asr.py"],
     "distillmos": ["benchmarks/mos.py"],
