@@ -30,7 +30,10 @@ DOORS = {
     "yaml": ["codec/checkpoints.py", "codec/nemo.py", "pipelines/config.py"],
     "huggingface_hub": ["codec/hub.py"],
     "rich": ["pipelines/*.py", "benchmarks/*.py"],
-    "lightning": ["codec/training/module.py", "codec/training/hifigan_module.py", "speechllm/training/module.py", "pipelines/train*.py"],
+    "lightning": [
+        *("codec/training/module.py", "codec/training/hifigan_module.py", "speechllm/training/module.py"),
+        "pipelines/train*.py",
+    ],
     "matplotlib": ["pipelines/outputs.py", "pipelines/train_hifigan.py", "benchmarks/*.py"],
     "jiwer": ["benchmarks/scores.py"],
     "pesq": ["benchmarks/distances.py"],
