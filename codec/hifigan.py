@@ -89,7 +89,7 @@ def with_past(module: nn.Module, x: Tensor, count: int, state: Context) -> Tenso
     past = None if state is None else state.get(module)
     x = F.pad(x, (count, 0)) if past is None else torch.cat([past, x], dim=2)
     if state is not None:
-        state[module] = x[:, :, x.shape[2] - count :]
+        state[module] = x[:, :, x.shape[2] - count :].clone()  # not a view, which would keep all of x
     return x
 
 

@@ -46,8 +46,9 @@ RENAMES = [
     (r"weight_g$", "parametrizations.weight.original0"),  # weight norm as torch wrote it before 2.0
     (r"weight_v$", "parametrizations.weight.original1"),
 ]
-# What a damaged archive raises, beside tarfile's own errors.
+# What files made by mistake or by malice raise: a broken archive or YAML, and values that no configuration has.
 DAMAGE = (tarfile.TarError, OSError, EOFError, zlib.error, lzma.LZMAError, yaml.YAMLError, UnicodeDecodeError)
+DAMAGE += (ValueError, TypeError, AttributeError, RuntimeError, ArithmeticError, LookupError)
 
 
 def load_nemo(path: str | Path, commercial: bool | None = None, licence: Licence | None = None) -> Codec:
@@ -70,7 +71,7 @@ def load_nemo(path: str | Path, commercial: bool | None = None, licence: Licence
             codec = HiFiGANCodec.from_weights(config, translate(read_weights(archive)))
     except (FileNotFoundError, PermissionError):
         raise
-    except (*DAMAGE, ValueError) as error:
+    except DAMAGE as error:
         cause = " ".join(str(error).split())[:600] or type(error).__name__
         raise ValueError(f"{path} is not a readable .nemo codec: {cause}") from error
     codec.licence = licence
@@ -96,9 +97,7 @@ def read_weights(archive: tarfile.TarFile) -> dict[str, Tensor]:
     try:
         weights = torch.load(io.BytesIO(file.read()), map_location="cpu", weights_only=True)
     except pickle.UnpicklingError:
-        raise ValueError(f"{WEIGHTS} holds more than tensors, such as code; it was not run") from None
-    except (RuntimeError, EOFError, KeyError, IndexError) as error:
-        raise ValueError(f"{WEIGHTS} is damaged: {error}") from None
+        raise ValueError(f"{WEIGHTS} is damaged, or holds more than tensors, such as code; nothing was run") from None
     if not isinstance(weights, dict) or not all(isinstance(t, Tensor) for t in weights.values()):
         raise ValueError(f"{WEIGHTS} is not a mapping of names to tensors")
     return weights
