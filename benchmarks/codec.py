@@ -3,7 +3,8 @@
     python benchmarks/codec.py --config configs/codec/lfsc.yaml --nemo .nemo-venv/bin/python --out runs/speed-lfsc.json
 
 Both sides have the same random weights and take turns, round by round, so that what else the machine does meets both.
-The first call of each is not counted; a figure is the median over the rounds. Without --nemo ours runs alone.
+The first call of each is not counted, but its results are compared; a figure is the median over the rounds. Without
+--nemo ours runs alone. --dtype bfloat16 shows what lower precision of the networks gains, and what it costs.
 Real-time factor = compute time / audio time, of the whole batch; lower is better. Memory is that of the process on a
 CPU, weights included, and that of torch's allocations on a GPU.
 """
@@ -14,10 +15,12 @@ import statistics
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
@@ -34,7 +37,7 @@ class Nemo:
     def __init__(self, python: Path, codec: Codec, folder: Path, threads: int, device: str):
         request = {"model": nemo_config(codec.config), "seed": 0, "threads": threads, "device": device}
         (folder / "request.json").write_text(json.dumps(request))
-        self.weights = folder / "model.nemo"
+        self.weights, self.out = folder / "model.nemo", folder / "results.pt"
         command = [str(python), str(Path(__file__).parent / "oracle/worker.py"), str(folder / "request.json")]
         self.process = subprocess.Popen(
             [*command, str(self.weights)],
@@ -55,9 +58,12 @@ class Nemo:
 
     def __call__(self, task: str, batch: int, frames: int) -> Measured:
         assert self.process.stdin is not None
-        self.process.stdin.write(json.dumps({"task": task, "batch": batch, "frames": frames}) + "\n")
+        asked = {"task": task, "batch": batch, "frames": frames, "out": str(self.out)}
+        self.process.stdin.write(json.dumps(asked) + "\n")
         self.process.stdin.flush()
-        return Measured(**self.read())
+        measured = Measured(**self.read())
+        self.result = torch.load(self.out, weights_only=True)
+        return measured
 
     def close(self) -> None:
         """End the process."""
@@ -69,23 +75,44 @@ class Nemo:
 class Ours:
     """A codec of this project, in this process."""
 
-    def __init__(self, codec: Codec, device: str):
+    def __init__(self, codec: Codec, device: str, dtype: torch.dtype):
         self.codec, self.device = codec.eval().to(device), device
+        if isinstance(codec, HiFiGANCodec):
+            codec.encoder.to(dtype)
+            codec.decoder.to(dtype)
 
     def __call__(self, task: str, batch: int, frames: int) -> Measured:
         codec, generator = self.codec, torch.Generator().manual_seed(0)
         if task == "encode":
             audio = torch.randn(batch, 1, frames * codec.hop_length, generator=generator).to(self.device) * 0.1
-            return measure(lambda: codec.encode(audio), self.device)
+            return self.measure(lambda: codec.encode(audio)[0])
         codes = torch.randint(codec.codebook_size, (batch, codec.num_codebooks, frames), generator=generator)
         codes = codes.to(self.device)
-        return measure(lambda: codec.decode(codes), self.device)
+        return self.measure(lambda: codec.decode(codes)[:, 0])
+
+    def measure(self, function: Callable[[], Tensor]) -> Measured:
+        """Measure, and keep the result."""
+        results: list[Tensor] = []
+        measured = measure(lambda: results.append(function()), self.device)
+        self.result = results[0].cpu()
+        return measured
+
+
+def agreement(task: str, ours: Tensor, theirs: Tensor) -> str:
+    """How alike the results of both sides are."""
+    if task == "encode":
+        return f"{(ours == theirs).float().mean():.4%} of codes equal"
+    error = (ours - theirs).double()
+    ratio = 10 * torch.log10(theirs.double().square().mean() / error.square().mean().clamp(min=1e-30))
+    return f"audio differs by at most {error.abs().max():.1e} of {theirs.abs().max():.2f}, {ratio:.0f} dB below it"
 
 
 def compare(sides: dict[str, Any], task: str, batch: int, frames: int, rounds: int) -> dict[str, list[Measured]]:
     """All rounds of one task, the sides in turn; one uncounted call each before."""
     for side in sides.values():
         side(task, batch, frames)
+    if len(sides) > 1:
+        print(f"{task}, batch {batch}: {agreement(task, sides['ours'].result, sides['nemo'].result)}", flush=True)
     results: dict[str, list[Measured]] = {name: [] for name in sides}
     for _ in range(rounds):
         for name, side in sides.items():
@@ -103,19 +130,21 @@ def row(name: str, task: str, batch: int, rounds: list[Measured], audio_s: float
         "rtf": statistics.median(factors),
         "rtf_min": min(factors),
         "rtf_max": max(factors),
+        "cpu_rtf": statistics.median(one.cpu_seconds / audio_s for one in rounds),
         "peak_mib": max(one.peak_mib for one in rounds),
     }
 
 
 def table(rows: list[dict[str, Any]]) -> str:
-    """Markdown; the last column is how many times as fast as NeMo ours is."""
-    lines = ["| task | batch | side | RTF (min..max) | peak MiB | speed-up |", "|---|---|---|---|---|---|"]
-    theirs = {(r["task"], r["batch"]): r["rtf"] for r in rows if r["side"] == "nemo"}
+    """Markdown; the last column is how many times as fast as NeMo ours is, by the clock and in CPU time."""
+    lines = ["| task | batch | side | RTF (min..max) | CPU s per s | peak MiB | speed-up |", "|---" * 7 + "|"]
+    theirs = {(r["task"], r["batch"]): r for r in rows if r["side"] == "nemo"}
     for r in rows:
         other = theirs.get((r["task"], r["batch"])) if r["side"] == "ours" else None
-        ratio = f"{other / r['rtf']:.2f}" if other else ""
-        spread = f"{r['rtf']:.4f} ({r['rtf_min']:.4f}..{r['rtf_max']:.4f})"
-        lines.append(f"| {r['task']} | {r['batch']} | {r['side']} | {spread} | {r['peak_mib']:.0f} | {ratio} |")
+        ratio = f"{other['rtf'] / r['rtf']:.2f}, {other['cpu_rtf'] / r['cpu_rtf']:.2f}" if other else ""
+        cells = [r["task"], r["batch"], r["side"], f"{r['rtf']:.4f} ({r['rtf_min']:.4f}..{r['rtf_max']:.4f})"]
+        cells += [f"{r['cpu_rtf']:.4f}", f"{r['peak_mib']:.0f}", ratio]
+        lines.append("| " + " | ".join(map(str, cells)) + " |")
     return "\n".join(lines)
 
 
@@ -127,6 +156,7 @@ def main() -> None:
     parser.add_argument("--batch", type=int, nargs="+", default=[1, 16])
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--device", default="cpu")
+    parser.add_argument("--dtype", choices=("float32", "bfloat16"), default="float32", help="of our networks")
     parser.add_argument("--threads", type=int, default=torch.get_num_threads(), help="of torch, both sides")
     parser.add_argument("--out", type=Path, help="JSON to write")
     args = parser.parse_args()
@@ -140,7 +170,7 @@ def main() -> None:
                 raise UserError(f"{args.config} is not a codec that NeMo has; leave out --nemo")
             sides["nemo"] = Nemo(args.nemo, codec, Path(folder), args.threads, args.device)
             codec = Codec.from_pretrained(sides["nemo"].weights)
-        sides["ours"] = Ours(codec, args.device)
+        sides["ours"] = Ours(codec, args.device, getattr(torch, args.dtype))
         frames = max(4, round(args.seconds * codec.frame_rate))
         for batch in args.batch:
             for task in ("encode", "decode"):
@@ -152,7 +182,7 @@ def main() -> None:
     print(table(rows))
     if args.out:
         settings = {"config": str(args.config), "seconds": args.seconds, "rounds": args.rounds}
-        settings |= {"device": args.device, "threads": args.threads}
+        settings |= {"device": args.device, "threads": args.threads, "dtype": args.dtype}
         record = {**settings, "environment": environment(), "rows": rows}
         write_atomically(args.out, json.dumps(record, indent=2) + "\n")
 

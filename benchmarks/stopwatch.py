@@ -12,6 +12,7 @@ class Measured(NamedTuple):
     """One call."""
 
     seconds: float
+    cpu_seconds: float  # of all threads; what counts on a machine that does something else besides
     peak_mib: float  # of the process on a CPU, of torch's allocations on a GPU
 
 
@@ -19,11 +20,11 @@ def measure(function: Callable[[], Any], device: str) -> Measured:
     """Call a function once, the device synchronised before and after."""
     reset_peak(device)
     synchronize(device)
-    begin = time.perf_counter()
+    begin, cpu_begin = time.perf_counter(), time.process_time()
     with torch.inference_mode():
         function()
     synchronize(device)
-    return Measured(time.perf_counter() - begin, peak(device))
+    return Measured(time.perf_counter() - begin, time.process_time() - cpu_begin, peak(device))
 
 
 def synchronize(device: str) -> None:

@@ -2,11 +2,14 @@
 
 Shapes: B batch, N audio samples, T codec frames, C channels, t steps at some rate in between, D latent channels.
 
+Signals inside are pictures of one row, [B, C, 1, t], since two-dimensional convolutions can have the channels last.
+Every convolution but the first activates its own input, see SameConv1d.
+
 One residual layer serves all networks: branches of different kernel sizes read the same input, each a row of residual
 units of growing dilation, and the mean of the branches is the output. A network is such layers between strided
 convolutions. The last argument of every forward, `context`, goes unread through the layers to their convolutions:
 
-* a symmetric convolution takes a Mask [B, 1, t], or None: what is False in it is zeroed in the output;
+* a symmetric convolution takes a Mask [B, 1, 1, t], or None: what is False in it is zeroed in the output;
 * a causal convolution takes a State, or None: the past of each convolution, updated in place.
 
 Source: HiFi-GAN, arXiv 2010.05646, turned into a codec in arXiv 2409.12117; half-snake and the causal decoder from
@@ -32,14 +35,14 @@ Context: TypeAlias = Mask | State | None
 
 
 class LeakyReLU(nn.Module):
-    """x, or a hundredth of it below zero."""
+    """x, or a hundredth of it below zero; in place."""
 
     def __init__(self, channels: int):
         super().__init__()
 
     def forward(self, x: Tensor) -> Tensor:
-        """[B, C, t] -> [B, C, t]."""
-        return F.leaky_relu(x, SLOPE)
+        """[B, C, 1, t] -> [B, C, 1, t]."""
+        return F.leaky_relu_(x, SLOPE)
 
 
 class HalfSnake(nn.Module):
@@ -50,72 +53,83 @@ class HalfSnake(nn.Module):
         self.alpha = nn.Parameter(torch.ones(1, channels // 2, 1))
 
     def forward(self, x: Tensor) -> Tensor:
-        """[B, C, t] -> [B, C, t]."""
-        a, b = x.tensor_split([self.alpha.shape[1]], dim=1)
-        return torch.cat([a + torch.sin(self.alpha * a).square() / (self.alpha + 1e-9), F.leaky_relu(b, SLOPE)], dim=1)
+        """[B, C, 1, t] -> [B, C, 1, t]."""
+        alpha = self.alpha[..., None]
+        a, b = x.tensor_split([alpha.shape[1]], dim=1)
+        return torch.cat([a + torch.sin(alpha * a).square() / (alpha + 1e-9), F.leaky_relu(b, SLOPE)], dim=1)
 
 
 ACTIVATION = {"leaky_relu": LeakyReLU, "half_snake": HalfSnake}
 
 
 class SameConv1d(nn.Conv1d):
-    """Convolution, padded on both sides alike; a stride divides the length exactly."""
+    """Activation and convolution, padded on both sides alike; a stride divides the length exactly."""
 
-    def __init__(self, inputs: int, outputs: int, kernel: int, padding: str, stride: int = 1, dilation: int = 1):
-        pad = (kernel - 1) * dilation // 2 if stride == 1 else (stride + 1) // 2
-        super().__init__(inputs, outputs, kernel, stride, pad, dilation, padding_mode=padding)
+    def __init__(self, inputs: int, outputs: int, kernel: int, mode: str, stride: int = 1, dilation: int = 1):
+        super().__init__(inputs, outputs, kernel, stride, dilation=dilation)
+        self.pad = (kernel - 1) * dilation // 2 if stride == 1 else (stride + 1) // 2
+        self.mode = "constant" if mode == "zeros" else mode
 
-    def forward(self, x: Tensor, context: Context = None) -> Tensor:
-        """[B, C, t] -> [B, C', t / stride]."""
-        y = super().forward(x)
+    def forward(self, x: Tensor, act: nn.Module, context: Context = None) -> Tensor:
+        """[B, C, 1, t] -> [B, C', 1, t / stride]."""
+        # Activations keep zero and reflections, so they may come after the padding, in place of its copy.
+        x = act(F.pad(x, (self.pad, self.pad, 0, 0), self.mode))
+        y = F.conv2d(x, self.weight[:, :, None], self.bias, (1, *self.stride), 0, (1, *self.dilation))
         return y if context is None else y * context
 
 
 class SameConvTranspose1d(nn.ConvTranspose1d):
-    """Convolution to `stride` times the rate, kernel 2 * stride; the length is multiplied exactly."""
+    """Activation and convolution to `stride` times the rate, kernel 2 * stride; the length is multiplied exactly."""
 
     def __init__(self, inputs: int, outputs: int, stride: int, groups: int = 1):
         super().__init__(inputs, outputs, 2 * stride, stride, (stride + 1) // 2, stride % 2, groups)
 
-    def forward(self, x: Tensor, context: Context = None) -> Tensor:
-        """[B, C, t] -> [B, C', t * stride]."""
-        y = super().forward(x)
+    def forward(self, x: Tensor, act: nn.Module, context: Context = None) -> Tensor:
+        """[B, C, 1, t] -> [B, C', 1, t * stride]; x is not used again by anyone."""
+        y = up_sample(self, act(x), self.padding[0], self.output_padding[0])
         return y if context is None else y * context
+
+
+def up_sample(conv: nn.ConvTranspose1d, x: Tensor, pad: int, extra: int) -> Tensor:
+    """The transposed convolution of a layer, on [B, C, 1, t]."""
+    weight, stride = conv.weight[:, :, None], (1, *conv.stride)
+    return F.conv_transpose2d(x, weight, conv.bias, stride, (0, pad), (0, extra), conv.groups)
 
 
 def with_past(module: nn.Module, x: Tensor, count: int, state: Context) -> Tensor:
     """Put `count` earlier steps before x, zeros at the start of a stream, and remember the last ones of it."""
     assert not isinstance(state, Tensor), "a causal network takes a state, not a mask"
     past = None if state is None else state.get(module)
-    x = F.pad(x, (count, 0)) if past is None else torch.cat([past, x], dim=2)
+    x = F.pad(x, (count, 0)) if past is None else torch.cat([past, x], dim=3)
     if state is not None:
-        state[module] = x[:, :, x.shape[2] - count :].clone()  # not a view, which would keep all of x
+        state[module] = x[..., x.shape[3] - count :].clone()  # before it is activated; not a view, which would keep x
     return x
 
 
 class CausalConv1d(nn.Conv1d):
-    """Convolution of the present and the past."""
+    """Activation and convolution of the present and the past."""
 
-    def __init__(self, inputs: int, outputs: int, kernel: int, padding: str = "zeros", dilation: int = 1):
+    def __init__(self, inputs: int, outputs: int, kernel: int, mode: str = "zeros", dilation: int = 1):
         super().__init__(inputs, outputs, kernel, dilation=dilation)
         self.past = (kernel - 1) * dilation
 
-    def forward(self, x: Tensor, context: Context = None) -> Tensor:
-        """[B, C, t] -> [B, C', t]."""
-        return super().forward(with_past(self, x, self.past, context))
+    def forward(self, x: Tensor, act: nn.Module, context: Context = None) -> Tensor:
+        """[B, C, 1, t] -> [B, C', 1, t]."""
+        x = act(with_past(self, x, self.past, context))
+        return F.conv2d(x, self.weight[:, :, None], self.bias, 1, 0, (1, *self.dilation))
 
 
 class CausalConvTranspose1d(nn.ConvTranspose1d):
-    """Convolution to `stride` times the rate, kernel 2 * stride, of the present step and the one before."""
+    """Activation and convolution to `stride` times the rate, kernel 2 * stride, of this step and the one before."""
 
     def __init__(self, inputs: int, outputs: int, stride: int, groups: int = 1):
         super().__init__(inputs, outputs, 2 * stride, stride, groups=groups)
 
-    def forward(self, x: Tensor, context: Context = None) -> Tensor:
-        """[B, C, t] -> [B, C', t * stride]."""
+    def forward(self, x: Tensor, act: nn.Module, context: Context = None) -> Tensor:
+        """[B, C, 1, t] -> [B, C', 1, t * stride]."""
         stride = self.stride[0]
-        y = super().forward(with_past(self, x, 1, context))
-        return y[:, :, stride : y.shape[2] - stride]  # the first step is what the past alone says, the last unfinished
+        y = up_sample(self, act(with_past(self, x, 1, context)), 0, 0)
+        return y[..., stride : y.shape[3] - stride]  # the first step is what the past alone says, the last unfinished
 
 
 class ResidualUnit(nn.Module):
@@ -130,8 +144,8 @@ class ResidualUnit(nn.Module):
         self.conv2 = conv(channels, channels, kernel, padding)
 
     def forward(self, x: Tensor, context: Context = None) -> Tensor:
-        """[B, C, t] -> [B, C, t]."""
-        return x + self.conv2(self.act2(self.conv1(self.act1(x), context)), context)
+        """[B, C, 1, t] -> [B, C, 1, t]."""
+        return self.conv2(self.conv1(x, self.act1, context), self.act2, context).add_(x)
 
 
 class ResidualLayer(nn.Module):
@@ -153,14 +167,15 @@ class ResidualLayer(nn.Module):
         )
 
     def forward(self, x: Tensor, context: Context = None) -> Tensor:
-        """[B, C, t] -> [B, C, t]."""
-        total: Tensor | float = 0.0
+        """[B, C, 1, t] -> [B, C, 1, t]."""
+        total: Tensor | None = None
         for branch in self.branches:
             y = x
             for unit in branch:
                 y = unit(y, context)
-            total = total + y
-        return total / len(self.branches)
+            total = y if total is None else total.add_(y)
+        assert total is not None, "a residual layer has at least one branch"
+        return total.div_(len(self.branches))
 
 
 class HiFiGANEncoder(nn.Module):
@@ -182,12 +197,12 @@ class HiFiGANEncoder(nn.Module):
     def forward(self, audio: Tensor, lengths: Tensor | None = None) -> Tensor:
         """With `lengths` int [B] in samples, every layer is zeroed beyond an item's end (see HiFiGANCodec.encode)."""
         mask = make_mask(audio, lengths)
-        x = self.pre(audio, mask)
+        x = self.pre(audio[:, :, None], nn.Identity(), mask).contiguous(memory_format=layout(audio))
         for residual, act, down in zip(self.residual, self.acts, self.downs, strict=True):
             x = residual(x, mask)
-            mask = None if mask is None else mask[:, :, :: down.stride[0]]
-            x = down(act(x), mask)
-        return self.post(self.act(x), mask)
+            mask = None if mask is None else mask[..., :: down.stride[0]]
+            x = down(x, act, mask)
+        return self.post(x, self.act, mask)[:, :, 0]
 
 
 class HiFiGANDecoder(nn.Module):
@@ -217,20 +232,26 @@ class HiFiGANDecoder(nn.Module):
         A causal decoder takes a `state` instead, empty at the start of a stream, and carries on from it.
         """
         context: Context = make_mask(values, lengths) if state is None else state
-        x = self.pre(values, context)
+        values = values[:, :, None].contiguous(memory_format=layout(values))
+        x = self.pre(values, nn.Identity(), context)
         for act, up, residual in zip(self.acts, self.ups, self.residual, strict=True):
             if isinstance(context, Tensor):
-                context = context.repeat_interleave(up.stride[0], dim=2)
-            x = residual(up(act(x), context), context)
-        x = self.post(self.act(x), context)
+                context = context.repeat_interleave(up.stride[0], dim=3)
+            x = residual(up(x, act, context), context)
+        x = self.post(x, self.act, context)[:, :, 0]
         if self.output == "tanh":
             return torch.tanh(x)
         return x.clamp(-1, 1) if self.output == "clamp" else x
 
 
 def make_mask(x: Tensor, lengths: Tensor | None) -> Mask | None:
-    """Bool [B, 1, t], True within the length of each item; None if there are no lengths."""
+    """Bool [B, 1, 1, t], True within the length of each item; None if there are no lengths."""
     if lengths is None:
         return None
     steps = torch.arange(x.shape[2], device=x.device)
-    return (steps < lengths.to(x.device)[:, None])[:, None]
+    return (steps < lengths.to(x.device)[:, None])[:, None, None]
+
+
+def layout(x: Tensor) -> torch.memory_format:
+    """How the networks keep their signals: on a CPU channels last, which its convolutions need not rearrange."""
+    return torch.channels_last if x.device.type == "cpu" else torch.contiguous_format

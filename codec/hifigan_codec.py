@@ -2,7 +2,8 @@
 
 Shapes: B batch, N samples, K codebooks, T codec frames, D latent channels.
 
-Weights are stored and run without weight normalisation; training puts it on with `add_weight_norm`.
+Weights are stored and run without weight normalisation; training puts it on with `add_weight_norm`. For speed at the
+cost of exactness the networks can be given a lower precision, `codec.decoder.bfloat16()`; FSQ stays in float32.
 """
 
 from math import ceil
@@ -85,8 +86,9 @@ class HiFiGANCodec(Codec, family="hifigan"):
         return codes, frames
 
     def latents(self, audio: Tensor, frames: int, lengths: Tensor | None = None) -> Tensor:
-        """Latents float [B, D, frames] of audio [B, 1, N], N <= frames * hop_length; the rest is silence."""
-        return self.encoder(F.pad(audio, (0, frames * self.hop_length - audio.shape[2])), lengths)
+        """Latents float32 [B, D, frames] of audio [B, 1, N], N <= frames * hop_length; the rest is silence."""
+        audio = F.pad(audio, (0, frames * self.hop_length - audio.shape[2])).to(self.encoder.post.weight.dtype)
+        return self.encoder(audio, lengths).float()
 
     # codes -> audio
 
@@ -112,7 +114,11 @@ class HiFiGANCodec(Codec, family="hifigan"):
         frames = values.shape[2]
         if frames < MIN_FRAMES:
             values = F.pad(values, (0, MIN_FRAMES - frames), mode="replicate")
-        return self.decoder(values, lengths)[:, :, : frames * self.hop_length]
+        return self.run_decoder(values, lengths=lengths)[:, :, : frames * self.hop_length]
+
+    def run_decoder(self, values: Tensor, **context: Any) -> Tensor:
+        """The decoder in its own precision, between float32 values and audio."""
+        return self.decoder(values.to(self.decoder.post.weight.dtype), **context).float()
 
     def init_state(self, codes: Tensor) -> State | None:
         """An empty state for a causal decoder; the others have none."""
@@ -122,7 +128,7 @@ class HiFiGANCodec(Codec, family="hifigan"):
         """See Codec.render. A causal decoder carries its state on, the others decode the window."""
         values = self.quantizer.decode(codes)
         if state is not None:
-            return self.decoder(values, state=state)[:, 0], state
+            return self.run_decoder(values, state=state)[:, 0], state
         hop = self.hop_length
         return self.synthesize(values)[:, 0, (start - first) * hop : (stop - first) * hop], None
 

@@ -28,7 +28,10 @@ def main() -> None:
     print(json.dumps({"ready": True}), flush=True)
     for line in sys.stdin:
         asked = json.loads(line)
-        print(json.dumps(measure(task(model, asked, device), device)._asdict()), flush=True)
+        function, results = task(model, asked, device), []
+        measured = measure(lambda f=function, r=results: r.append(f()), device)
+        torch.save(results[0][0].cpu(), asked["out"])
+        print(json.dumps(measured._asdict()), flush=True)
 
 
 def task(model: Any, asked: dict, device: str) -> Any:
