@@ -16,11 +16,11 @@ class CodecConfig:
     levels: tuple[int, ...] = (8, 7, 6, 6)  # FSQ levels of one codebook, least significant digit first
     n_fft: int = 1024  # samples, window of analysis and of the inverse STFT
     stft_hop: int = 256  # samples, hop of analysis and of the inverse STFT
-    n_mels: int = 80
-    encoder_dims: tuple[int, int] = (128, 256)  # width at STFT rate, at codec frame rate
-    encoder_blocks: tuple[int, int] = (1, 2)
-    decoder_dims: tuple[int, int] = (320, 160)  # width at codec frame rate, at STFT rate
-    decoder_blocks: tuple[int, int] = (2, 2)
+    n_mels: int = 80  # bands of the envelope
+    encoder_dims: tuple[int, int] = (128, 320)  # width at STFT rate, at codec frame rate
+    encoder_blocks: tuple[int, int] = (1, 3)
+    decoder_dims: tuple[int, int] = (384, 192)  # width at codec frame rate, at STFT rate
+    decoder_blocks: tuple[int, int] = (3, 2)
     vocoder_dim: int = 256  # width at STFT rate
     vocoder_blocks: int = 5
     kernel_sizes: tuple[int, int] = (3, 7)  # at codec frame rate, at STFT rate

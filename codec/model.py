@@ -179,9 +179,9 @@ class Codec(nn.Module):
         f0 = upsample(f0.double(), self.config.stft_hop)[:, (begin - before) * hop : (end - before) * hop]
         phases = phase_from_samples(f0, self.sample_rate, phase)
         inner = Filters(*(part[:, (begin - first) * stack : (end - first) * stack] for part in filters))
-        excitation = self.source.excitation(phases, f0.float())
-        noise = self.source.noise_frames((end - begin) * stack, begin * stack)
-        audio = self.source.audio(sum(self.source.spectra(inner, excitation, noise)))
+        pulses = self.source.pulse_spectrum(phases, f0.float())
+        noise = self.source.noise_spectrum((end - begin) * stack, begin * stack)
+        audio = self.source.audio(sum(self.source.filter(inner, pulses, noise)))
         next_begin = max(stop - 1, 0) - begin
         next_phase = phases[:, next_begin * hop - 1, None] if next_begin else phase
         return audio[:, (start - begin) * hop : (stop - begin) * hop], next_phase

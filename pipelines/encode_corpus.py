@@ -7,6 +7,7 @@ An interrupted run continues with the same command, shard by shard; shards of an
 """
 
 import argparse
+import re
 import sys
 import time
 from pathlib import Path
@@ -66,7 +67,8 @@ def main() -> None:
     codec, tokenizer = Codec.from_pretrained(args.codec).to(args.device), Tokenizer.load(args.tokenizer)
     encoder = Encoder(codec, tokenizer, args.device)
     spec, utterances = code_spec(codec), manifest.read(args.manifest)
-    part, parts = (int(number) for number in args.part.split("/"))
+    match = re.fullmatch(r"(\d+)/(\d+)", args.part)
+    part, parts = map(int, match.groups()) if match else (0, 0)
     if not 1 <= part <= parts:
         raise UserError(f"got --part {args.part}; expected i/n with 1 <= i <= n")
     args.out.mkdir(parents=True, exist_ok=True)
@@ -75,9 +77,11 @@ def main() -> None:
     for start in track(starts, f"encoding with codec {codec.fingerprint}"):
         path = args.out / f"{start:06d}.safetensors"
         if path.is_file():
-            made_with = Shard(path).spec
-            if made_with != spec:
-                raise UserError(f"{path} was made with {made_with}, this codec is {spec}; use another --out")
+            shard = Shard(path)
+            if shard.spec != spec:
+                raise UserError(f"{path} was made with {shard.spec}, this codec is {spec}; use another --out")
+            if shard.tokenizer_fingerprint != tokenizer.fingerprint:
+                raise UserError(f"{path} was made with another tokenizer than {args.tokenizer}; use another --out")
             continue
         chunk = utterances[start : start + SHARD_SIZE]
         write_shard(path, [encoder(u, args.manifest.parent) for u in chunk], spec, tokenizer.fingerprint)

@@ -124,20 +124,27 @@ class TTS:
 
     def pieces(self, chunks: Iterable[str], seed: int = 0, **sampling: Any) -> Iterator[Piece]:
         """Speak a text that arrives in chunks, sentence by sentence; memory does not grow with its length."""
-        start_s, index, spoken = 0.0, 0, False
+        start_s, index = 0.0, 0
+        refused: ValueError | None = None
         for sentence in iter_sentences(chunks, MAX_CHARS):
-            if not any(character.isalnum() for character in sentence):
-                continue  # a lone dash or row of stars between sentences is not read
-            prepared = self.frontend(sentence)
+            try:
+                prepared = self.frontend(sentence)
+            except ValueError as error:
+                if any(character.isalnum() for character in sentence):
+                    raise
+                refused = error  # a lone dash or row of signs between sentences is not read
+                continue
             # Every sentence has its own random stream: it sounds the same whatever was said before.
-            settings = replace(self.sampling, seed=seed * 1_000_003 + index, **sampling)
+            settings = replace(self.sampling, seed=(seed * 1_000_003 + index) % 2**63, **sampling)
             for part in self.parts(prepared):
                 for piece in self.speak(part, settings, start_s):
                     start_s += len(piece.audio) / self.sample_rate
                     yield piece
-            index, spoken = index + 1, True
-        if not spoken:
-            self.frontend("".join(chunks) if isinstance(chunks, list) else "")  # raises, saying what is wrong
+            index += 1
+        if refused and not index:
+            raise refused
+        if not index:
+            self.frontend("")  # raises, saying what is wrong
 
     def parts(self, prepared: FrontendOutput) -> Iterator[FrontendOutput]:
         """A sentence as the LM can hold it: whole, or cut between words where its phonemes are too many."""

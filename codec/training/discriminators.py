@@ -52,7 +52,7 @@ class SpectrumDiscriminator(nn.Module):
 
 
 class FeatureDiscriminator(nn.Module):
-    """Judge features [B, S, M + 2] as a picture: what a quantiser blurs is seen here for a fraction of the cost."""
+    """Judge features [B, S, W] as a picture: what a quantiser blurs is seen here for a fraction of the cost."""
 
     def __init__(self, channels: int):
         super().__init__()

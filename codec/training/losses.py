@@ -42,8 +42,22 @@ def energy_distance(
     }
 
 
+def phase_loss(estimate: Tensor, target: Tensor, sample_rate: int, highest_hz: float = 3000.0) -> Tensor:
+    """Distance of compressed complex spectra below `highest_hz`, relative to the target; audio [B, N] each.
+
+    Magnitudes to the power 1/2: else the two or three loudest harmonics would be all that counts.
+    """
+    losses = []
+    for n_fft in (512, 1024):
+        bins = int(highest_hz / sample_rate * n_fft)
+        a, b = (stft(audio, n_fft, n_fft // 4)[..., :bins] for audio in (estimate, target))
+        a, b = (part * (part.abs().square() + 1e-4) ** -0.25 for part in (a, b))
+        losses.append((a - b).abs().mean() / (b.abs().mean() + 1e-2))
+    return torch.stack(losses).mean()
+
+
 def feature_loss(estimate: Tensor, target: Tensor, pitch_weight: float) -> Tensor:
-    """L1 between features [B, S, M + 2]; log f0 counts `pitch_weight` bands where voiced and little elsewhere."""
+    """L1 between features [B, S, W]; log f0 counts `pitch_weight` bands where voiced and little elsewhere."""
     error = (estimate - target).abs()
     voiced = ((target[..., -1] + 1) / 2).square() + 0.02
     return error[..., :-2].mean() + error[..., -1].mean() / 10 + pitch_weight * (voiced * error[..., -2]).mean()

@@ -16,10 +16,9 @@ import lightning
 import torch
 from torch import Tensor
 
-from codec.lite import extract_features
+from codec.lite import extract_features, features_to_f0
 from codec.model import Codec
-from codec.pitch import phase_from_f0, upsample
-from codec.source import NOISE_FRAMES
+from codec.pitch import upsample
 from codec.training.discriminators import Discriminators, FeatureDiscriminator, SpectrumDiscriminator
 from codec.training.losses import (
     adversarial_loss,
@@ -27,7 +26,9 @@ from codec.training.losses import (
     energy_distance,
     feature_loss,
     feature_matching_loss,
+    phase_loss,
 )
+from codec.training.phase import locked_phase, pulse_phase
 
 
 @dataclass(frozen=True)
@@ -51,9 +52,10 @@ class CodecOptim:
     vocoder_frames_adversarial: int = 12  # the same once discriminators judge
     n_ffts: tuple[int, ...] = (256, 512, 1024, 2048)
     feature_weight: float = 4.0
-    pitch_weight: float = 4.0
+    pitch_weight: float = 8.0
     mel_weight: float = 3.0
     stft_weight: float = 1.0
+    phase_weight: float = 1.0
     adversarial_weight: float = 0.2
     matching_weight: float = 1.0
     discriminator_n_ffts: tuple[int, ...] = (512, 1024, 2048)
@@ -102,46 +104,63 @@ class LitCodec(lightning.LightningModule):
         progress = (step - begin) / max(end - begin, 1)
         return peak * min(1, (step - begin + 1) / o.warmup_steps) * (1 - (1 - o.final_learning_rate) * progress)
 
-    def generate(self, features: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-        """Features [B, S, M + 2] -> two takes [B, N] with the same pulses, of any phase, and independent noise."""
-        codec, random = self.codec, dict(generator=generator, device=features.device)
-        filters = codec.vocoder(features)
+    def generate(self, features: Tensor, phase: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor, Tensor]:
+        """Features [B, S, W] -> two takes [B, N] with the same pulses and independent noise, and the pulses' part.
+
+        phase: of the fundamental of what comes out, float64 [B, N] in radians.
+        """
+        source = self.codec.source
+        filters = self.codec.vocoder(features)
         f0 = filters.f0.detach()
-        phase = phase_from_f0(f0, codec.sample_rate, codec.config.stft_hop)
-        phase = phase + 2 * torch.pi * torch.rand(len(features), 1, **random)  # the codes do not know it
-        excitation = codec.source.excitation(phase, upsample(f0, codec.config.stft_hop))
-        takes = []
-        for _ in range(2):
-            index = torch.randint(0, NOISE_FRAMES, f0.shape, **random)
-            noise = torch.view_as_complex(codec.source.noise[index])
-            takes.append(codec.source.audio(sum(codec.source.spectra(filters, excitation, noise))))
-        return takes[0], takes[1]
+        phase = pulse_phase(phase, f0, filters.phase.detach(), source)
+        pulses = source.pulse_spectrum(phase, upsample(f0, source.hop))
+        noise = torch.randn(2, *phase.shape, generator=generator, device=phase.device)
+        harmonic, first = source.filter(filters, pulses, source.spectrum(noise[0]))
+        second = filters.noise.exp() * source.spectrum(noise[1])
+        tonal, *takes = (source.audio(part) for part in (harmonic, first, second))
+        return tonal + takes[0], tonal + takes[1], tonal
 
     def decode(self, features: Tensor) -> Tensor:
         """Features through the quantiser and back; only the decoder learns once the encoder is frozen."""
         with torch.set_grad_enabled(torch.is_grad_enabled() and not self.frozen):
             values, _ = self.codec.quantizer(self.codec.encoder(features))
-        return self.codec.decoder(values)
+        return self.codec.decoder(values).float()
 
-    def crop(self, audio: Tensor, features: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-        """The part of a batch that the vocoder hears, the same frames of every item."""
+    def crop(self, generator: torch.Generator, *signals: Tensor) -> list[Tensor]:
+        """The part of a batch that the vocoder hears: the same time of signals [B, N] and of features [B, S, W]."""
         o, config = self.optim, self.codec.config
-        frames = o.vocoder_frames_adversarial if self.adversarial else o.vocoder_frames
-        spare = audio.shape[1] // config.hop_length - frames
-        start = int(torch.randint(0, max(spare, 0) + 1, (), generator=generator, device=audio.device))
-        samples = slice(start * config.hop_length, (start + frames) * config.hop_length)
-        steps = slice(start * config.stack, (start + frames) * config.stack)
-        return audio[: o.vocoder_items, samples], features[: o.vocoder_items, steps]
+        heard = o.vocoder_frames_adversarial if self.adversarial else o.vocoder_frames
+        total = max(signal.shape[1] for signal in signals) // config.hop_length
+        start = int(torch.randint(0, max(total - heard, 0) + 1, (), generator=generator))
+        cut = []
+        for signal in signals:
+            rate = signal.shape[1] // total  # steps of this signal in a codec frame
+            cut.append(signal[: o.vocoder_items, start * rate : (start + heard) * rate])
+        return cut
 
     def inner(self, audio: Tensor) -> Tensor:
         """Audio without its ends, where the overlap-add fades."""
         edge = self.codec.config.n_fft // 2
         return audio[:, edge:-edge]
 
-    def reconstruction(self, features: Tensor, audio: Tensor, generator: torch.Generator) -> tuple[Tensor, dict[str, Tensor]]:
-        """One take of the vocoder without its ends, and the spectral losses."""
-        first, second, target = map(self.inner, (*self.generate(features, generator), audio))
-        return first, energy_distance(first, second, target, self.codec.sample_rate, self.optim.n_ffts)
+    def reconstruction(
+        self, features: Tensor, audio: Tensor, phase: Tensor, generator: torch.Generator
+    ) -> tuple[Tensor, dict[str, Tensor]]:
+        """One take of the vocoder without its ends, and the losses that compare it with the audio."""
+        with torch.autocast(audio.device.type, enabled=False):
+            first, second, tonal = self.generate(features.float(), phase, generator)
+            first, second, tonal, target = map(self.inner, (first, second, tonal, audio))
+            losses = energy_distance(first, second, target, self.codec.sample_rate, self.optim.n_ffts)
+            losses["phase"] = phase_loss(tonal, target, self.codec.sample_rate)
+        return first, losses
+
+    @torch.no_grad()
+    def analyse(self, audio: Tensor) -> Tensor:
+        """Features [B, S, W] of audio [B, N]; features come back as they are."""
+        if audio.dim() == 3:
+            return audio
+        with torch.autocast(audio.device.type, enabled=False):
+            return extract_features(audio, self.codec.config)
 
     def training_step(self, audio: Tensor, batch_idx: int) -> None:
         """One update of the discriminators that judge by now, and one of the codec."""
@@ -149,9 +168,8 @@ class LitCodec(lightning.LightningModule):
         codec_optimizer, listeners, viewers = self.optimizers()
         codec_optimizer.param_groups[0]["lr"] = self.learning_rate()
         # Randomness comes from the step number, so that a resumed run equals an uninterrupted one.
-        generator = torch.Generator(audio.device).manual_seed(int(self.step))
-        with torch.no_grad():
-            features = extract_features(audio, self.codec.config)
+        generator = torch.Generator().manual_seed(int(self.step))
+        features = self.analyse(audio)
         terms: list[tuple[float, str, Tensor]] = []
         heard = features
         if "features" in o.parts:
@@ -161,9 +179,11 @@ class LitCodec(lightning.LightningModule):
                 heard = decoded
                 terms += self.contest("features", self.viewers, viewers, features, decoded)
         if "vocoder" in o.parts:
-            audio, heard = self.crop(audio, heard, generator)
-            take, spectral = self.reconstruction(heard, audio, generator)
-            terms += [(o.mel_weight, "mel", spectral["mel"]), (o.stft_weight, "stft", spectral["stft"])]
+            audio, true, heard = self.crop(generator, audio, features, heard)
+            phase = locked_phase(audio, features_to_f0(true), self.codec.sample_rate)
+            take, losses = self.reconstruction(heard, audio, phase, generator)
+            weights = {"mel": o.mel_weight, "stft": o.stft_weight, "phase": o.phase_weight}
+            terms += [(weights[name], name, loss) for name, loss in losses.items()]
             if self.adversarial:
                 terms += self.contest("audio", self.listeners, listeners, self.inner(audio), take)
         self.update(codec_optimizer, self.codec, torch.stack([weight * value for weight, _, value in terms]).sum())
@@ -195,10 +215,11 @@ class LitCodec(lightning.LightningModule):
         optimizer.step()
 
     def validation_step(self, audio: Tensor, batch_idx: int) -> None:
-        """Reconstruct from the codes alone."""
-        generator = torch.Generator(audio.device).manual_seed(0)
-        features = extract_features(audio, self.codec.config)
-        decoded = self.decode(features)
-        losses = {"features": feature_loss(decoded, features, self.optim.pitch_weight)}
-        losses |= self.reconstruction(decoded, audio, generator)[1]
+        """Reconstruct from the codes alone, or from true features where only the vocoder learns."""
+        o, features = self.optim, self.analyse(audio)
+        decoded = self.decode(features) if "features" in o.parts else features
+        losses = {"features": feature_loss(decoded, features, o.pitch_weight)}
+        if "vocoder" in o.parts:
+            phase = locked_phase(audio, features_to_f0(features), self.codec.sample_rate)
+            losses |= self.reconstruction(decoded, audio, phase, torch.Generator().manual_seed(0))[1]
         self.log_dict({f"val/{name}": value for name, value in losses.items()}, prog_bar=True)
