@@ -10,6 +10,7 @@ import soxr
 import torch
 from torch import Tensor
 
+WRITE_BLOCK = 65_536  # samples in one write; libsndfile's Vorbis and MP3 encoders crash on very large ones
 FORMATS = {".wav": "WAV", ".flac": "FLAC", ".ogg": "OGG", ".mp3": "MP3"}
 
 
@@ -71,7 +72,9 @@ def save_audio(file: str | Path | BinaryIO, audio: np.ndarray, sample_rate: int,
         kind = audio_format(file)  # type: ignore[arg-type]
     subtype = "PCM_16" if kind in ("WAV", "FLAC") else None
     buffer = io.BytesIO()
-    soundfile.write(buffer, np.clip(audio, -1, 1), sample_rate, format=kind, subtype=subtype)
+    with soundfile.SoundFile(buffer, "w", sample_rate, 1, format=kind, subtype=subtype) as writer:
+        for start in range(0, len(audio), WRITE_BLOCK):
+            writer.write(np.clip(audio[start : start + WRITE_BLOCK], -1, 1))
     if isinstance(file, str | Path):
         temporary = Path(file).with_name(f".{Path(file).name}.partial")
         temporary.write_bytes(buffer.getvalue())

@@ -20,7 +20,7 @@ class CodecConfig:
     encoder_dims: tuple[int, int] = (128, 320)  # width at STFT rate, at codec frame rate
     encoder_blocks: tuple[int, int] = (1, 3)
     decoder_dims: tuple[int, int] = (384, 192)  # width at codec frame rate, at STFT rate
-    decoder_blocks: tuple[int, int] = (3, 2)
+    decoder_blocks: tuple[int, int] = (3, 4)
     vocoder_dim: int = 256  # width at STFT rate
     vocoder_blocks: int = 5
     kernel_sizes: tuple[int, int] = (3, 7)  # at codec frame rate, at STFT rate
@@ -50,6 +50,10 @@ class CodecConfig:
     def to_dict(self) -> dict[str, Any]:
         """Plain mapping, for JSON."""
         return asdict(self)
+
+    def code_space(self) -> dict[str, Any]:
+        """The part that decides what codes mean: all but decoder and vocoder."""
+        return {key: value for key, value in self.to_dict().items() if not key.startswith(("decoder", "vocoder"))}
 
     @property
     def frame_rate(self) -> float:

@@ -18,7 +18,8 @@ from torch import Tensor
 
 from codec.spectral import frames, hz_to_mel, mel_filters, mel_to_hz
 
-FLOOR = 1e-4  # amplitude, -80 dB: what is quieter is silence
+SILENCE = 1e-4  # amplitude density, -80 dB, below which no spectrum is looked for
+FLOOR = math.exp(-8)  # amplitude density, -69 dB, the quietest that is coded: what lies below costs bits and is not heard
 LOWEST_HZ = 70.0  # three periods of it are the longest window, which must fit n_fft
 EDGES_HZ = (0.0, 1000.0, 2000.0, 3500.0, 5500.0, math.inf)  # of the aperiodicity bands
 NUM_BANDS = len(EDGES_HZ) - 1
@@ -64,7 +65,7 @@ def log_envelope(audio: Tensor, f0: Tensor, sample_rate: int, n_fft: int, hop: i
     offset = torch.arange(n_fft, device=audio.device) - (n_fft - 1) / 2
     window = periods_window(offset, PERIODS, sample_rate / f0[..., None])
     power = torch.fft.rfft(frames(audio, n_fft, hop) * window).abs().square()
-    smoothed = smooth(power, f0 * n_fft / sample_rate * 2 / 3).clamp(min=FLOOR**2).log() / 2
+    smoothed = smooth(power, f0 * n_fft / sample_rate * 2 / 3).clamp(min=SILENCE**2).log() / 2
     # Lifter: what ripples with f0 goes, and some of the smoothing above is undone.
     cepstrum = torch.fft.irfft(smoothed, n=n_fft)[..., : n_fft // 2 + 1]
     periods = torch.arange(n_fft // 2 + 1, device=audio.device) / sample_rate * f0[..., None]

@@ -34,6 +34,9 @@ from codec.pitch import MAX_HZ, MIN_HZ, track_pitch
 MEAN_LOG_F0 = math.log(180.0)  # between a low and a high voice, Hz
 ENVELOPE_MEAN, ENVELOPE_SCALE = 6.0, 2.5  # nats, of log amplitude density
 NOISE_MEAN = 1.0  # nats
+# Nats, the most that the vocoder can add to the noise that is said to be there. Free to, it would answer every small
+# error of pitch with noise, for a random sound is a better guess than a wrong one.
+MOST_NOISE = 0.7
 
 
 class Filters(NamedTuple):
@@ -171,7 +174,7 @@ class Vocoder(nn.Module):
             f0 = features_to_f0(features)
             harmonic, phase, noise = corrections.split(self.bins, dim=-1)
             tonal, noisy = self.classical(features, f0)
-            harmonic, noise = tonal + harmonic, noisy + noise
+            harmonic, noise = tonal + harmonic, noisy + MOST_NOISE - F.softplus(MOST_NOISE - noise, beta=5)
             phase = minimum_phase(harmonic, self.n_fft) + math.pi * torch.tanh(phase)
             return Filters(f0, harmonic.clamp(max=6), phase, noise.clamp(max=6))
 

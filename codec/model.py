@@ -78,11 +78,11 @@ class Codec(nn.Module):
 
     @property
     def fingerprint(self) -> str:
-        """Identity of the code space: 16 hex digits over the configuration and the encoder in fp16.
+        """Identity of the code space: 16 hex digits over the encoder in fp16 and what configures it.
 
-        A decoder trained further on a frozen encoder keeps it, and so keeps every shard and voice made with it.
+        Another decoder trained on a frozen encoder keeps it, and so keeps every shard and voice made with it.
         """
-        digest = hashlib.sha256(json.dumps(self.config.to_dict(), sort_keys=True).encode())
+        digest = hashlib.sha256(json.dumps(self.config.code_space(), sort_keys=True).encode())
         for name, tensor in sorted(self.encoder.state_dict().items()):
             digest.update(name.encode())
             digest.update(tensor.detach().cpu().to(torch.float16).numpy().tobytes())
@@ -119,9 +119,14 @@ class Codec(nn.Module):
         for length in lengths.unique().tolist():
             rows = lengths == length
             padded = F.pad(audio[rows, 0, :length].float(), (0, -length % self.hop_length))
-            item = self.quantizer(self.encoder(extract_features(padded, self.config)))[1]
+            item = self.encode_features(extract_features(padded, self.config))
             codes[rows, :, : item.shape[2]] = item
         return codes, frames
+
+    @torch.inference_mode()
+    def encode_features(self, features: Tensor) -> Tensor:
+        """Features [B, S, W] of codec.lite.extract_features -> codes int64 [B, K, S / stack]."""
+        return self.quantizer(self.encoder(features.float()))[1]
 
     # codes -> audio
 

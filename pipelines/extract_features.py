@@ -13,7 +13,7 @@ from pathlib import Path
 import torch
 import torch.nn.functional as F
 from rich.progress import track
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
@@ -33,6 +33,14 @@ def features_of(path: Path, config: CodecConfig) -> torch.Tensor:
     audio = trim_silence(load_audio(path, config.sample_rate), config.sample_rate)
     audio = F.pad(audio, (0, -audio.shape[1] % config.hop_length))
     return extract_features(audio, config)[0].half()
+
+
+def read_features(folder: Path) -> dict[str, torch.Tensor]:
+    """Everything pipelines/extract_features.py has written, by utterance."""
+    shards = sorted(folder.glob("*.safetensors"))
+    if not shards:
+        raise UserError(f"{folder} holds no features; make them with pipelines/extract_features.py")
+    return {name: tensor for shard in shards for name, tensor in load_file(shard).items()}
 
 
 def parse_part(text: str) -> tuple[int, int]:

@@ -11,12 +11,11 @@ from typing import BinaryIO
 import numpy as np
 import soundfile
 
-from codec.audio import audio_format
+from codec.audio import WRITE_BLOCK, audio_format
 from pipelines.files import UserError, partial, write_atomically
 from pipelines.tts import Speech, WordTime
 
 STREAM_LENGTH = 0x7FFFFFFF  # bytes, what a WAV header says when nobody knows yet
-BLOCK = 65_536  # samples in one write; libsndfile's Vorbis and MP3 encoders crash on very large ones
 
 
 def to_pcm(audio: np.ndarray) -> bytes:
@@ -51,8 +50,8 @@ class FileWriter:
 
     def write(self, audio: np.ndarray) -> None:
         """Append float32 [N]."""
-        for start in range(0, len(audio), BLOCK):
-            self.file.write(np.clip(audio[start : start + BLOCK], -1, 1))
+        for start in range(0, len(audio), WRITE_BLOCK):
+            self.file.write(np.clip(audio[start : start + WRITE_BLOCK], -1, 1))
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

@@ -14,7 +14,6 @@ from typing import Any
 
 import torch
 from rich.progress import track
-from safetensors.torch import load_file
 from torch.utils.data import DataLoader
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
@@ -25,9 +24,11 @@ from codec.training.module import CodecOptim, LitCodec  # noqa: E402
 from codec.training.start import start_from_components  # noqa: E402
 from pipelines import manifest  # noqa: E402
 from pipelines.config import parse  # noqa: E402
+from pipelines.extract_features import read_features  # noqa: E402
 from pipelines.files import UserError, guard  # noqa: E402
 from pipelines.training import fit  # noqa: E402
 
+DISCRIMINATORS = "discriminators.safetensors"
 START_SEGMENTS = 400  # segments from which training takes its linear start
 
 
@@ -41,9 +42,10 @@ class TrainCodec:
     optim: CodecOptim = field(default_factory=CodecOptim)
     init_from: Path | None = None  # a codec folder whose weights to start from
     vocoder_from: Path | None = None  # a codec folder whose vocoder to start from
+    discriminators_from: Path | None = None  # the run_dir of a run whose discriminators to start from
     features: Path | None = None  # features to train on in place of audio
-    batch_size: int = 12
-    segment_frames: int = 24  # codec frames in a training segment
+    batch_size: int = 16
+    segment_frames: int = 32  # codec frames in a training segment
     validation_items: int = 64  # utterances kept out of training
     validate_every: int = 500  # steps
     num_workers: int = 1
@@ -79,14 +81,6 @@ def loaders(config: TrainCodec, seen: int) -> tuple[DataLoader, DataLoader]:
     return DataLoader(train, **options), DataLoader(segments(held, len(held)), **options)
 
 
-def read_features(folder: Path) -> dict[str, torch.Tensor]:
-    """Everything pipelines/extract_features.py has written, by utterance."""
-    shards = sorted(folder.glob("*.safetensors"))
-    if not shards:
-        raise UserError(f"{folder} holds no features; make them with pipelines/extract_features.py")
-    return {name: tensor for shard in shards for name, tensor in load_file(shard).items()}
-
-
 def main() -> None:
     config = parse(TrainCodec, __doc__)
     if config.features and "vocoder" in config.optim.parts:
@@ -100,6 +94,8 @@ def main() -> None:
     if config.vocoder_from:
         codec.vocoder.load_state_dict(Codec.from_pretrained(config.vocoder_from).vocoder.state_dict())
     module = LitCodec(codec, config.optim)
+    if config.discriminators_from:
+        module.load_discriminators(config.discriminators_from / DISCRIMINATORS)
     last, seen = config.run_dir / "last.ckpt", 0
     if last.is_file():
         seen = int(torch.load(last, weights_only=True)["state_dict"]["step"])
@@ -119,12 +115,17 @@ def main() -> None:
         "log_every_n_steps": 50,
         **config.trainer,
     }
+
+    def export() -> None:
+        codec.save_pretrained(config.run_dir / "codec", torch.float32)
+        module.save_discriminators(config.run_dir / DISCRIMINATORS)
+
     fit(
         module,
         (train, validation),
         config.run_dir,
         options,
-        lambda: codec.save_pretrained(config.run_dir / "codec", torch.float32),
+        export,
         dataclasses.asdict(config),
         config.checkpoint_minutes,
     )

@@ -125,15 +125,8 @@ class TTS:
     def pieces(self, chunks: Iterable[str], seed: int = 0, **sampling: Any) -> Iterator[Piece]:
         """Speak a text that arrives in chunks, sentence by sentence; memory does not grow with its length."""
         start_s, index = 0.0, 0
-        refused: ValueError | None = None
-        for sentence in iter_sentences(chunks, MAX_CHARS):
-            try:
-                prepared = self.frontend(sentence)
-            except ValueError as error:
-                if any(character.isalnum() for character in sentence):
-                    raise
-                refused = error  # a lone dash or row of signs between sentences is not read
-                continue
+        for sentence in speakable(chunks):
+            prepared = self.frontend(sentence)
             # Every sentence has its own random stream: it sounds the same whatever was said before.
             settings = replace(self.sampling, seed=(seed * 1_000_003 + index) % 2**63, **sampling)
             for part in self.parts(prepared):
@@ -141,10 +134,6 @@ class TTS:
                     start_s += len(piece.audio) / self.sample_rate
                     yield piece
             index += 1
-        if refused and not index:
-            raise refused
-        if not index:
-            self.frontend("")  # raises, saying what is wrong
 
     def parts(self, prepared: FrontendOutput) -> Iterator[FrontendOutput]:
         """A sentence as the LM can hold it: whole, or cut between words where its phonemes are too many."""
@@ -193,6 +182,19 @@ class TTS:
             positions,
             prepared,
         )
+
+
+def speakable(chunks: Iterable[str]) -> Iterator[str]:
+    """Sentences to speak. A lone dash or row of signs between them is not read; where there is nothing else it is."""
+    spoken, signs = False, ""
+    for sentence in iter_sentences(chunks, MAX_CHARS):
+        if any(character.isalnum() for character in sentence):
+            spoken = True
+            yield sentence
+        else:
+            signs = signs or sentence
+    if not spoken:
+        yield signs  # for the front end to read or refuse
 
 
 def word_times(prepared: FrontendOutput, positions: list[int], start_s: float, frame_rate: float) -> list[WordTime]:

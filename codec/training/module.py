@@ -10,10 +10,12 @@ discriminators judge the audio too.
 """
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import lightning
 import torch
+from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from codec.lite import extract_features, features_to_f0
@@ -36,8 +38,8 @@ class CodecOptim:
     """Losses and optimisers; see configs/codec/lite-21.5fps.yaml."""
 
     max_steps: int = 20_000
-    freeze_from: int = 6_000  # step from which the encoder is frozen
-    adversarial_from: int = 8_000  # step from which discriminators judge, not before freeze_from
+    freeze_from: int = 7_500  # step from which the encoder is frozen
+    adversarial_from: int = 9_500  # step from which discriminators judge, not before freeze_from
     warmup_steps: int = 50
     learning_rate: float = 2e-3
     frozen_learning_rate: float = 1e-3  # from freeze_from on
@@ -48,9 +50,9 @@ class CodecOptim:
     clip_norm: float = 5.0
     parts: tuple[str, ...] = ("features", "vocoder")  # what learns; they can also be trained apart, at the same time
     vocoder_items: int = 12  # segments of a batch that the vocoder is trained on
-    vocoder_frames: int = 8  # codec frames of each that it hears
+    vocoder_frames: int = 12  # codec frames of each that it hears
     vocoder_frames_adversarial: int = 12  # the same once discriminators judge
-    n_ffts: tuple[int, ...] = (256, 512, 1024, 2048)
+    n_ffts: tuple[int, ...] = (256, 512, 1024)
     feature_weight: float = 4.0
     pitch_weight: float = 8.0
     mel_weight: float = 3.0
@@ -75,6 +77,15 @@ class LitCodec(lightning.LightningModule):
         self.viewers = Discriminators([FeatureDiscriminator(optim.feature_discriminator_channels)])
         # Lightning counts the steps of every optimiser together; the schedule needs batches.
         self.register_buffer("step", torch.tensor(0))
+
+    def save_discriminators(self, path: Path) -> None:
+        """Write the discriminators as safetensors, for a later run to start from."""
+        judges = torch.nn.ModuleDict({"listeners": self.listeners, "viewers": self.viewers})
+        save_file({name: tensor.detach().cpu().contiguous() for name, tensor in judges.state_dict().items()}, path)
+
+    def load_discriminators(self, path: Path) -> None:
+        """Read what save_discriminators wrote."""
+        torch.nn.ModuleDict({"listeners": self.listeners, "viewers": self.viewers}).load_state_dict(load_file(path))
 
     @property
     def frozen(self) -> bool:

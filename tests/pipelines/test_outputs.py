@@ -9,8 +9,9 @@ import pytest
 import soundfile
 
 import toys
+from codec.audio import WRITE_BLOCK
 from pipelines.files import UserError
-from pipelines.outputs import BLOCK, FileWriter, PipeWriter, clock, to_pcm, wav_header, write_timestamps
+from pipelines.outputs import FileWriter, PipeWriter, clock, to_pcm, wav_header, write_timestamps
 from pipelines.tts import WordTime
 
 AUDIO = toys.voiced(150, 1.0)
@@ -62,7 +63,7 @@ def test_large_audio_is_written_in_blocks(tmp_path, suffix):
         write = writer.file.write
         writer.file.write = lambda block: sizes.append(len(block)) or write(block)
         writer.write(audio)
-    assert max(sizes) <= BLOCK == 65_536
+    assert max(sizes) <= WRITE_BLOCK == 65_536
     assert sum(sizes) == len(audio)
     assert soundfile.info(tmp_path / f"a.{suffix}").duration == pytest.approx(10, abs=0.2)
 

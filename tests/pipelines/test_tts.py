@@ -123,7 +123,7 @@ def test_a_sign_alone_is_read_if_it_has_a_name(tts):
     assert tts.synthesize("%").words
 
 
-@pytest.mark.parametrize("text", ["", "  \n", "…", "?!", "🙂", "* * *", "====", "こんにちは", "Привет, мир."])
+@pytest.mark.parametrize("text", ["", "  \n", "…", "?!", "🙂", "* * *", "こんにちは", "Привет, мир."])
 def test_what_cannot_be_spoken_is_refused(tts, text):
     with pytest.raises(ValueError, match="got .*; (expected|write)|this voice speaks English"):
         tts.synthesize(text)
