@@ -41,7 +41,7 @@ def trim_silence(
 ) -> Tensor:
     """Cut the silence around speech [1, N] down to `lead_s` and `tail_s`.
 
-    Silence is what stays `floor_db` below the loudest 10 ms. An LM that never hears a long pause before the first
+    Silence is what stays `floor_db` below the loudest 10 ms; audio that is nothing else comes back whole. An LM that never hears a long pause before the first
     word never makes its listener wait for one.
     """
     block = sample_rate // 100
@@ -49,6 +49,8 @@ def trim_silence(
     if not count:
         return audio
     level = audio[0, : count * block].view(count, block).square().mean(1)
+    if not level.any():
+        return audio
     loud = (level > level.max() * 10 ** (floor_db / 10)).nonzero()[:, 0] * block
     start = max(int(loud[0]) - round(lead_s * sample_rate), 0)
     return audio[:, start : int(loud[-1]) + block + round(tail_s * sample_rate)]

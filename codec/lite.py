@@ -34,9 +34,6 @@ from codec.pitch import MAX_HZ, MIN_HZ, track_pitch
 MEAN_LOG_F0 = math.log(180.0)  # between a low and a high voice, Hz
 ENVELOPE_MEAN, ENVELOPE_SCALE = 6.0, 2.5  # nats, of log amplitude density
 NOISE_MEAN = 1.0  # nats
-# Nats, the most that the vocoder can add to the noise that is said to be there. Free to, it would answer every small
-# error of pitch with noise, for a random sound is a better guess than a wrong one.
-MOST_NOISE = 0.7
 
 
 class Filters(NamedTuple):
@@ -74,15 +71,22 @@ def num_features(config: CodecConfig) -> int:
     return config.n_mels + NUM_BANDS + 2
 
 
-def extract_features(audio: Tensor, config: CodecConfig) -> Tensor:
-    """Audio float32 [B, N], N a multiple of the hop -> features [B, S, W], each of order 1."""
+def analyse(audio: Tensor, config: CodecConfig) -> tuple[Tensor, Tensor]:
+    """Audio float32 [B, N], N a multiple of the hop -> features [B, S, W], each of order 1, and the log envelope
+    [B, S, F] of which they hold the mel bands."""
     rate, n_fft, hop = config.sample_rate, config.n_fft, config.stft_hop
     f0, voicing = track_pitch(audio, rate, hop)
     envelope = log_envelope(audio, f0, rate, n_fft, hop)
     bands = to_bands(envelope, rate, n_fft, config.n_mels)
     noise, f0 = aperiodicity(audio, f0, voicing, envelope, rate, hop)
     pitch = torch.stack([(f0.log() - MEAN_LOG_F0) * 2, voicing * 2 - 1], dim=-1)
-    return torch.cat([(bands + ENVELOPE_MEAN) / ENVELOPE_SCALE, noise + NOISE_MEAN, pitch], dim=-1)
+    features = torch.cat([(bands + ENVELOPE_MEAN) / ENVELOPE_SCALE, noise + NOISE_MEAN, pitch], dim=-1)
+    return features, envelope
+
+
+def extract_features(audio: Tensor, config: CodecConfig) -> Tensor:
+    """Audio float32 [B, N], N a multiple of the hop -> features [B, S, W]."""
+    return analyse(audio, config)[0]
 
 
 def features_to_f0(features: Tensor) -> Tensor:
@@ -140,16 +144,16 @@ class FeatureDecoder(nn.Module):
 
 
 class Vocoder(nn.Module):
-    """Features [B, S, W] -> filters: what the features say outright, and a network's corrections."""
+    """Features [B, S, W] -> filters: the envelope that the features say, refined by a network, and its minimum phase."""
 
     def __init__(self, config: CodecConfig):
         super().__init__()
-        dim, self.bins, self.n_mels = config.vocoder_dim, config.n_fft // 2 + 1, config.n_mels
+        dim, self.n_mels = config.vocoder_dim, config.n_mels
         self.sample_rate, self.n_fft = config.sample_rate, config.n_fft
         self.input = nn.Linear(num_features(config), dim)
         self.blocks = blocks(config.vocoder_blocks, dim, config.kernel_sizes[1], config.expansion)
         self.norm = nn.LayerNorm(dim)
-        self.output = nn.Linear(dim, 3 * self.bins)
+        self.output = nn.Linear(dim, config.n_fft // 2 + 1)
         nn.init.normal_(self.output.weight, std=1e-3)
         nn.init.zeros_(self.output.bias)
         for name, matrix in (
@@ -158,25 +162,21 @@ class Vocoder(nn.Module):
         ):
             self.register_buffer(name, matrix, persistent=False)
 
-    def classical(self, features: Tensor, f0: Tensor) -> tuple[Tensor, Tensor]:
-        """Log magnitudes [B, S, F] of the harmonic and the noise filter by definition of the features."""
-        bands, noise_share = features[..., : self.n_mels], features[..., self.n_mels : self.n_mels + NUM_BANDS]
-        envelope = (bands * ENVELOPE_SCALE - ENVELOPE_MEAN) @ self.from_mel
-        noise = ((noise_share - NOISE_MEAN) @ self.from_bands).clamp(max=-1e-3)
-        tonal = torch.log1p(-torch.exp(2 * noise)) / 2
-        amplitude = torch.log(4 * f0 / self.sample_rate)[..., None] / 2
-        return envelope + tonal + amplitude, envelope + noise
+    def envelope(self, features: Tensor) -> Tensor:
+        """Log amplitude density float32 [B, S, F]: the bands interpolated, and the detail they do not show."""
+        detail = self.output(self.norm(self.blocks(self.input(features)))).float()
+        with torch.autocast(features.device.type, enabled=False):
+            bands = features[..., : self.n_mels].float() * ENVELOPE_SCALE - ENVELOPE_MEAN
+            return bands @ self.from_mel + detail
 
     def forward(self, features: Tensor) -> Filters:
-        corrections = self.output(self.norm(self.blocks(self.input(features))))
-        with torch.autocast(features.device.type, enabled=False):  # exp and FFT need float32
-            features, corrections = features.float(), corrections.float()
-            f0 = features_to_f0(features)
-            harmonic, phase, noise = corrections.split(self.bins, dim=-1)
-            tonal, noisy = self.classical(features, f0)
-            harmonic, noise = tonal + harmonic, noisy + MOST_NOISE - F.softplus(MOST_NOISE - noise, beta=5)
-            phase = minimum_phase(harmonic, self.n_fft) + math.pi * torch.tanh(phase)
-            return Filters(f0, harmonic.clamp(max=6), phase, noise.clamp(max=6))
+        envelope, f0 = self.envelope(features).clamp(max=6), features_to_f0(features)
+        noise = (features[..., self.n_mels : self.n_mels + NUM_BANDS] - NOISE_MEAN) @ self.from_bands
+        noise = noise.clamp(max=-1e-3)
+        tonal = torch.log1p(-torch.exp(2 * noise)) / 2
+        amplitude = torch.log(4 * f0 / self.sample_rate)[..., None] / 2  # of a harmonic, where the density is 1
+        harmonic = envelope + tonal + amplitude
+        return Filters(f0, harmonic, minimum_phase(harmonic, self.n_fft), envelope + noise)
 
 
 def decoding_context(config: CodecConfig) -> int:

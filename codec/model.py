@@ -140,10 +140,19 @@ class Codec(nn.Module):
 
         Returns:
             audio float32 [B, 1, T * hop_length], zero beyond an item's end.
+
+        Raises:
+            ValueError: codes of the wrong shape or range, or more frames than there are.
         """
-        if frames is None or bool((frames == codes.shape[2]).all()):
+        self.quantizer.check(codes)
+        batch, _, total = codes.shape
+        if frames is not None and (frames.shape != (batch,) or bool(((frames < 0) | (frames > total)).any())):
+            raise ValueError(f"got frames {frames.tolist()}; expected {batch} numbers in 0..{total}")
+        if not total:
+            return torch.zeros(batch, 1, 0, device=codes.device)
+        if frames is None or bool((frames == total).all()):
             return torch.cat(list(self.decode_chunks(codes)), dim=-1)
-        audio = torch.zeros(codes.shape[0], 1, codes.shape[2] * self.hop_length, device=codes.device)
+        audio = torch.zeros(batch, 1, total * self.hop_length, device=codes.device)
         for row, count in enumerate(frames.tolist()):
             if count:
                 audio[row, :, : count * self.hop_length] = self.decode(codes[row : row + 1, :, :count])[0]

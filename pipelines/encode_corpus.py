@@ -7,7 +7,6 @@ An interrupted run continues with the same command, shard by shard; shards of an
 """
 
 import argparse
-import re
 import sys
 import time
 from pathlib import Path
@@ -76,10 +75,7 @@ def main() -> None:
     features = read_features(args.features) if args.features else {}
     encoder = Encoder(codec, tokenizer, args.device, features)
     spec, utterances = code_spec(codec), manifest.read(args.manifest)
-    match = re.fullmatch(r"(\d+)/(\d+)", args.part)
-    part, parts = map(int, match.groups()) if match else (0, 0)
-    if not 1 <= part <= parts:
-        raise UserError(f"got --part {args.part}; expected i/n with 1 <= i <= n")
+    part, parts = parse_part(args.part)
     args.out.mkdir(parents=True, exist_ok=True)
     starts = range((part - 1) * SHARD_SIZE, len(utterances), parts * SHARD_SIZE)
     begin, encoded_s = time.perf_counter(), 0.0

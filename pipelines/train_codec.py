@@ -104,7 +104,7 @@ def main() -> None:
     train, validation = loaders(config, seen)
     if not seen and not config.init_from and "features" in config.optim.parts:
         samples = [train.dataset[i] for i in track(range(START_SEGMENTS), "finding the best linear code")]
-        start_from_components(codec, module.analyse(torch.stack(samples)))
+        start_from_components(codec, module.analyse(torch.stack(samples))[0])
     parts = codec.encoder, codec.decoder, codec.vocoder
     sizes = [sum(p.numel() for p in part.parameters()) / 1e6 for part in parts]
     print("codec: encoder {:.1f} M, decoder {:.1f} M, vocoder {:.1f} M parameters".format(*sizes))

@@ -124,8 +124,8 @@ class TTS:
 
     def pieces(self, chunks: Iterable[str], seed: int = 0, **sampling: Any) -> Iterator[Piece]:
         """Speak a text that arrives in chunks, sentence by sentence; memory does not grow with its length."""
-        start_s, index = 0.0, 0
-        for sentence in speakable(chunks):
+        start_s = 0.0
+        for index, sentence in enumerate(speakable(chunks)):
             prepared = self.frontend(sentence)
             # Every sentence has its own random stream: it sounds the same whatever was said before.
             settings = replace(self.sampling, seed=(seed * 1_000_003 + index) % 2**63, **sampling)
@@ -133,7 +133,6 @@ class TTS:
                 for piece in self.speak(part, settings, start_s):
                     start_s += len(piece.audio) / self.sample_rate
                     yield piece
-            index += 1
 
     def parts(self, prepared: FrontendOutput) -> Iterator[FrontendOutput]:
         """A sentence as the LM can hold it: whole, or cut between words where its phonemes are too many."""

@@ -58,7 +58,7 @@ SENTENCES = [
     "The wind was too strong to wind the sail, so they wound the bandage round the wound.",
     "He thought, though tough, that through a thorough plough he had enough dough to cough and hiccough.",
     "To be, or not to be: that is the question.",
-    'She asked, "Did he say, \'Never again\'?" and nobody, not even Dr. Who, knew.',
+    "She asked, \"Did he say, 'Never again'?\" and nobody, not even Dr. Who, knew.",
     "Yes.\nNo.\n\nMaybe.",
     "First line\nsecond line\nthird line",
     "word " * 60,

@@ -33,7 +33,7 @@ def run(main, *argv: object) -> None:
 
 
 def codec_arguments(root: Path) -> list[object]:
-    sizes = ["--optim.max_steps=6", "--optim.freeze_from=2", "--optim.adversarial_from=4", "--batch_size=4"]
+    sizes = ["--optim.max_steps=6", "--optim.freeze_from=3", "--batch_size=4"]
     paths = [f"--manifest={root / 'manifest.jsonl'}", f"--run_dir={root / 'codec'}"]
     return ["--config", CONFIGS / "codec/debug.yaml", *paths, *sizes, "--trainer.log_every_n_steps=1"]
 
@@ -89,7 +89,7 @@ def test_the_codec_is_whole_and_its_training_is_logged(root):
     assert codes.unique().numel() > 20
     assert codec.decode(codes).shape == (1, 1, int(frames[0]) * codec.hop_length)
     log = (root / "codec/metrics.csv").read_text()
-    assert "train/features" in log and "train/audio_discriminator" in log and "val/" in log
+    assert all(part in log for part in ("train/features", "_discriminator", "val/features"))
 
 
 def test_shards_hold_every_utterance_with_its_alignment(root):
@@ -101,7 +101,7 @@ def test_shards_hold_every_utterance_with_its_alignment(root):
         example = shard[i]
         assert tokenizer.decode(example.ids.tolist()) == toys.PHONEMES[i % len(toys.PHONEMES)]
         assert len(example.positions) == len(example.codes) > 10
-        assert (example.positions.diff() >= 0).all() and 0 <= example.positions[0]
+        assert (example.positions.diff() >= 0).all() and example.positions[0] >= 0
         assert example.positions[-1] == len(example.ids) - 1
 
 
