@@ -41,8 +41,8 @@ def trim_silence(
 ) -> Tensor:
     """Cut the silence around speech [1, N] down to `lead_s` and `tail_s`.
 
-    Silence is what stays `floor_db` below the loudest 10 ms; audio that is nothing else comes back whole. An LM that never hears a long pause before the first
-    word never makes its listener wait for one.
+    Silence is what stays `floor_db` below the loudest 10 ms; audio that is nothing else comes back whole. An LM that
+    never hears a long pause before the first word never makes its listener wait for one.
     """
     block = sample_rate // 100
     count = audio.shape[1] // block

@@ -32,9 +32,9 @@ class CodecConfig:
             if isinstance(value, list):
                 object.__setattr__(self, field.name, tuple(value))
         if self.hop_length % self.stft_hop:
-            raise ValueError(f"got hop_length={self.hop_length}, stft_hop={self.stft_hop}; hop_length must be a multiple")
+            raise ValueError(f"got hop_length={self.hop_length}, stft_hop={self.stft_hop}; expected a multiple")
         if self.n_fft % (2 * self.stft_hop):
-            raise ValueError(f"got n_fft={self.n_fft}, stft_hop={self.stft_hop}; n_fft must be a multiple of 2 * stft_hop")
+            raise ValueError(f"got n_fft={self.n_fft}, stft_hop={self.stft_hop}; expected a multiple of 2 * stft_hop")
         if any(k % 2 == 0 for k in self.kernel_sizes):
             raise ValueError(f"got kernel_sizes={self.kernel_sizes}; both must be odd")
 

@@ -19,7 +19,7 @@ from torch import Tensor
 from codec.spectral import frames, hz_to_mel, mel_filters, mel_to_hz
 
 SILENCE = 1e-4  # amplitude density, -80 dB, below which no spectrum is looked for
-FLOOR = math.exp(-8)  # amplitude density, -69 dB, the quietest that is coded: what lies below costs bits and is not heard
+FLOOR = math.exp(-8)  # amplitude density, -69 dB: what is quieter is not heard, and not coded
 LOWEST_HZ = 70.0  # three periods of it are the longest window, which must fit n_fft
 EDGES_HZ = (0.0, 1000.0, 2000.0, 3500.0, 5500.0, math.inf)  # of the aperiodicity bands
 NUM_BANDS = len(EDGES_HZ) - 1

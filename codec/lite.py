@@ -72,8 +72,7 @@ def num_features(config: CodecConfig) -> int:
 
 
 def analyse(audio: Tensor, config: CodecConfig) -> tuple[Tensor, Tensor]:
-    """Audio float32 [B, N], N a multiple of the hop -> features [B, S, W], each of order 1, and the log envelope
-    [B, S, F] of which they hold the mel bands."""
+    """Audio float32 [B, N], N a multiple of the hop -> features [B, S, W] of order 1, and the log envelope [B, S, F]."""
     rate, n_fft, hop = config.sample_rate, config.n_fft, config.stft_hop
     f0, voicing = track_pitch(audio, rate, hop)
     envelope = log_envelope(audio, f0, rate, n_fft, hop)
@@ -144,7 +143,7 @@ class FeatureDecoder(nn.Module):
 
 
 class Vocoder(nn.Module):
-    """Features [B, S, W] -> filters: the envelope that the features say, refined by a network, and its minimum phase."""
+    """Features [B, S, W] -> filters: the envelope that features say, refined by a network, and its minimum phase."""
 
     def __init__(self, config: CodecConfig):
         super().__init__()

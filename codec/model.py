@@ -7,6 +7,7 @@ import hashlib
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import torch
 import torch.nn.functional as F
@@ -18,6 +19,9 @@ from codec.fsq import GroupedFSQ
 from codec.lite import FeatureDecoder, FeatureEncoder, Filters, Vocoder, decoding_context, extract_features
 from codec.pitch import phase_from_samples, upsample
 from codec.source import SourceFilter
+
+if TYPE_CHECKING:
+    from codec.streaming import CodecStream
 
 PITCH_MARGIN = 2  # codec frames of f0 that one frame of audio needs before itself, see Codec.render
 

@@ -65,7 +65,8 @@ def load_voice(name: str, codec: Path | None = None) -> Voice:
     build(SamplingConfig, card.get("sampling", {}), f"{card_path}: sampling.")
     wanted = lm.config.codes.codec_fingerprint
     if sound.fingerprint != wanted:
-        raise UserError(f"this voice speaks codes of codec {wanted}, {codec or folder / 'codec'} is {sound.fingerprint}")
+        given = codec or folder / "codec"
+        raise UserError(f"this voice speaks codes of codec {wanted}, {given} is {sound.fingerprint}")
     if tokenizer.fingerprint != lm.config.tokenizer_fingerprint:
         raise UserError(f"the tokenizer of {folder} is not the one its LM was trained with; restore the folder")
     return Voice(folder.name, card, tokenizer, lm, sound)

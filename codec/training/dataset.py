@@ -52,7 +52,9 @@ class AudioSegments(Segments):
         draws: size, seed and first of Segments.
     """
 
-    def __init__(self, files: Sequence[Path], durations_s: Sequence[float], segment: int, sample_rate: int, *draws: int):
+    def __init__(
+        self, files: Sequence[Path], durations_s: Sequence[float], segment: int, sample_rate: int, *draws: int
+    ):
         super().__init__(durations_s, *draws)
         self.files, self.segment, self.sample_rate = list(files), segment, sample_rate
 
