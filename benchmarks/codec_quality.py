@@ -15,17 +15,19 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from rich.progress import track
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from benchmarks.asr import load_recognizer  # noqa: E402
 from benchmarks.codec_systems import Coded, System, system  # noqa: E402
-from benchmarks.distances import perplexity, pesq, si_sdr, spectral_distances, stoi  # noqa: E402
 from benchmarks.environment import environment  # noqa: E402
 from benchmarks.scores import character_errors, normalize_transcript  # noqa: E402
 from benchmarks.speaker import SpeakerEncoder  # noqa: E402
+from benchmarks.stoi import pesq, stoi  # noqa: E402
 from codec.audio import load_audio  # noqa: E402
+from codec.metrics import codebook_use, mel_distance, si_sdr, stft_distance  # noqa: E402
 from pipelines import manifest  # noqa: E402
 from pipelines.files import UserError, guard, write_atomically  # noqa: E402
 
@@ -36,9 +38,10 @@ LOWER = {"kbps", "mel", "stft", "cer"}
 
 def distances(real: np.ndarray, fake: np.ndarray, rate: int, text: str) -> dict[str, float]:
     """What needs no package."""
-    mel, bins = spectral_distances(real, fake, rate)
+    a, b = (torch.from_numpy(audio)[None] for audio in (fake, real))
     plain, extended = stoi(real, fake, rate)
-    return {"mel": mel, "stft": bins, "si_sdr": si_sdr(real, fake), "stoi": plain, "estoi": extended}
+    spectral = {"mel": mel_distance(a, b, rate), "stft": stft_distance(a, b), "si_sdr": si_sdr(a, b)}
+    return {**spectral, "stoi": plain, "estoi": extended}
 
 
 def judges(recognizer: str) -> tuple[list[Judge], list[str]]:
@@ -100,8 +103,8 @@ def assess(one: System, items: list[manifest.Utterance], folder: Path, rate: int
         result["cer"] = sum(s["errors"] for s in scores) / max(sum(s["characters"] for s in scores), 1)
     codes = [c.codes for c in coded if c.codes is not None]
     if codes:
-        joined = np.concatenate(codes, axis=1)
-        result["perplexities"] = [perplexity(book, int(joined.max()) + 1) for book in joined]
+        joined = torch.from_numpy(np.concatenate(codes, axis=1))[None]
+        result["perplexities"] = [use.perplexity for use in codebook_use(joined, int(joined.max()) + 1)]
         result["perplexity"] = float(np.mean(result["perplexities"]))
     return result
 

@@ -10,6 +10,7 @@ import soxr
 import torch
 from torch import Tensor
 
+WRITE_BLOCK = 65_536  # samples in one write; libsndfile's Vorbis and MP3 encoders crash on very large ones
 FORMATS = {".wav": "WAV", ".flac": "FLAC", ".ogg": "OGG", ".mp3": "MP3"}
 
 
@@ -40,14 +41,16 @@ def trim_silence(
 ) -> Tensor:
     """Cut the silence around speech [1, N] down to `lead_s` and `tail_s`.
 
-    Silence is what stays `floor_db` below the loudest 10 ms. An LM that never hears a long pause before the first
-    word never makes its listener wait for one.
+    Silence is what stays `floor_db` below the loudest 10 ms; audio that is nothing else comes back whole. An LM that
+    never hears a long pause before the first word never makes its listener wait for one.
     """
     block = sample_rate // 100
     count = audio.shape[1] // block
     if not count:
         return audio
     level = audio[0, : count * block].view(count, block).square().mean(1)
+    if not level.any():
+        return audio
     loud = (level > level.max() * 10 ** (floor_db / 10)).nonzero()[:, 0] * block
     start = max(int(loud[0]) - round(lead_s * sample_rate), 0)
     return audio[:, start : int(loud[-1]) + block + round(tail_s * sample_rate)]
@@ -71,7 +74,9 @@ def save_audio(file: str | Path | BinaryIO, audio: np.ndarray, sample_rate: int,
         kind = audio_format(file)  # type: ignore[arg-type]
     subtype = "PCM_16" if kind in ("WAV", "FLAC") else None
     buffer = io.BytesIO()
-    soundfile.write(buffer, np.clip(audio, -1, 1), sample_rate, format=kind, subtype=subtype)
+    with soundfile.SoundFile(buffer, "w", sample_rate, 1, format=kind, subtype=subtype) as writer:
+        for start in range(0, len(audio), WRITE_BLOCK):
+            writer.write(np.clip(audio[start : start + WRITE_BLOCK], -1, 1))
     if isinstance(file, str | Path):
         temporary = Path(file).with_name(f".{Path(file).name}.partial")
         temporary.write_bytes(buffer.getvalue())

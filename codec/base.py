@@ -99,19 +99,15 @@ class Codec(nn.Module):
 
     @property
     def fingerprint(self) -> str:
-        """Identity of the code space: 16 hex digits over the configuration and the encoder in fp16.
+        """Identity of the code space: 16 hex digits over the encoder in fp16 and what configures it.
 
-        A decoder trained further on a frozen encoder keeps it, and so keeps every shard and voice made with it.
+        Another decoder trained on a frozen encoder keeps it, and so keeps every shard and voice made with it.
         """
-        digest = hashlib.sha256(json.dumps(self.code_space(), sort_keys=True).encode())
+        digest = hashlib.sha256(json.dumps(self.config.code_space(), sort_keys=True).encode())
         for name, tensor in sorted(self.encoder_weights().items()):
             digest.update(name.encode())
             digest.update(tensor.detach().cpu().to(torch.float16).numpy().tobytes())
         return digest.hexdigest()[:16]
-
-    def code_space(self) -> dict[str, Any]:
-        """The part of the configuration that codes depend on."""
-        return self.config.to_dict()
 
     def encoder_weights(self) -> dict[str, Tensor]:
         """The weights that codes depend on."""
@@ -143,6 +139,9 @@ class Codec(nn.Module):
 
         Returns:
             audio float32 [B, 1, T * hop_length], zero beyond an item's end.
+
+        Raises:
+            ValueError: codes of the wrong shape or range, or more frames than there are.
         """
         raise NotImplementedError
 
@@ -249,3 +248,14 @@ def check_audio(audio: Tensor, lengths: Tensor | None) -> Tensor:
     if lengths.shape != (batch,) or lengths.min() < 1 or lengths.max() > samples:
         raise ValueError(f"got lengths {lengths.tolist()}; expected {batch} numbers in 1..{samples}")
     return lengths
+
+
+def check_frames(codes: Tensor, frames: Tensor | None) -> None:
+    """Make sure that items of `frames` frames can be decoded out of codes [B, K, T].
+
+    Raises:
+        ValueError: as of Codec.decode.
+    """
+    batch, _, total = codes.shape
+    if frames is not None and (frames.shape != (batch,) or bool(((frames < 0) | (frames > total)).any())):
+        raise ValueError(f"got frames {frames.tolist()}; expected {batch} numbers in 0..{total}")

@@ -16,11 +16,11 @@ class CodecConfig:
     levels: tuple[int, ...] = (8, 7, 6, 6)  # FSQ levels of one codebook, least significant digit first
     n_fft: int = 1024  # samples, window of analysis and of the inverse STFT
     stft_hop: int = 256  # samples, hop of analysis and of the inverse STFT
-    n_mels: int = 80
-    encoder_dims: tuple[int, int] = (128, 256)  # width at STFT rate, at codec frame rate
-    encoder_blocks: tuple[int, int] = (1, 2)
-    decoder_dims: tuple[int, int] = (320, 160)  # width at codec frame rate, at STFT rate
-    decoder_blocks: tuple[int, int] = (2, 2)
+    n_mels: int = 80  # bands of the envelope
+    encoder_dims: tuple[int, int] = (128, 320)  # width at STFT rate, at codec frame rate
+    encoder_blocks: tuple[int, int] = (1, 3)
+    decoder_dims: tuple[int, int] = (384, 192)  # width at codec frame rate, at STFT rate
+    decoder_blocks: tuple[int, int] = (3, 4)
     vocoder_dim: int = 256  # width at STFT rate
     vocoder_blocks: int = 5
     kernel_sizes: tuple[int, int] = (3, 7)  # at codec frame rate, at STFT rate
@@ -32,9 +32,9 @@ class CodecConfig:
             if isinstance(value, list):
                 object.__setattr__(self, field.name, tuple(value))
         if self.hop_length % self.stft_hop:
-            raise ValueError(f"got hop_length={self.hop_length}, stft_hop={self.stft_hop}; hop_length must be a multiple")
+            raise ValueError(f"got hop_length={self.hop_length}, stft_hop={self.stft_hop}; expected a multiple")
         if self.n_fft % (2 * self.stft_hop):
-            raise ValueError(f"got n_fft={self.n_fft}, stft_hop={self.stft_hop}; n_fft must be a multiple of 2 * stft_hop")
+            raise ValueError(f"got n_fft={self.n_fft}, stft_hop={self.stft_hop}; expected a multiple of 2 * stft_hop")
         if any(k % 2 == 0 for k in self.kernel_sizes):
             raise ValueError(f"got kernel_sizes={self.kernel_sizes}; both must be odd")
 
@@ -50,6 +50,10 @@ class CodecConfig:
     def to_dict(self) -> dict[str, Any]:
         """Plain mapping, for JSON."""
         return asdict(self)
+
+    def code_space(self) -> dict[str, Any]:
+        """The part that decides what codes mean: all but decoder and vocoder."""
+        return {key: value for key, value in self.to_dict().items() if not key.startswith(("decoder", "vocoder"))}
 
     @property
     def frame_rate(self) -> float:

@@ -84,6 +84,16 @@ class GroupedFSQ(nn.Module):
         """Codes int64 [B, K, T] -> digits int64 [B, D, T], digit i in [0, levels[i]).
 
         Raises:
+            ValueError: as `check`.
+        """
+        self.check(codes)
+        digits = codes.unsqueeze(2) // self.bases  # [B, K, d, T]; floor division, never true division
+        return digits.flatten(1, 2) % self.level
+
+    def check(self, codes: Tensor) -> None:
+        """Refuse what are no codes of this quantiser.
+
+        Raises:
             ValueError: codes of the wrong shape or out of range.
         """
         if codes.dim() != 3 or codes.shape[1] != self.num_codebooks:
@@ -92,5 +102,3 @@ class GroupedFSQ(nn.Module):
             raise ValueError(
                 f"got codes in {int(codes.min())}..{int(codes.max())}; expected 0..{self.codebook_size - 1}"
             )
-        digits = codes.unsqueeze(2) // self.bases  # [B, K, d, T]; floor division, never true division
-        return digits.flatten(1, 2) % self.level

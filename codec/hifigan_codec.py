@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.nn.utils import parametrize
 from torch.nn.utils.parametrizations import weight_norm
 
-from codec.base import Codec, check_audio
+from codec.base import Codec, check_audio, check_frames
 from codec.fsq import GroupedFSQ
 from codec.hifigan import EDGE_KERNEL, OUTPUT_KERNEL, HiFiGANDecoder, HiFiGANEncoder, State
 from codec.hifigan_config import HiFiGANConfig
@@ -47,11 +47,6 @@ class HiFiGANCodec(Codec, family="hifigan"):
     def history(self) -> int:
         """Codec frames before a frame that are decoded again with it; a causal decoder keeps a state instead."""
         return self._history
-
-    def code_space(self) -> dict[str, Any]:
-        """All of the configuration but its name and the decoder."""
-        values = self.config.to_dict()
-        return {key: value for key, value in values.items() if key not in ("name", "decoder")}
 
     def encoder_weights(self) -> dict[str, Tensor]:
         """Without weight normalisation, as they are saved."""
@@ -95,6 +90,10 @@ class HiFiGANCodec(Codec, family="hifigan"):
     @torch.inference_mode()
     def decode(self, codes: Tensor, frames: Tensor | None = None, masked: bool = False) -> Tensor:
         """See Codec.decode; `masked` as of `encode`."""
+        self.quantizer.check(codes)
+        check_frames(codes, frames)
+        if not codes.shape[2]:
+            return torch.zeros(len(codes), 1, 0, device=codes.device)
         if frames is None or bool((frames == codes.shape[2]).all()):
             if codes.shape[2] <= WINDOW:
                 return self.synthesize(self.quantizer.decode(codes))

@@ -112,6 +112,10 @@ class HiFiGANConfig:
         """Plain mapping, for JSON."""
         return asdict(self)
 
+    def code_space(self) -> dict[str, Any]:
+        """What codes depend on: all but the name and the decoder."""
+        return {key: value for key, value in self.to_dict().items() if key not in ("name", "decoder")}
+
     @property
     def hop_length(self) -> int:
         """Samples per codec frame."""

@@ -1,11 +1,12 @@
 """The lite codec's networks: features -> latents, values -> features, features -> filters.
 
-Shapes: B batch, N samples, T codec frames, S = T * stack STFT frames, M mel bands, F bins, D width. Inside the
+Shapes: B batch, N samples, T codec frames, S = T * stack STFT frames, F bins, D width. Inside the
 networks everything is channels-last, [B, frames, D].
 
-A frame of *features* is M log-mel magnitudes, log f0 and voicing. The quantiser codes features, and a vocoder turns
-features into the filters of a source-filter model (codec/source.py). Splitting the work there lets both halves learn
-side by side: the vocoder need not wait for a good quantiser, nor the quantiser for a good vocoder.
+A frame of *features* is the spectral envelope in M mel bands, aperiodicity in A bands, log f0 and voicing: W values
+in all. The quantiser codes features, and a vocoder turns them into the filters of a source-filter model
+(codec/source.py). Splitting the work there lets both halves learn side by side: the vocoder need not wait for a good
+quantiser, nor the quantiser for a good vocoder.
 
 Source: ConvNeXt blocks on frames as in Vocos (arXiv 2306.00814); quantised mel features as in the spectral codec
 (arXiv 2406.05298).
@@ -19,10 +20,20 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from codec.config import CodecConfig
+from codec.envelope import (
+    NUM_BANDS,
+    aperiodicity,
+    bins_from_aperiodicity,
+    bins_from_mel,
+    log_envelope,
+    minimum_phase,
+    to_bands,
+)
 from codec.pitch import MAX_HZ, MIN_HZ, track_pitch
-from codec.spectral import log_mel
 
 MEAN_LOG_F0 = math.log(180.0)  # between a low and a high voice, Hz
+ENVELOPE_MEAN, ENVELOPE_SCALE = 6.0, 2.5  # nats, of log amplitude density
+NOISE_MEAN = 1.0  # nats
 
 
 class Filters(NamedTuple):
@@ -55,28 +66,42 @@ def blocks(count: int, dim: int, kernel_size: int, expansion: int) -> nn.Sequent
     return nn.Sequential(*(ConvNeXtBlock(dim, kernel_size, expansion) for _ in range(count)))
 
 
+def num_features(config: CodecConfig) -> int:
+    """W, values of one frame of features."""
+    return config.n_mels + NUM_BANDS + 2
+
+
+def analyse(audio: Tensor, config: CodecConfig) -> tuple[Tensor, Tensor]:
+    """Audio float32 [B, N], N a multiple of the hop -> features [B, S, W] of order 1, and the log envelope [B, S, F]."""
+    rate, n_fft, hop = config.sample_rate, config.n_fft, config.stft_hop
+    f0, voicing = track_pitch(audio, rate, hop)
+    envelope = log_envelope(audio, f0, rate, n_fft, hop)
+    bands = to_bands(envelope, rate, n_fft, config.n_mels)
+    noise, f0 = aperiodicity(audio, f0, voicing, envelope, rate, hop)
+    pitch = torch.stack([(f0.log() - MEAN_LOG_F0) * 2, voicing * 2 - 1], dim=-1)
+    features = torch.cat([(bands + ENVELOPE_MEAN) / ENVELOPE_SCALE, noise + NOISE_MEAN, pitch], dim=-1)
+    return features, envelope
+
+
 def extract_features(audio: Tensor, config: CodecConfig) -> Tensor:
-    """Audio float32 [B, N], N a multiple of the hop -> features [B, S, M + 2], each of order 1."""
-    f0, voicing = track_pitch(audio, config.sample_rate, config.stft_hop)
-    mel = log_mel(audio, config.sample_rate, config.n_fft, config.stft_hop, config.n_mels)
-    extra = torch.stack([(f0.log() - MEAN_LOG_F0) * 2, voicing * 2 - 1], dim=-1)
-    return torch.cat([(mel + 2) / 3, extra], dim=-1)
+    """Audio float32 [B, N], N a multiple of the hop -> features [B, S, W]."""
+    return analyse(audio, config)[0]
 
 
 def features_to_f0(features: Tensor) -> Tensor:
-    """The f0 [B, S] in Hz that features [B, S, M + 2] stand for."""
+    """The f0 [B, S] in Hz that features [B, S, W] stand for."""
     log_f0 = features[..., -2] / 2 + MEAN_LOG_F0
     return log_f0.clamp(math.log(MIN_HZ), math.log(MAX_HZ)).exp()
 
 
 class FeatureEncoder(nn.Module):
-    """Features [B, S, M + 2] -> latents [B, D, T]."""
+    """Features [B, S, W] -> latents [B, D, T]."""
 
     def __init__(self, config: CodecConfig):
         super().__init__()
         (fine, coarse), (slow_kernel, fast_kernel) = config.encoder_dims, config.kernel_sizes
         self.stack, latent = config.stack, config.num_codebooks * len(config.levels)
-        self.input = nn.Linear(config.n_mels + 2, fine)
+        self.input = nn.Linear(num_features(config), fine)
         self.fine = blocks(config.encoder_blocks[0], fine, fast_kernel, config.expansion)
         self.down = nn.Linear(fine * config.stack, coarse)
         self.coarse = blocks(config.encoder_blocks[1], coarse, slow_kernel, config.expansion)
@@ -84,17 +109,17 @@ class FeatureEncoder(nn.Module):
         self.output = nn.Linear(coarse, latent)
         nn.init.normal_(self.output.weight, std=0.01)
         # A linear path beside the network: training starts from the best linear code, not from nothing.
-        self.linear = nn.Linear((config.n_mels + 2) * config.stack, latent)
+        self.linear = nn.Linear((num_features(config)) * config.stack, latent)
 
     def forward(self, features: Tensor) -> Tensor:
         x = self.fine(self.input(features))
         x = self.down(x.unflatten(1, (-1, self.stack)).flatten(2))  # [B, T, coarse]
-        frames = features.unflatten(1, (-1, self.stack)).flatten(2)  # [B, T, stack * (M + 2)]
+        frames = features.unflatten(1, (-1, self.stack)).flatten(2)  # [B, T, stack * W]
         return (self.output(self.norm(self.coarse(x))) + self.linear(frames)).transpose(1, 2)
 
 
 class FeatureDecoder(nn.Module):
-    """Quantised values [B, D, T] in [-1, 1] -> features [B, S, M + 2]."""
+    """Quantised values [B, D, T] in [-1, 1] -> features [B, S, W]."""
 
     def __init__(self, config: CodecConfig):
         super().__init__()
@@ -105,38 +130,52 @@ class FeatureDecoder(nn.Module):
         self.up = nn.Linear(coarse, fine * config.stack)
         self.fine = blocks(config.decoder_blocks[1], fine, fast_kernel, config.expansion)
         self.norm = nn.LayerNorm(fine)
-        self.output = nn.Linear(fine, config.n_mels + 2)
+        self.output = nn.Linear(fine, num_features(config))
         nn.init.normal_(self.output.weight, std=0.01)
-        self.linear = nn.Linear(latent, (config.n_mels + 2) * config.stack)
+        self.linear = nn.Linear(latent, (num_features(config)) * config.stack)
 
     def forward(self, values: Tensor) -> Tensor:
         values = values.transpose(1, 2)
         x = self.up(self.coarse(self.input(values)))
         x = x.unflatten(2, (self.stack, -1)).flatten(1, 2)  # [B, S, fine]
-        direct = self.linear(values).unflatten(2, (self.stack, -1)).flatten(1, 2)  # [B, S, M + 2]
+        direct = self.linear(values).unflatten(2, (self.stack, -1)).flatten(1, 2)  # [B, S, W]
         return self.output(self.norm(self.fine(x))) + direct
 
 
 class Vocoder(nn.Module):
-    """Features [B, S, M + 2] -> filters."""
+    """Features [B, S, W] -> filters: the envelope that features say, refined by a network, and its minimum phase."""
 
     def __init__(self, config: CodecConfig):
         super().__init__()
-        dim, self.bins = config.vocoder_dim, config.n_fft // 2 + 1
-        self.input = nn.Linear(config.n_mels + 2, dim)
+        dim, self.n_mels = config.vocoder_dim, config.n_mels
+        self.sample_rate, self.n_fft = config.sample_rate, config.n_fft
+        self.input = nn.Linear(num_features(config), dim)
         self.blocks = blocks(config.vocoder_blocks, dim, config.kernel_sizes[1], config.expansion)
         self.norm = nn.LayerNorm(dim)
-        self.output = nn.Linear(dim, 3 * self.bins)
-        nn.init.normal_(self.output.weight, std=0.01)
+        self.output = nn.Linear(dim, config.n_fft // 2 + 1)
+        nn.init.normal_(self.output.weight, std=1e-3)
         nn.init.zeros_(self.output.bias)
+        for name, matrix in (
+            ("from_mel", bins_from_mel(config.sample_rate, config.n_fft, config.n_mels)),
+            ("from_bands", bins_from_aperiodicity(config.sample_rate, config.n_fft)),
+        ):
+            self.register_buffer(name, matrix, persistent=False)
+
+    def envelope(self, features: Tensor) -> Tensor:
+        """Log amplitude density float32 [B, S, F]: the bands interpolated, and the detail they do not show."""
+        detail = self.output(self.norm(self.blocks(self.input(features)))).float()
+        with torch.autocast(features.device.type, enabled=False):
+            bands = features[..., : self.n_mels].float() * ENVELOPE_SCALE - ENVELOPE_MEAN
+            return bands @ self.from_mel + detail
 
     def forward(self, features: Tensor) -> Filters:
-        x = self.output(self.norm(self.blocks(self.input(features)))).float()  # exp and FFT need float32
-        harmonic, phase, noise = x.split(self.bins, dim=-1)
-        # An untrained vocoder starts from quiet pulses and quieter noise: were the noise louder, it would learn to
-        # stand for the voice. The clamp keeps exp from overflowing in the first steps.
-        filters = (harmonic - 3).clamp(max=6), math.pi * torch.tanh(phase), (noise - 8).clamp(max=6)
-        return Filters(features_to_f0(features), *filters)
+        envelope, f0 = self.envelope(features).clamp(max=6), features_to_f0(features)
+        noise = (features[..., self.n_mels : self.n_mels + NUM_BANDS] - NOISE_MEAN) @ self.from_bands
+        noise = noise.clamp(max=-1e-3)
+        tonal = torch.log1p(-torch.exp(2 * noise)) / 2
+        amplitude = torch.log(4 * f0 / self.sample_rate)[..., None] / 2  # of a harmonic, where the density is 1
+        harmonic = envelope + tonal + amplitude
+        return Filters(f0, harmonic, minimum_phase(harmonic, self.n_fft), envelope + noise)
 
 
 def decoding_context(config: CodecConfig) -> int:

@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from codec.base import Codec, check_audio
+from codec.base import Codec, check_audio, check_frames
 from codec.config import CodecConfig
 from codec.fsq import GroupedFSQ
 from codec.lite import FeatureDecoder, FeatureEncoder, Filters, Vocoder, decoding_context, extract_features
@@ -47,18 +47,28 @@ class LiteCodec(Codec, family="lite"):
         for length in lengths.unique().tolist():
             rows = lengths == length
             padded = F.pad(audio[rows, 0, :length].float(), (0, -length % self.hop_length))
-            item = self.quantizer(self.encoder(extract_features(padded, self.config)))[1]
+            item = self.encode_features(extract_features(padded, self.config))
             codes[rows, :, : item.shape[2]] = item
         return codes, frames
+
+    @torch.inference_mode()
+    def encode_features(self, features: Tensor) -> Tensor:
+        """Features [B, S, W] of codec.lite.extract_features -> codes int64 [B, K, S / stack]."""
+        return self.quantizer(self.encoder(features.float()))[1]
 
     # codes -> audio
 
     @torch.inference_mode()
     def decode(self, codes: Tensor, frames: Tensor | None = None) -> Tensor:
         """See Codec.decode."""
-        if frames is None or bool((frames == codes.shape[2]).all()):
+        self.quantizer.check(codes)
+        batch, _, total = codes.shape
+        check_frames(codes, frames)
+        if not total:
+            return torch.zeros(batch, 1, 0, device=codes.device)
+        if frames is None or bool((frames == total).all()):
             return torch.cat(list(self.decode_chunks(codes)), dim=-1)
-        audio = torch.zeros(codes.shape[0], 1, codes.shape[2] * self.hop_length, device=codes.device)
+        audio = torch.zeros(batch, 1, total * self.hop_length, device=codes.device)
         for row, count in enumerate(frames.tolist()):
             if count:
                 audio[row, :, : count * self.hop_length] = self.decode(codes[row : row + 1, :, :count])[0]
@@ -90,9 +100,9 @@ class LiteCodec(Codec, family="lite"):
         f0 = upsample(f0.double(), self.config.stft_hop)[:, (begin - before) * hop : (end - before) * hop]
         phases = phase_from_samples(f0, self.sample_rate, phase)
         inner = Filters(*(part[:, (begin - first) * stack : (end - first) * stack] for part in filters))
-        excitation = self.source.excitation(phases, f0.float())
-        noise = self.source.noise_frames((end - begin) * stack, begin * stack)
-        audio = self.source.audio(sum(self.source.spectra(inner, excitation, noise)))
+        pulses = self.source.pulse_spectrum(phases, f0.float())
+        noise = self.source.noise_spectrum((end - begin) * stack, begin * stack)
+        audio = self.source.audio(sum(self.source.filter(inner, pulses, noise)))
         next_begin = max(stop - 1, 0) - begin
         next_phase = phases[:, next_begin * hop - 1, None] if next_begin else phase
         return audio[:, (start - begin) * hop : (stop - begin) * hop], next_phase

@@ -89,7 +89,7 @@ def track_pitch(audio: Tensor, sample_rate: int, hop: int) -> tuple[Tensor, Tens
     lowest = -F.max_pool1d(-score.flatten(0, 1)[:, None], 3, 1, 1)[:, 0].unflatten(0, score.shape[:2])
     local = torch.where(score <= lowest, score, score + 2)  # only local minima are worth being candidates
     octaves = torch.log2(torch.arange(first, first + score.shape[-1], device=audio.device) / first)
-    local = local + 0.02 * octaves  # of equal candidates prefer the shortest period
+    local = local + 0.12 * octaves  # of equal candidates prefer the shortest period
     cost, index = local.topk(NUM_CANDIDATES, dim=-1, largest=False)
     path = smooth_path(cost, octaves[index])
     lag = index.gather(2, path[..., None])  # [B, J, 1]

@@ -1,9 +1,10 @@
-"""Source-filter synthesis: a pulse train and noise, each shaped by a filter, summed in one inverse STFT.
+"""Source-filter synthesis: a pulse train and noise, each shaped by a filter that changes from frame to frame.
 
-    spectrum = exp(harmonic + i phase) * STFT(pulses(f0)) + exp(noise) * Z
+    spectrum = exp(harmonic + i phase) * X(pulses(f0)) + exp(noise) * X(noise)
 
-Shapes: B batch, N samples, S STFT frames, F bins. Z is complex Gaussian noise from a fixed table indexed by the
-absolute frame number, so the same codes always give the same samples, streamed or not.
+Shapes: B batch, N samples, S STFT frames, F bins. X cuts a source into overlapping windows that sum to one and are
+half as long as the transform, so that a filter can ring without wrapping around. The noise is a fixed table indexed by
+the absolute sample number: the same codes always give the same samples, streamed or not.
 
 Source: harmonic-plus-noise models (Serra and Smith 1990), differentiable as in DDSP (arXiv 2001.04643).
 """
@@ -11,16 +12,19 @@ Source: harmonic-plus-noise models (Serra and Smith 1990), differentiable as in 
 import math
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from codec.lite import Filters
-from codec.spectral import hann, istft, stft
+from codec.spectral import frames
 
 NOISE_FRAMES = 512  # about 6 s at 86 frames/s: longer than the ear can notice a repetition of shaped noise
 
 
 def pulses(phase: Tensor, f0: Tensor, sample_rate: int) -> Tensor:
-    """Band-limited pulse train: the sum of cos(h * phase) over every harmonic h below Nyquist.
+    """Band-limited pulse train: minus the sum of cos(h * phase) over every harmonic h below Nyquist.
+
+    Negative, because what excites speech is the moment when the flow of air is cut off.
 
     Args:
         phase: float64 [B, N] in radians.
@@ -34,7 +38,7 @@ def pulses(phase: Tensor, f0: Tensor, sample_rate: int) -> Tensor:
     half = torch.sin(wrapped / 2)
     near_peak = half.abs() < 1e-3
     ratio = torch.sin((count + 0.5) * wrapped) / torch.where(near_peak, 1.0, 2 * half)
-    return torch.where(near_peak, count + 0.5, ratio) - 0.5
+    return 0.5 - torch.where(near_peak, count + 0.5, ratio)
 
 
 class SourceFilter(nn.Module):
@@ -44,25 +48,32 @@ class SourceFilter(nn.Module):
         super().__init__()
         self.sample_rate, self.n_fft, self.hop = sample_rate, n_fft, hop
         generator = torch.Generator().manual_seed(0)
-        table = torch.randn(NOISE_FRAMES, n_fft // 2 + 1, 2, generator=generator)
-        self.register_buffer("noise", table, persistent=False)
+        self.register_buffer("noise", torch.randn(NOISE_FRAMES, hop, generator=generator), persistent=False)
+        pad = (n_fft - 2 * hop) // 2
+        self.register_buffer("window", F.pad(torch.hann_window(2 * hop), (pad, pad)), persistent=False)
 
-    def excitation(self, phase: Tensor, f0: Tensor) -> Tensor:
-        """Spectrum [B, S, F] of the pulse train; one harmonic of amplitude 1 has magnitude 1 at its bin."""
-        gain = hann(self.n_fft, phase.device).sum() / 2
-        return stft(pulses(phase, f0, self.sample_rate), self.n_fft, self.hop) / gain
+    def spectrum(self, source: Tensor) -> Tensor:
+        """Windows of a source [B, N] -> complex [B, S, F]."""
+        return torch.fft.rfft(frames(source, self.n_fft, self.hop) * self.window)
 
-    def noise_frames(self, count: int, first: int) -> Tensor:
-        """Noise spectrum complex [count, F] of the frames first, first + 1, ..."""
-        index = torch.arange(first, first + count, device=self.noise.device) % NOISE_FRAMES
-        return torch.view_as_complex(self.noise[index])
+    def pulse_spectrum(self, phase: Tensor, f0: Tensor) -> Tensor:
+        """Spectrum of the pulse train: harmonics of amplitude 1. Arguments as for `pulses`."""
+        return self.spectrum(pulses(phase, f0, self.sample_rate))
 
-    def spectra(self, filters: Filters, excitation: Tensor, noise: Tensor) -> tuple[Tensor, Tensor]:
+    def noise_spectrum(self, count: int, first: int) -> Tensor:
+        """Spectrum complex [count, F] of the noise frames first, first + 1, ...; standard deviation 1."""
+        index = torch.arange(first - 1, first + count + 1, device=self.noise.device) % NOISE_FRAMES
+        return self.spectrum(self.noise[index].flatten()[None])[0, 1:-1]
+
+    def filter(self, filters: Filters, pulse_spectrum: Tensor, noise_spectrum: Tensor) -> tuple[Tensor, Tensor]:
         """Harmonic and noise spectra, complex [B, S, F] each."""
-        harmonic = torch.polar(filters.harmonic.exp(), filters.phase) * excitation
-        return harmonic, filters.noise.exp() * noise
+        harmonic = torch.polar(filters.harmonic.exp(), filters.phase) * pulse_spectrum
+        return harmonic, filters.noise.exp() * noise_spectrum
 
     def audio(self, spectrum: Tensor) -> Tensor:
-        """Spectrum [B, S, F] -> audio [B, S * hop]."""
-        gain = hann(self.n_fft, spectrum.device).sum() / 2
-        return istft(spectrum * gain, self.n_fft, self.hop)
+        """Overlap-add of spectra [B, S, F] -> audio [B, S * hop]."""
+        pieces, count = torch.fft.irfft(spectrum, n=self.n_fft), spectrum.shape[1]
+        length = (count - 1) * self.hop + self.n_fft
+        audio = F.fold(pieces.transpose(1, 2), (1, length), (1, self.n_fft), stride=(1, self.hop))[:, 0, 0]
+        pad = (self.n_fft - self.hop) // 2
+        return audio[:, pad : pad + count * self.hop]

@@ -15,6 +15,7 @@ from torch import Tensor
 
 
 @functools.lru_cache(maxsize=32)
+@torch.inference_mode(False)  # what inference has cached, training must be able to use
 def hann(n_fft: int, device: torch.device | None = None) -> Tensor:
     """Periodic Hann window [n_fft]."""
     return torch.hann_window(n_fft, device=device)
@@ -56,6 +57,7 @@ def mel_to_hz(mel: np.ndarray) -> np.ndarray:
 
 
 @functools.lru_cache(maxsize=32)
+@torch.inference_mode(False)
 def mel_filters(sample_rate: int, n_fft: int, n_mels: int, device: torch.device | None = None) -> Tensor:
     """Triangular mel filters [F, M] over 0 .. sample_rate / 2, peak 1 (no area normalisation)."""
     edges = mel_to_hz(np.linspace(0, float(hz_to_mel(np.array(sample_rate / 2))), n_mels + 2))

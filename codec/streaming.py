@@ -25,9 +25,16 @@ class CodecStream:
 
     @torch.inference_mode()
     def push(self, codes: Tensor) -> Tensor:
-        """Add codes int64 [B, K, t]; returns the audio [B, 1, n] that has become certain, n may be 0."""
+        """Add codes int64 [B, K, t]; returns the audio [B, 1, n] that has become certain, n may be 0.
+
+        Raises:
+            ValueError: codes of the wrong shape, batch or range; the stream stays as it was. A stream that is over.
+        """
         if self.ended:
             raise ValueError("got push() on a stream after its flush(); start another with codec.stream()")
+        self.codec.quantizer.check(codes)
+        if self.codes is not None and codes.shape[0] != self.codes.shape[0]:
+            raise ValueError(f"got codes of {codes.shape[0]} items; this stream decodes {self.codes.shape[0]}")
         if self.codes is None:
             self.codes, self.state = codes, self.codec.init_state(codes)
         else:

@@ -30,9 +30,12 @@ _Loader.add_implicit_resolver(
 )
 
 
-def load_yaml(text: str) -> Any:
-    """Parse YAML safely."""
-    return yaml.load(text, Loader=_Loader)  # noqa: S506, a SafeLoader
+def load_yaml(text: str, where: str = "the text") -> Any:
+    """Parse YAML safely; `where` it is from is for the error."""
+    try:
+        return yaml.load(text, Loader=_Loader)  # noqa: S506, a SafeLoader
+    except yaml.YAMLError as error:
+        raise UserError(f"{where} is not readable YAML: {error}") from None
 
 
 def parse(config_type: type[Config], description: str, argv: list[str] | None = None) -> Config:
@@ -58,12 +61,12 @@ def parse(config_type: type[Config], description: str, argv: list[str] | None = 
         if key == "config":
             if not Path(text).is_file():
                 raise UserError(f"{text} does not exist; configurations are in configs/")
-            loaded = load_yaml(Path(text).read_text("utf-8"))
+            loaded = load_yaml(Path(text).read_text("utf-8"), text)
             if not isinstance(loaded, dict):
                 raise UserError(f"{text} is not a configuration: expected `key: value` lines")
             merge(values, loaded)
         else:
-            nested: Any = load_yaml(text) if text else None
+            nested: Any = load_yaml(text, f"--{key}") if text else None
             for part in reversed(key.split(".")):
                 nested = {part: nested}
             merge(values, nested)
@@ -87,7 +90,7 @@ def build(config_type: type[Config], values: Any, where: str = "") -> Config:
     arguments = {}
     for key, value in values.items():
         if key not in hints:
-            close = difflib.get_close_matches(key, hints, 1)
+            close = difflib.get_close_matches(str(key), hints, 1)
             hint = f"did you mean {where}{close[0]}?" if close else f"known: {', '.join(hints)}"
             raise UserError(f"unknown key {where}{key}; {hint}")
         arguments[key] = convert(hints[key], value, f"{where}{key}")

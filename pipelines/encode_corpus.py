@@ -19,6 +19,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from codec import Codec  # noqa: E402
 from codec.audio import load_audio, trim_silence  # noqa: E402
 from pipelines import manifest  # noqa: E402
+from pipelines.extract_features import parse_part, read_features  # noqa: E402
 from pipelines.files import UserError, guard  # noqa: E402
 from speechllm import CodeSpec  # noqa: E402
 from speechllm.normalizer import Normalizer  # noqa: E402
@@ -37,8 +38,8 @@ def code_spec(codec: Codec) -> CodeSpec:
 class Encoder:
     """Codec and text front end at work on utterances."""
 
-    def __init__(self, codec: Codec, tokenizer: Tokenizer, device: str):
-        self.codec, self.tokenizer, self.device = codec, tokenizer, device
+    def __init__(self, codec: Codec, tokenizer: Tokenizer, device: str, features: dict[str, torch.Tensor]):
+        self.codec, self.tokenizer, self.device, self.features = codec, tokenizer, device, features
         self.normalizer, self.phonemizer = Normalizer(), Phonemizer()
 
     def __call__(self, utterance: manifest.Utterance, folder: Path) -> Example:
@@ -46,11 +47,17 @@ class Encoder:
         try:
             phonemes = utterance.phonemes or self.phonemizer(self.normalizer.normalize(utterance.text)).text
             ids = torch.tensor(self.tokenizer.encode(phonemes))
-            audio = load_audio(folder / utterance.audio, self.codec.sample_rate)
+            codes = self.codes(utterance, folder)
         except (ValueError, OSError) as error:
             raise UserError(f"utterance {utterance.id}: {error}") from None
-        codes, _ = self.codec.encode(trim_silence(audio, self.codec.sample_rate)[None].to(self.device))
-        return Example(utterance.id, ids, codes[0].T.cpu())
+        return Example(utterance.id, ids, codes.T.cpu())
+
+    def codes(self, utterance: manifest.Utterance, folder: Path) -> torch.Tensor:
+        """Codes [K, T] of the features that are at hand, or else of the audio."""
+        if utterance.id in self.features:
+            return self.codec.encode_features(self.features[utterance.id][None].to(self.device))[0]
+        audio = trim_silence(load_audio(folder / utterance.audio, self.codec.sample_rate), self.codec.sample_rate)
+        return self.codec.encode(audio[None].to(self.device))[0][0]
 
 
 def main() -> None:
@@ -59,25 +66,27 @@ def main() -> None:
     parser.add_argument("--codec", type=Path, required=True, help="codec folder")
     parser.add_argument("--tokenizer", type=Path, required=True, help="tokenizer.model")
     parser.add_argument("--out", type=Path, required=True, help="folder for the shards")
+    parser.add_argument("--features", type=Path, help="folder from extract_features.py, in place of analysing audio again")
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--part", default="1/1", help="i/n: encode every n-th shard from the i-th on, for n processes")
     args = parser.parse_args()
 
     codec, tokenizer = Codec.from_pretrained(args.codec).to(args.device), Tokenizer.load(args.tokenizer)
-    encoder = Encoder(codec, tokenizer, args.device)
+    features = read_features(args.features) if args.features else {}
+    encoder = Encoder(codec, tokenizer, args.device, features)
     spec, utterances = code_spec(codec), manifest.read(args.manifest)
-    part, parts = (int(number) for number in args.part.split("/"))
-    if not 1 <= part <= parts:
-        raise UserError(f"got --part {args.part}; expected i/n with 1 <= i <= n")
+    part, parts = parse_part(args.part)
     args.out.mkdir(parents=True, exist_ok=True)
     starts = range((part - 1) * SHARD_SIZE, len(utterances), parts * SHARD_SIZE)
     begin, encoded_s = time.perf_counter(), 0.0
     for start in track(starts, f"encoding with codec {codec.fingerprint}"):
         path = args.out / f"{start:06d}.safetensors"
         if path.is_file():
-            made_with = Shard(path).spec
-            if made_with != spec:
-                raise UserError(f"{path} was made with {made_with}, this codec is {spec}; use another --out")
+            shard = Shard(path)
+            if shard.spec != spec:
+                raise UserError(f"{path} was made with {shard.spec}, this codec is {spec}; use another --out")
+            if shard.tokenizer_fingerprint != tokenizer.fingerprint:
+                raise UserError(f"{path} was made with another tokenizer than {args.tokenizer}; use another --out")
             continue
         chunk = utterances[start : start + SHARD_SIZE]
         write_shard(path, [encoder(u, args.manifest.parent) for u in chunk], spec, tokenizer.fingerprint)

@@ -40,6 +40,10 @@ def parse(line: str) -> Utterance:
     if unknown:
         raise ValueError(f"unknown keys {unknown}")
     values.setdefault("id", Path(values["audio"]).stem)
+    for key, value in values.items():
+        kind = (int, float) if key == "duration_s" else str
+        if not isinstance(value, kind) or isinstance(value, bool):
+            raise ValueError(f"{key} is {value!r}; expected {'a number' if key == 'duration_s' else 'a string'}")
     return Utterance(**values)
 
 
@@ -48,7 +52,7 @@ def read(path: Path) -> list[Utterance]:
     if not path.is_file():
         raise UserError(f"{path} is not a manifest file; make one with pipelines/prepare_corpus.py")
     utterances = []
-    for number, line in enumerate(path.read_text("utf-8").splitlines(), 1):
+    for number, line in enumerate(path.read_text("utf-8").split("\n"), 1):  # a text may hold other line separators
         if line.strip():
             try:
                 utterances.append(parse(line))
@@ -68,7 +72,7 @@ def write(path: Path, utterances: Iterable[Utterance]) -> None:
 def problems(path: Path) -> Iterator[str]:
     """Everything wrong with a manifest: malformed lines, double ids, unreadable, empty or mislabelled audio."""
     seen: dict[str, int] = {}
-    for number, line in enumerate(path.read_text("utf-8", "replace").splitlines(), 1):
+    for number, line in enumerate(path.read_text("utf-8", "replace").split("\n"), 1):
         if not line.strip():
             continue
         try:

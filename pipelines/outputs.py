@@ -11,7 +11,7 @@ from typing import BinaryIO
 import numpy as np
 import soundfile
 
-from codec.audio import audio_format
+from codec.audio import WRITE_BLOCK, audio_format
 from pipelines.files import UserError, partial, write_atomically
 from pipelines.tts import Speech, WordTime
 
@@ -50,7 +50,8 @@ class FileWriter:
 
     def write(self, audio: np.ndarray) -> None:
         """Append float32 [N]."""
-        self.file.write(np.clip(audio, -1, 1))
+        for start in range(0, len(audio), WRITE_BLOCK):
+            self.file.write(np.clip(audio[start : start + WRITE_BLOCK], -1, 1))
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -68,8 +69,7 @@ class PipeWriter:
     def __init__(self, sample_rate: int, stream: bool, out: BinaryIO | None = None):
         self.sample_rate, self.stream, self.out = sample_rate, stream, out or sys.stdout.buffer
         self.held: list[bytes] = []
-        if stream:
-            self.out.write(wav_header(sample_rate, STREAM_LENGTH))
+        self.begun = False
 
     def __enter__(self) -> "PipeWriter":
         return self
@@ -77,6 +77,9 @@ class PipeWriter:
     def write(self, audio: np.ndarray) -> None:
         """Append float32 [N]."""
         if self.stream:
+            if not self.begun:  # not before: a text that cannot be spoken leaves nothing
+                self.out.write(wav_header(self.sample_rate, STREAM_LENGTH))
+                self.begun = True
             self.out.write(to_pcm(audio))
             self.out.flush()
         else:

@@ -78,7 +78,7 @@ def ljspeech(root: Path) -> Iterator[Utterance]:
     table = root / "metadata.csv"
     if not table.is_file():
         raise UserError(f"{table} does not exist; LJSpeech is a folder with metadata.csv and wavs/")
-    for line in table.read_text("utf-8").splitlines():
+    for line in table.read_text("utf-8").split("\n"):
         name, *texts = line.split("|")
         if texts:
             yield Utterance(name, str(root / "wavs" / f"{name}.wav"), texts[-1], "lj")
@@ -107,7 +107,14 @@ def imported(layout: str, root: Path, out: Path) -> list[Utterance]:
     utterances = []
     for utterance in track(list({"ljspeech": ljspeech, "libritts": libritts, "folder": folder}[layout](root)), "reading"):
         path = Path(utterance.audio)
-        duration_s = round(soundfile.info(path).duration, 4) if path.is_file() else 0.0
+        if not path.is_file():
+            raise UserError(f"{path} does not exist, but {root} has a text for it; restore it or remove the text")
+        if not utterance.text.strip():
+            raise UserError(f"{path} has an empty text; write it or remove the recording")
+        try:
+            duration_s = round(soundfile.info(path).duration, 4)
+        except soundfile.LibsndfileError:
+            raise UserError(f"{path} is not readable audio; restore or remove it") from None
         audio = os.path.relpath(path, out.parent)
         utterances.append(Utterance(utterance.id, audio, utterance.text, utterance.speaker, duration_s))
     if not utterances:

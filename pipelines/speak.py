@@ -15,7 +15,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from pipelines.files import UserError
 from pipelines.outputs import FileWriter, PipeWriter, plot, write_timestamps
-from pipelines.tts import TTS, Piece, join
+from pipelines.tts import MAX_CHARS, TTS, Piece, join
 from speechllm.sentences import iter_sentences
 
 
@@ -68,7 +68,7 @@ def read_text(path: str) -> str:
 
 def check(tts: TTS, text: str, where: str = "") -> int:
     """Raise now what would otherwise end a long text in its middle; returns the number of sentences."""
-    sentences = [s for s in iter_sentences([text]) if any(c.isalnum() for c in s)]
+    sentences = [s for s in iter_sentences([text], MAX_CHARS) if any(c.isalnum() for c in s)]
     for sentence in sentences or [text]:
         try:
             tts.frontend.normalizer.normalize(sentence)

@@ -19,15 +19,16 @@ from torch.utils.data import DataLoader
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from codec import CodecConfig, LiteCodec  # noqa: E402
-from codec.lite import extract_features  # noqa: E402
-from codec.training.dataset import SegmentDataset  # noqa: E402
+from codec.training.dataset import AudioSegments, FeatureSegments, Segments  # noqa: E402
 from codec.training.module import CodecOptim, LitCodec  # noqa: E402
 from codec.training.start import start_from_components  # noqa: E402
 from pipelines import manifest  # noqa: E402
 from pipelines.config import load_yaml, parse  # noqa: E402
+from pipelines.extract_features import read_features  # noqa: E402
 from pipelines.files import UserError, guard  # noqa: E402
 from pipelines.training import fit  # noqa: E402
 
+DISCRIMINATORS = "discriminators.safetensors"
 START_SEGMENTS = 400  # segments from which training takes its linear start
 
 
@@ -41,8 +42,10 @@ class TrainCodec:
     optim: CodecOptim = field(default_factory=CodecOptim)
     init_from: Path | None = None  # a codec folder whose weights to start from
     vocoder_from: Path | None = None  # a codec folder whose vocoder to start from
-    batch_size: int = 12
-    segment_frames: int = 24  # codec frames in a training segment
+    discriminators_from: Path | None = None  # the run_dir of a run whose discriminators to start from
+    features: Path | None = None  # features to train on in place of audio
+    batch_size: int = 16
+    segment_frames: int = 32  # codec frames in a training segment
     validation_items: int = 64  # utterances kept out of training
     validate_every: int = 500  # steps
     num_workers: int = 1
@@ -60,13 +63,17 @@ def loaders(config: TrainCodec, seen: int) -> tuple[DataLoader, DataLoader]:
             f"{config.manifest} has {len(utterances)} utterances, {config.validation_items} of them for validation; "
             "use a larger corpus or a smaller --validation_items"
         )
-    folder = config.manifest.parent
+    folder, frames = config.manifest.parent, config.segment_frames
     held, used = utterances[: config.validation_items], utterances[config.validation_items :]
+    features = read_features(config.features) if config.features else {}
 
-    def segments(part: list[manifest.Utterance], size: int, first: int = 0) -> SegmentDataset:
+    def segments(part: list[manifest.Utterance], size: int, first: int = 0) -> Segments:
+        draws = size, config.seed, first
+        if config.features:
+            known = [features[u.id] for u in part if u.id in features]
+            return FeatureSegments(known, frames * config.codec.stack, config.codec.stack, *draws)
         files, durations = [folder / u.audio for u in part], [u.duration_s for u in part]
-        samples = config.segment_frames * config.codec.hop_length
-        return SegmentDataset(files, durations, samples, config.codec.sample_rate, size, config.seed, first)
+        return AudioSegments(files, durations, frames * config.codec.hop_length, config.codec.sample_rate, *draws)
 
     # Lightning resumes in the middle of its epoch and stops at its full length, so only the draws move on.
     train = segments(used, config.optim.max_steps * config.batch_size, seen * config.batch_size)
@@ -92,6 +99,8 @@ def main() -> None:
         train(__doc__)
         return
     config = parse(TrainCodec, __doc__)
+    if config.features and "vocoder" in config.optim.parts:
+        raise UserError("a vocoder is trained on audio; use --features with --optim.parts=[features]")
     if config.num_threads:
         torch.set_num_threads(config.num_threads)
     torch.manual_seed(config.seed)
@@ -101,6 +110,8 @@ def main() -> None:
     if config.vocoder_from:
         codec.vocoder.load_state_dict(LiteCodec.from_pretrained(config.vocoder_from).vocoder.state_dict())
     module = LitCodec(codec, config.optim)
+    if config.discriminators_from:
+        module.load_discriminators(config.discriminators_from / DISCRIMINATORS)
     last, seen = config.run_dir / "last.ckpt", 0
     if last.is_file():
         seen = int(torch.load(last, weights_only=True)["state_dict"]["step"])
@@ -109,7 +120,7 @@ def main() -> None:
     train, validation = loaders(config, seen)
     if not seen and not config.init_from and "features" in config.optim.parts:
         samples = [train.dataset[i] for i in track(range(START_SEGMENTS), "finding the best linear code")]
-        start_from_components(codec, extract_features(torch.stack(samples), config.codec))
+        start_from_components(codec, module.analyse(torch.stack(samples))[0])
     parts = codec.encoder, codec.decoder, codec.vocoder
     sizes = [sum(p.numel() for p in part.parameters()) / 1e6 for part in parts]
     print("codec: encoder {:.1f} M, decoder {:.1f} M, vocoder {:.1f} M parameters".format(*sizes))
@@ -120,12 +131,17 @@ def main() -> None:
         "log_every_n_steps": 50,
         **config.trainer,
     }
+
+    def export() -> None:
+        codec.save_pretrained(config.run_dir / "codec", torch.float32)
+        module.save_discriminators(config.run_dir / DISCRIMINATORS)
+
     fit(
         module,
         (train, validation),
         config.run_dir,
         options,
-        lambda: codec.save_pretrained(config.run_dir / "codec", torch.float32),
+        export,
         dataclasses.asdict(config),
         config.checkpoint_minutes,
     )

@@ -13,7 +13,7 @@ from torch.utils.data import DataLoader
 
 from codec import HiFiGANCodec, HiFiGANConfig
 from codec.spectral import log_mel
-from codec.training.dataset import SegmentDataset
+from codec.training.dataset import AudioSegments
 from codec.training.hifigan_module import HiFiGANOptim, LitHiFiGAN
 from pipelines import manifest
 from pipelines.config import parse
@@ -65,10 +65,10 @@ def loaders(config: TrainHiFiGAN, seen: int) -> tuple[DataLoader, DataLoader]:
     folder, step_size = config.manifest.parent, config.batch_size * processes(config.trainer)
     held, used = utterances[: config.validation_items], utterances[config.validation_items :]
 
-    def segments(part: list[manifest.Utterance], size: int, first: int = 0) -> SegmentDataset:
+    def segments(part: list[manifest.Utterance], size: int, first: int = 0) -> AudioSegments:
         files, durations = [folder / u.audio for u in part], [u.duration_s for u in part]
         samples = config.segment_frames * config.codec.hop_length
-        return SegmentDataset(files, durations, samples, config.codec.sample_rate, size, config.seed, first)
+        return AudioSegments(files, durations, samples, config.codec.sample_rate, size, config.seed, first)
 
     # Lightning resumes in the middle of its epoch and stops at its full length, so only the draws move on. Its sampler
     # deals consecutive items to the processes: n of them with batches of B see what one with a batch of n B does.

@@ -41,6 +41,18 @@ class Checkpoint(Callback):
             self.export()
 
 
+def log_to(run_dir: Path) -> CSVLogger:
+    """A logger to RUN_DIR/metrics.csv that keeps what an earlier part of the run wrote; Lightning's own deletes it."""
+    path = run_dir / "metrics.csv"
+    earlier = path.read_text("utf-8") if path.is_file() else ""
+    logger = CSVLogger(run_dir, name="", version="")
+    experiment = logger.experiment  # deletes the file
+    if earlier and not path.is_file():
+        path.write_text(earlier, "utf-8")
+        experiment.metrics_keys = earlier.partition("\n")[0].strip().split(",")
+    return logger
+
+
 def fit(
     module: lightning.LightningModule,
     loaders: tuple[Any, Any],
@@ -59,7 +71,7 @@ def fit(
     checkpoint = Checkpoint(last, checkpoint_minutes, export)
     trainer = lightning.Trainer(
         default_root_dir=run_dir,
-        logger=CSVLogger(run_dir, name="", version=""),
+        logger=log_to(run_dir),
         callbacks=[checkpoint, RichProgressBar(refresh_rate=5)],
         enable_checkpointing=False,
         **options,

@@ -124,20 +124,15 @@ class TTS:
 
     def pieces(self, chunks: Iterable[str], seed: int = 0, **sampling: Any) -> Iterator[Piece]:
         """Speak a text that arrives in chunks, sentence by sentence; memory does not grow with its length."""
-        start_s, index, spoken = 0.0, 0, False
-        for sentence in iter_sentences(chunks, MAX_CHARS):
-            if not any(character.isalnum() for character in sentence):
-                continue  # a lone dash or row of stars between sentences is not read
+        start_s = 0.0
+        for index, sentence in enumerate(speakable(chunks)):
             prepared = self.frontend(sentence)
             # Every sentence has its own random stream: it sounds the same whatever was said before.
-            settings = replace(self.sampling, seed=seed * 1_000_003 + index, **sampling)
+            settings = replace(self.sampling, seed=(seed * 1_000_003 + index) % 2**63, **sampling)
             for part in self.parts(prepared):
                 for piece in self.speak(part, settings, start_s):
                     start_s += len(piece.audio) / self.sample_rate
                     yield piece
-            index, spoken = index + 1, True
-        if not spoken:
-            self.frontend("".join(chunks) if isinstance(chunks, list) else "")  # raises, saying what is wrong
 
     def parts(self, prepared: FrontendOutput) -> Iterator[FrontendOutput]:
         """A sentence as the LM can hold it: whole, or cut between words where its phonemes are too many."""
@@ -186,6 +181,19 @@ class TTS:
             positions,
             prepared,
         )
+
+
+def speakable(chunks: Iterable[str]) -> Iterator[str]:
+    """Sentences to speak. A lone dash or row of signs between them is not read; where there is nothing else it is."""
+    spoken, signs = False, ""
+    for sentence in iter_sentences(chunks, MAX_CHARS):
+        if any(character.isalnum() for character in sentence):
+            spoken = True
+            yield sentence
+        else:
+            signs = signs or sentence
+    if not spoken:
+        yield signs  # for the front end to read or refuse
 
 
 def word_times(prepared: FrontendOutput, positions: list[int], start_s: float, frame_rate: float) -> list[WordTime]:

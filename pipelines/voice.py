@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from codec import Codec
-from pipelines.config import load_yaml
+from pipelines.config import build, load_yaml
 from pipelines.files import UserError
-from speechllm import SpeechLM
+from speechllm import SamplingConfig, SpeechLM
 from speechllm.tokenizer import Tokenizer
 
 VOICES = Path(__file__).resolve().parents[1] / "voices"
@@ -54,19 +54,19 @@ def load_voice(name: str, codec: Path | None = None) -> Voice:
     if not card_path.is_file():
         raise UserError(f"{folder} is not a voice: no voice.yaml")
     try:
-        card = load_yaml(card_path.read_text("utf-8"))
+        card = load_yaml(card_path.read_text("utf-8"), str(card_path))
         tokenizer = Tokenizer.load(folder / "tokenizer.model")
         lm = SpeechLM.from_pretrained(folder / "lm")
         sound = Codec.from_pretrained(codec or folder / "codec")
     except (OSError, ValueError, AttributeError) as error:
         raise UserError(f"the voice {folder} cannot be loaded: {error}") from error
-    except Exception as error:  # PyYAML's errors have no common built-in base
-        raise UserError(f"{card_path} is not readable YAML: {error}") from error
     if not isinstance(card, dict):
         raise UserError(f"{card_path} is not a voice card: expected `key: value` lines")
+    build(SamplingConfig, card.get("sampling", {}), f"{card_path}: sampling.")
     wanted = lm.config.codes.codec_fingerprint
     if sound.fingerprint != wanted:
-        raise UserError(f"this voice speaks codes of codec {wanted}, {codec or folder / 'codec'} is {sound.fingerprint}")
+        given = codec or folder / "codec"
+        raise UserError(f"this voice speaks codes of codec {wanted}, {given} is {sound.fingerprint}")
     if tokenizer.fingerprint != lm.config.tokenizer_fingerprint:
         raise UserError(f"the tokenizer of {folder} is not the one its LM was trained with; restore the folder")
     return Voice(folder.name, card, tokenizer, lm, sound)

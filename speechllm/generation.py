@@ -116,7 +116,9 @@ def generate(model: SpeechLM, ids: Tensor, sampling: SamplingConfig) -> Iterator
         advance = draw(step.reader, sampling.reader_temperature, generator)
         confidence = float(step.reader.softmax(-1)[advance])
         position = int(decoder.position)
-        if advance == 0 and standing >= sampling.max_frames_per_token and position < last:
+        # Also pushed on when the frames that are left are only just enough, so that no text is cut off.
+        scarce = decoder.capacity - decoder.frames - sampling.trailing_frames <= last - position
+        if advance == 0 and (standing >= sampling.max_frames_per_token or scarce) and position < last:
             advance = 1
         standing = 0 if advance else standing + 1
         logits, stop = decoder.finish(step, advance)

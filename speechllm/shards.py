@@ -78,10 +78,15 @@ class Shard:
             raise ValueError(f"{path} is not a code shard ({error}); make shards with encode_corpus.py") from error
         self.positions: Tensor | None = None
         if self.positions_path.is_file():
-            with safe_open(self.positions_path, "pt") as file:
-                positions = file.get_tensor("positions")
+            try:
+                with safe_open(self.positions_path, "pt") as file:
+                    positions = file.get_tensor("positions")
+            except SafetensorError as error:
+                raise ValueError(
+                    f"{self.positions_path} is not an alignment ({error}); delete it and run align_corpus.py again"
+                ) from error
             if len(positions) != len(self.tensors["codes"]):
-                raise ValueError(f"{self.positions_path} belongs to another shard; run align_corpus.py again")
+                raise ValueError(f"{self.positions_path} belongs to another shard; delete it, then run align_corpus.py")
             self.positions = positions
 
     @property

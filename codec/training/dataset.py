@@ -1,4 +1,4 @@
-"""Random segments of a list of audio files. Knows nothing of text or manifests."""
+"""Random segments of audio files, or of features already computed. Knows nothing of text or manifests."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,47 +10,57 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 
-class SegmentDataset(Dataset[Tensor]):
+class Segments(Dataset[Tensor]):
     """Endless-looking dataset of fixed-length segments; item i of a seed is always the same one.
 
     Args:
-        files: audio files at the codec's sample rate.
-        durations_s: their lengths; a file is drawn in proportion to its length.
-        segment: samples of a segment; shorter files are padded with zeros.
-        sample_rate: Hz, checked against each file.
+        lengths: of what segments are cut from, which is drawn in proportion to its length.
         size: number of items.
         seed: of the draws.
         first: draws already used up by an earlier part of the run: item 0 is draw `first`.
     """
 
-    def __init__(
-        self,
-        files: Sequence[Path],
-        durations_s: Sequence[float],
-        segment: int,
-        sample_rate: int,
-        size: int,
-        seed: int,
-        first: int = 0,
-    ):
-        self.files, self.segment, self.sample_rate, self.size = list(files), segment, sample_rate, size
-        self.seed, self.first = seed, first
-        weights = np.maximum(np.asarray(durations_s, dtype=np.float64), 0.1)
+    def __init__(self, lengths: Sequence[float], size: int, seed: int, first: int = 0):
+        self.size, self.seed, self.first = size, seed, first
+        weights = np.maximum(np.asarray(lengths, dtype=np.float64), 0.1)
         self.cumulative = np.cumsum(weights / weights.sum())
 
     def __len__(self) -> int:
         return self.size
 
     def __getitem__(self, index: int) -> Tensor:
-        """Item `index`: float32 [segment]."""
+        """Item `index`."""
         if index >= self.size:
             raise IndexError(index)
         rng = np.random.default_rng((self.seed, self.first + index))
-        chosen = min(int(np.searchsorted(self.cumulative, rng.random())), len(self.files) - 1)
-        return torch.from_numpy(self.read(self.files[chosen], rng))
+        chosen = min(int(np.searchsorted(self.cumulative, rng.random())), len(self.cumulative) - 1)
+        return self.cut(chosen, rng)
 
-    def read(self, path: Path, rng: np.random.Generator) -> np.ndarray:
+    def cut(self, chosen: int, rng: np.random.Generator) -> Tensor:
+        """A random segment of number `chosen`."""
+        raise NotImplementedError
+
+
+class AudioSegments(Segments):
+    """Segments float32 [segment] of audio files.
+
+    Args:
+        files: audio files at the codec's sample rate.
+        durations_s: their lengths.
+        segment: samples of a segment; shorter files are padded with zeros.
+        sample_rate: Hz, checked against each file.
+        draws: size, seed and first of Segments.
+    """
+
+    def __init__(
+        self, files: Sequence[Path], durations_s: Sequence[float], segment: int, sample_rate: int, *draws: int
+    ):
+        super().__init__(durations_s, *draws)
+        self.files, self.segment, self.sample_rate = list(files), segment, sample_rate
+
+    def cut(self, chosen: int, rng: np.random.Generator) -> Tensor:
         """A random segment of one file."""
+        path = self.files[chosen]
         with soundfile.SoundFile(path) as file:
             if file.samplerate != self.sample_rate:
                 raise ValueError(
@@ -59,4 +69,27 @@ class SegmentDataset(Dataset[Tensor]):
                 )
             file.seek(int(rng.integers(0, max(1, file.frames - self.segment + 1))))
             audio = file.read(self.segment, dtype="float32", always_2d=True).mean(axis=1)
-        return np.pad(audio, (0, self.segment - len(audio)))
+        return torch.from_numpy(np.pad(audio, (0, self.segment - len(audio))))
+
+
+class FeatureSegments(Segments):
+    """Segments float32 [segment, W] of features [S, W]; shorter ones are left out, and repeated never.
+
+    Args:
+        features: one tensor for each utterance, S a multiple of `stack`.
+        segment: STFT frames of a segment, a multiple of `stack`.
+        stack: STFT frames per codec frame; segments start at codec frames.
+        draws: size, seed and first of Segments.
+    """
+
+    def __init__(self, features: Sequence[Tensor], segment: int, stack: int, *draws: int):
+        self.features, self.segment, self.stack = [f for f in features if len(f) >= segment], segment, stack
+        if not self.features:
+            raise ValueError(f"got no utterance of {segment // stack} codec frames; use a smaller segment_frames")
+        super().__init__([len(f) for f in self.features], *draws)
+
+    def cut(self, chosen: int, rng: np.random.Generator) -> Tensor:
+        """A random segment of one utterance."""
+        features = self.features[chosen]
+        start = self.stack * int(rng.integers(0, (len(features) - self.segment) // self.stack + 1))
+        return features[start : start + self.segment].float()

@@ -16,8 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from codec.hifigan_codec import HiFiGANCodec
-from codec.training.losses import adversarial_loss, discriminator_loss
-from codec.training.paper_losses import matching_loss, mel_loss, stft_loss
+from codec.training.paper_losses import adversarial_loss, discriminator_loss, matching_loss, mel_loss, stft_loss
 from codec.training.speech_model import SpeechModel
 from codec.training.wave_discriminators import (
     ComplexSpectrumDiscriminator,

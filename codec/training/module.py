@@ -1,33 +1,30 @@
 """LitCodec: how a lite codec is trained. No architecture, no file I/O.
 
-Shapes: B batch, N samples, S STFT frames.
+Shapes: B batch, N samples, S STFT frames, F bins, W values of a frame of features.
 
-Three stages in one run. Before `freeze_from` the two halves learn side by side: encoder and decoder to code features,
-on whole segments, and the vocoder to sound, on short crops of true features. From then on encoder and quantiser are
-frozen (so the codes stay what they are, and an LM can be trained on them meanwhile), a discriminator judges the
-decoded features, which are a blurred picture of the true ones, and the vocoder hears them. From `adversarial_from` on
-discriminators judge the audio too.
+Nothing is trained on audio: features are what speech is made of, and comparing them frees the networks from what no
+code can know, such as the phase of a voice and the grain of a breath. The two halves learn side by side, encoder and
+decoder to code features, the vocoder to see the fine envelope behind true ones. A plain distance leaves both blurred,
+and a blurred envelope sounds muffled; so from `freeze_from` on the encoder is frozen (the codes stay what they are, and
+an LM can be trained on them meanwhile), discriminators judge features and envelopes as pictures, and the vocoder sees
+decoded features.
 """
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import lightning
 import torch
+from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from codec.lite import extract_features
+from codec.lite import ENVELOPE_MEAN, ENVELOPE_SCALE, analyse
 from codec.model import LiteCodec
-from codec.pitch import phase_from_f0, upsample
-from codec.source import NOISE_FRAMES
-from codec.training.discriminators import Discriminators, FeatureDiscriminator, SpectrumDiscriminator
-from codec.training.losses import (
-    adversarial_loss,
-    discriminator_loss,
-    energy_distance,
-    feature_loss,
-    feature_matching_loss,
-)
+from codec.training.discriminators import PictureDiscriminator
+from codec.training.losses import adversarial_loss, discriminator_loss, feature_loss, feature_matching_loss
+
+Term = tuple[float, str, Tensor]  # weight, name, value of a loss
 
 
 @dataclass(frozen=True)
@@ -35,30 +32,22 @@ class CodecOptim:
     """Losses and optimisers; see configs/codec/lite-21.5fps.yaml."""
 
     max_steps: int = 20_000
-    freeze_from: int = 6_000  # step from which the encoder is frozen
-    adversarial_from: int = 8_000  # step from which discriminators judge, not before freeze_from
+    freeze_from: int = 7_500  # step from which the encoder is frozen and discriminators judge
     warmup_steps: int = 50
     learning_rate: float = 2e-3
-    frozen_learning_rate: float = 1e-3  # from freeze_from on
+    frozen_learning_rate: float = 5e-4  # from freeze_from on
     discriminator_learning_rate: float = 3e-4
     final_learning_rate: float = 0.05  # share of the learning rate left at freeze_from and at the end
     betas: tuple[float, float] = (0.8, 0.99)
     weight_decay: float = 1e-3
     clip_norm: float = 5.0
     parts: tuple[str, ...] = ("features", "vocoder")  # what learns; they can also be trained apart, at the same time
-    vocoder_items: int = 12  # segments of a batch that the vocoder is trained on
-    vocoder_frames: int = 8  # codec frames of each that it hears
-    vocoder_frames_adversarial: int = 12  # the same once discriminators judge
-    n_ffts: tuple[int, ...] = (256, 512, 1024, 2048)
     feature_weight: float = 4.0
-    pitch_weight: float = 4.0
-    mel_weight: float = 3.0
-    stft_weight: float = 1.0
-    adversarial_weight: float = 0.2
-    matching_weight: float = 1.0
-    discriminator_n_ffts: tuple[int, ...] = (512, 1024, 2048)
-    discriminator_channels: int = 16
-    feature_discriminator_channels: int = 32
+    pitch_weight: float = 8.0
+    envelope_weight: float = 4.0
+    adversarial_weight: float = 0.5
+    matching_weight: float = 2.0
+    discriminator_channels: int = 32
 
 
 class LitCodec(lightning.LightningModule):
@@ -69,30 +58,32 @@ class LitCodec(lightning.LightningModule):
         self.automatic_optimization = False
         self.codec, self.optim = codec, optim
         channels = optim.discriminator_channels
-        self.listeners = Discriminators([SpectrumDiscriminator(n, channels) for n in optim.discriminator_n_ffts])
-        self.viewers = Discriminators([FeatureDiscriminator(optim.feature_discriminator_channels)])
+        self.judges = torch.nn.ModuleDict({name: PictureDiscriminator(channels) for name in ("features", "envelope")})
         # Lightning counts the steps of every optimiser together; the schedule needs batches.
         self.register_buffer("step", torch.tensor(0))
+
+    def save_discriminators(self, path: Path) -> None:
+        """Write the discriminators as safetensors, for a later run to start from."""
+        save_file({name: tensor.detach().cpu().contiguous() for name, tensor in self.judges.state_dict().items()}, path)
+
+    def load_discriminators(self, path: Path) -> None:
+        """Read what save_discriminators wrote."""
+        self.judges.load_state_dict(load_file(path))
 
     @property
     def frozen(self) -> bool:
         """Whether the codes are what they will be."""
         return int(self.step) >= self.optim.freeze_from
 
-    @property
-    def adversarial(self) -> bool:
-        """Whether discriminators judge."""
-        return self.frozen and int(self.step) >= self.optim.adversarial_from
-
     def configure_optimizers(self) -> list[torch.optim.Optimizer]:
-        """AdamW for the codec, for the discriminators of audio and for those of features."""
+        """AdamW for the codec and for each discriminator."""
         o = self.optim
         options = dict(betas=o.betas, weight_decay=o.weight_decay)
-        return [
-            torch.optim.AdamW(self.codec.parameters(), lr=o.learning_rate, **options),
-            torch.optim.AdamW(self.listeners.parameters(), lr=o.discriminator_learning_rate, **options),
-            torch.optim.AdamW(self.viewers.parameters(), lr=o.discriminator_learning_rate, **options),
+        judges = [
+            torch.optim.AdamW(judge.parameters(), lr=o.discriminator_learning_rate, **options)
+            for judge in self.judges.values()
         ]
+        return [torch.optim.AdamW(self.codec.parameters(), lr=o.learning_rate, **options), *judges]
 
     def learning_rate(self) -> float:
         """Of the codec: warm-up, then linear decay, before and again after the encoder is frozen."""
@@ -102,89 +93,67 @@ class LitCodec(lightning.LightningModule):
         progress = (step - begin) / max(end - begin, 1)
         return peak * min(1, (step - begin + 1) / o.warmup_steps) * (1 - (1 - o.final_learning_rate) * progress)
 
-    def generate(self, features: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-        """Features [B, S, M + 2] -> two takes [B, N] with the same pulses, of any phase, and independent noise."""
-        codec, random = self.codec, dict(generator=generator, device=features.device)
-        filters = codec.vocoder(features)
-        f0 = filters.f0.detach()
-        phase = phase_from_f0(f0, codec.sample_rate, codec.config.stft_hop)
-        phase = phase + 2 * torch.pi * torch.rand(len(features), 1, **random)  # the codes do not know it
-        excitation = codec.source.excitation(phase, upsample(f0, codec.config.stft_hop))
-        takes = []
-        for _ in range(2):
-            index = torch.randint(0, NOISE_FRAMES, f0.shape, **random)
-            noise = torch.view_as_complex(codec.source.noise[index])
-            takes.append(codec.source.audio(sum(codec.source.spectra(filters, excitation, noise))))
-        return takes[0], takes[1]
+    @torch.no_grad()
+    def analyse(self, batch: Tensor) -> tuple[Tensor, Tensor | None]:
+        """Audio [B, N] -> features [B, S, W] and envelope [B, S, F]; features come back as they are, without one."""
+        if batch.dim() == 3:
+            return batch, None
+        with torch.autocast(batch.device.type, enabled=False):
+            return analyse(batch, self.codec.config)
 
     def decode(self, features: Tensor) -> Tensor:
         """Features through the quantiser and back; only the decoder learns once the encoder is frozen."""
         with torch.set_grad_enabled(torch.is_grad_enabled() and not self.frozen):
             values, _ = self.codec.quantizer(self.codec.encoder(features))
-        return self.codec.decoder(values)
+        return self.codec.decoder(values).float()
 
-    def crop(self, audio: Tensor, features: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-        """The part of a batch that the vocoder hears, the same frames of every item."""
-        o, config = self.optim, self.codec.config
-        frames = o.vocoder_frames_adversarial if self.adversarial else o.vocoder_frames
-        spare = audio.shape[1] // config.hop_length - frames
-        start = int(torch.randint(0, max(spare, 0) + 1, (), generator=generator, device=audio.device))
-        samples = slice(start * config.hop_length, (start + frames) * config.hop_length)
-        steps = slice(start * config.stack, (start + frames) * config.stack)
-        return audio[: o.vocoder_items, samples], features[: o.vocoder_items, steps]
-
-    def inner(self, audio: Tensor) -> Tensor:
-        """Audio without its ends, where the overlap-add fades."""
-        edge = self.codec.config.n_fft // 2
-        return audio[:, edge:-edge]
-
-    def reconstruction(self, features: Tensor, audio: Tensor, generator: torch.Generator) -> tuple[Tensor, dict[str, Tensor]]:
-        """One take of the vocoder without its ends, and the spectral losses."""
-        first, second, target = map(self.inner, (*self.generate(features, generator), audio))
-        return first, energy_distance(first, second, target, self.codec.sample_rate, self.optim.n_ffts)
-
-    def training_step(self, audio: Tensor, batch_idx: int) -> None:
-        """One update of the discriminators that judge by now, and one of the codec."""
-        o = self.optim
-        codec_optimizer, listeners, viewers = self.optimizers()
-        codec_optimizer.param_groups[0]["lr"] = self.learning_rate()
-        # Randomness comes from the step number, so that a resumed run equals an uninterrupted one.
-        generator = torch.Generator(audio.device).manual_seed(int(self.step))
-        with torch.no_grad():
-            features = extract_features(audio, self.codec.config)
-        terms: list[tuple[float, str, Tensor]] = []
-        heard = features
-        if "features" in o.parts:
+    def pictures(self, batch: Tensor) -> dict[str, tuple[Tensor, Tensor]]:
+        """What is to be seen and what is made of it, of each part that learns; all of order 1."""
+        features, envelope = self.analyse(batch)
+        seen, pictures = features, {}
+        if "features" in self.optim.parts:
             decoded = self.decode(features)
-            terms.append((o.feature_weight, "features", feature_loss(decoded, features, o.pitch_weight)))
+            pictures["features"] = features, decoded
+            seen = decoded if self.frozen else features
+        if "vocoder" in self.optim.parts:
+            assert envelope is not None, "a vocoder learns from audio"
+            fine = self.codec.vocoder.envelope(seen)
+            pictures["envelope"] = tuple((part + ENVELOPE_MEAN) / ENVELOPE_SCALE for part in (envelope, fine))
+        return pictures
+
+    def distance(self, name: str, target: Tensor, estimate: Tensor) -> Term:
+        """The plain loss of one part."""
+        if name == "features":
+            return self.optim.feature_weight, name, feature_loss(estimate, target, self.optim.pitch_weight)
+        return self.optim.envelope_weight, name, (estimate - target).abs().mean()
+
+    def training_step(self, batch: Tensor, batch_idx: int) -> None:
+        """One update of the discriminators, once they judge, and one of the codec."""
+        optimizer, *judging = self.optimizers()
+        optimizer.param_groups[0]["lr"] = self.learning_rate()
+        terms: list[Term] = []
+        for name, (target, estimate) in self.pictures(batch).items():
+            terms.append(self.distance(name, target, estimate))
             if self.frozen:
-                heard = decoded
-                terms += self.contest("features", self.viewers, viewers, features, decoded)
-        if "vocoder" in o.parts:
-            audio, heard = self.crop(audio, heard, generator)
-            take, spectral = self.reconstruction(heard, audio, generator)
-            terms += [(o.mel_weight, "mel", spectral["mel"]), (o.stft_weight, "stft", spectral["stft"])]
-            if self.adversarial:
-                terms += self.contest("audio", self.listeners, listeners, self.inner(audio), take)
-        self.update(codec_optimizer, self.codec, torch.stack([weight * value for weight, _, value in terms]).sum())
+                terms += self.contest(name, judging[list(self.judges).index(name)], target, estimate)
+        self.update(optimizer, self.codec, torch.stack([weight * value for weight, _, value in terms]).sum())
         self.step += 1
         self.log_dict({f"train/{name}": value.detach() for _, name, value in terms}, prog_bar=True)
 
-    def contest(
-        self, what: str, judges: Discriminators, optimizer: Any, real: Tensor, fake: Tensor
-    ) -> list[tuple[float, str, Tensor]]:
-        """Update some discriminators, then let them judge; returns weighted terms for the codec."""
-        loss = discriminator_loss(judges(real), judges(fake.detach()))
-        self.update(optimizer, judges, loss)
-        judges.requires_grad_(False)  # their own gradients are not wanted when the codec learns from them
-        judged = judges(fake)
+    def contest(self, name: str, optimizer: Any, real: Tensor, fake: Tensor) -> list[Term]:
+        """Update a discriminator, then let it judge; returns what the codec is to learn from it."""
+        judge = self.judges[name]
+        loss = discriminator_loss(judge(real), judge(fake.detach()))
+        self.update(optimizer, judge, loss)
+        judge.requires_grad_(False)  # its own gradients are not wanted when the codec learns from it
+        judged = judge(fake)
         with torch.no_grad():
-            truth = judges(real)
-        judges.requires_grad_(True)
+            truth = judge(real)
+        judge.requires_grad_(True)
         return [
-            (0.0, f"{what}_discriminator", loss.detach()),
-            (self.optim.adversarial_weight, f"{what}_adversarial", adversarial_loss(judged)),
-            (self.optim.matching_weight, f"{what}_matching", feature_matching_loss(truth, judged)),
+            (0.0, f"{name}_discriminator", loss.detach()),
+            (self.optim.adversarial_weight, f"{name}_adversarial", adversarial_loss(judged)),
+            (self.optim.matching_weight, f"{name}_matching", feature_matching_loss(truth, judged)),
         ]
 
     def update(self, optimizer: Any, module: torch.nn.Module, loss: Tensor) -> None:
@@ -194,11 +163,7 @@ class LitCodec(lightning.LightningModule):
         torch.nn.utils.clip_grad_norm_(module.parameters(), self.optim.clip_norm)
         optimizer.step()
 
-    def validation_step(self, audio: Tensor, batch_idx: int) -> None:
-        """Reconstruct from the codes alone."""
-        generator = torch.Generator(audio.device).manual_seed(0)
-        features = extract_features(audio, self.codec.config)
-        decoded = self.decode(features)
-        losses = {"features": feature_loss(decoded, features, self.optim.pitch_weight)}
-        losses |= self.reconstruction(decoded, audio, generator)[1]
-        self.log_dict({f"val/{name}": value for name, value in losses.items()}, prog_bar=True)
+    def validation_step(self, batch: Tensor, batch_idx: int) -> None:
+        """Distances on held-out speech."""
+        terms = [self.distance(name, *pair) for name, pair in self.pictures(batch).items()]
+        self.log_dict({f"val/{name}": value for _, name, value in terms}, prog_bar=True)

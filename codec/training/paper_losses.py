@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from codec.spectral import mel_filters
+from codec.training.wave_discriminators import Judged
 
 MAGNITUDE_FLOOR = 1e-5  # under the root, so that its gradient is finite at silence
 
@@ -50,7 +51,18 @@ def stft_loss(fake: Tensor, real: Tensor, n_ffts: Sequence[int]) -> Tensor:
     return torch.stack(losses).mean()
 
 
-def matching_loss(real: list[tuple[Tensor, list[Tensor]]], fake: list[tuple[Tensor, list[Tensor]]]) -> Tensor:
+def adversarial_loss(fake: list[Judged]) -> Tensor:
+    """Least squares: how far the scores of generated audio are from 1, averaged over discriminators."""
+    return torch.stack([(1 - scores).square().mean() for scores, _ in fake]).mean()
+
+
+def discriminator_loss(real: list[Judged], fake: list[Judged]) -> Tensor:
+    """Least squares: real towards 1, generated towards 0, averaged over discriminators."""
+    pairs = [((1 - a).square().mean() + b.square().mean()) / 2 for (a, _), (b, _) in zip(real, fake, strict=True)]
+    return torch.stack(pairs).mean()
+
+
+def matching_loss(real: list[Judged], fake: list[Judged]) -> Tensor:
     """Mean L1 between the layers of each discriminator, as they are: not relative to their level."""
     losses = [
         torch.stack([(a - b.detach()).abs().mean() for a, b in zip(ours, theirs, strict=True)]).mean()

@@ -23,23 +23,23 @@ def start_from_components(codec: LiteCodec, features: Tensor) -> None:
 
     Args:
         codec: untrained.
-        features: of typical speech, [B, S, M + 2]; some thousands of codec frames.
+        features: of typical speech, [B, S, W]; some thousands of codec frames.
     """
     stack, latent = codec.config.stack, codec.quantizer.dim
     scale = torch.ones(features.shape[-1])
     scale[-2] = PITCH_SCALE
     scale = scale.repeat(stack)
-    frames = features.unflatten(1, (-1, stack)).flatten(2).flatten(0, 1) * scale  # [n, stack * (M + 2)]
+    frames = features.unflatten(1, (-1, stack)).flatten(2).flatten(0, 1) * scale  # [n, stack * W]
     mean = frames.mean(0)
     _, singular, directions = torch.linalg.svd(frames - mean, full_matrices=False)
     deviation = singular[:latent] / len(frames) ** 0.5
     rotation = torch.linalg.qr(torch.randn(latent, latent, generator=torch.Generator().manual_seed(0)))[0]
-    analysis = (directions[:latent] / deviation[:, None].sqrt()).T @ rotation  # [stack * (M + 2), D]
+    analysis = (directions[:latent] / deviation[:, None].sqrt()).T @ rotation  # [stack * W, D]
     analysis *= GAIN / ((frames - mean) @ analysis).std(0)
     codec.encoder.linear.weight.copy_((analysis * scale[:, None]).T)
     codec.encoder.linear.bias.copy_(-mean @ analysis)
     values, _ = codec.quantizer(((frames - mean) @ analysis).T[None])
     values = torch.cat([values[0].T, torch.ones(len(frames), 1)], dim=1)
-    synthesis = torch.linalg.lstsq(values, frames).solution / scale  # [D + 1, stack * (M + 2)]
+    synthesis = torch.linalg.lstsq(values, frames).solution / scale  # [D + 1, stack * W]
     codec.decoder.linear.weight.copy_(synthesis[:-1].T)
     codec.decoder.linear.bias.copy_(synthesis[-1])

@@ -1,44 +1,18 @@
-"""How far decoded speech is from its original: spectral distances, SI-SDR, STOI, PESQ. Functions of numpy arrays.
+"""How intelligible decoded speech is beside its original: STOI and PESQ. Functions of numpy arrays.
 
 Shapes: N samples, J frames, F bins, M bands. Original and decoded audio are mono float [N] of equal length and rate.
 """
 
 import numpy as np
-import torch
-from torch import Tensor
 
 from benchmarks.judge_audio import for_judges
-from codec.spectral import mel_filters, stft
+from codec.audio import resample
 
-N_FFTS = (512, 1024, 2048)
 STOI_RATE = 10_000  # Hz
 STOI_FFT, STOI_HOP, STOI_SEGMENT = 512, 128, 30  # samples, samples, frames
 STOI_RANGE_DB = 40.0  # frames this much below the loudest are silence
 STOI_CLIP_DB = -15.0  # lowest signal-to-distortion ratio that counts
 PESQ = "pip install pesq"
-
-
-def spectral_distances(real: np.ndarray, fake: np.ndarray, sample_rate: int) -> tuple[float, float]:
-    """Mean absolute difference of log mel (80 bands at 1024 samples) and of log STFT magnitudes, over three windows."""
-    pair = torch.from_numpy(np.stack([real, fake]).astype(np.float32))
-    mels, bins = [], []
-    for n_fft in N_FFTS:
-        magnitude = stft(pair, n_fft, n_fft // 4).abs()
-        mels.append(gap((magnitude @ mel_filters(sample_rate, n_fft, n_fft * 80 // 1024)).clamp(min=1e-3).log()))
-        bins.append(gap(magnitude.clamp(min=1e-2).log()))
-    return float(np.mean(mels)), float(np.mean(bins))
-
-
-def gap(pair: Tensor) -> float:
-    """Mean absolute difference of the two items of a batch."""
-    return float((pair[0] - pair[1]).abs().mean())
-
-
-def si_sdr(real: np.ndarray, fake: np.ndarray) -> float:
-    """Scale-invariant signal-to-distortion ratio, dB; arXiv 1811.02508."""
-    real, fake = real.astype(np.float64) - real.mean(), fake.astype(np.float64) - fake.mean()
-    target = real * (fake @ real) / max(real @ real, 1e-12)
-    return float(10 * np.log10(max(target @ target, 1e-12) / max(((fake - target) ** 2).sum(), 1e-12)))
 
 
 def third_octaves(rate: int = STOI_RATE, n_fft: int = STOI_FFT, bands: int = 15, lowest: float = 150.0) -> np.ndarray:
@@ -110,8 +84,6 @@ def overlap_add(frames: np.ndarray) -> np.ndarray:
 
 def to_rate(audio: np.ndarray, rate: int, target: int) -> np.ndarray:
     """Resample to `target` Hz, float64."""
-    from codec.audio import resample
-
     return resample(audio.astype(np.float32), rate, target).astype(np.float64)
 
 
@@ -129,10 +101,3 @@ def pesq(real: np.ndarray, fake: np.ndarray, sample_rate: int) -> float:
         return float(package.pesq(16_000, for_judges(real, sample_rate), for_judges(fake, sample_rate), "wb"))
     except package.NoUtterancesError:
         return float("nan")
-
-
-def perplexity(codes: np.ndarray, size: int) -> float:
-    """How many codes of a codebook of `size` are in use, effectively: 2 to the entropy of int codes [N]."""
-    share = np.bincount(codes, minlength=size) / max(len(codes), 1)
-    share = share[share > 0]
-    return float(2 ** -(share * np.log2(share)).sum())

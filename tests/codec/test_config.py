@@ -1,0 +1,41 @@
+"""Codec configurations: derived figures, the way through JSON, refusals."""
+
+import json
+
+import pytest
+
+from codec import CodecConfig
+
+
+def test_the_default_codec_has_the_geometry_of_the_paper():
+    config = CodecConfig()
+    assert config.frame_rate == pytest.approx(21.533, abs=0.001)
+    assert config.codebook_size == 2016
+    assert config.bitrate / 1000 == pytest.approx(1.89, abs=0.005)
+    assert config.stack == 4
+
+
+def test_a_configuration_survives_json():
+    config = CodecConfig(name="other", levels=(5, 3), num_codebooks=3, hop_length=512)
+    again = CodecConfig.from_dict(json.loads(json.dumps(config.to_dict())))
+    assert again == config
+    assert again.levels == (5, 3) and isinstance(again.encoder_dims, tuple)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"hop_length": 1000}, "got hop_length=1000, stft_hop=256; hop_length must be a multiple"),
+        ({"n_fft": 768}, r"got n_fft=768, stft_hop=256; n_fft must be a multiple of 2 \* stft_hop"),
+        ({"kernel_sizes": [3, 4]}, r"got kernel_sizes=\(3, 4\); both must be odd"),
+        ({"hops": 1, "level": 2}, r"unknown codec keys \['hops', 'level'\]; known keys are .*'hop_length'"),
+    ],
+)
+def test_what_cannot_be_built_is_refused(changes, message):
+    with pytest.raises(ValueError, match=message):
+        CodecConfig.from_dict(changes)
+
+
+def test_a_configuration_cannot_be_changed():
+    with pytest.raises(AttributeError):
+        CodecConfig().name = "x"  # type: ignore[misc]

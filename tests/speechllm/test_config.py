@@ -1,0 +1,40 @@
+"""The speech LM's configuration: derived sizes, files, and numbers that cannot be."""
+
+import json
+
+import pytest
+
+import toys
+from speechllm import CodeSpec, LMConfig, SamplingConfig
+
+
+def test_a_frame_of_the_family_has_32_digits_and_216_logits():
+    assert (toys.TOY_SPEC.num_digits, toys.TOY_SPEC.num_logits) == (32, 216)
+
+
+def test_a_configuration_survives_json():
+    config = toys.toy_lm_config(tokenizer_fingerprint="abc")
+    again = LMConfig.from_dict(json.loads(json.dumps(config.to_dict())))
+    assert again == config
+    assert isinstance(again.codes.levels, tuple)
+
+
+def test_lists_and_tuples_of_levels_are_the_same():
+    assert CodeSpec(21.5, 8, [8, 7, 6, 6]) == CodeSpec(21.5, 8, (8, 7, 6, 6))
+
+
+def test_an_unknown_key_is_named():
+    with pytest.raises(ValueError, match="num_layerz"):
+        LMConfig.from_dict({**toys.toy_lm_config().to_dict(), "num_layerz": 3})
+
+
+@pytest.mark.parametrize("changes", [{"dim": 30, "num_heads": 4}, {"reader_layer": 0}, {"reader_layer": 3}])
+def test_impossible_shapes_say_what_was_given(changes):
+    with pytest.raises(ValueError, match=rf"got .*{'dim=30' if 'dim' in changes else 'reader_layer='}.*"):
+        toys.toy_lm_config(**changes)
+
+
+@pytest.mark.parametrize("temperature", [-0.1, 2.1, float("nan")])
+def test_impossible_temperatures_are_refused(temperature):
+    with pytest.raises(ValueError, match="temperature"):
+        SamplingConfig(temperature=temperature)

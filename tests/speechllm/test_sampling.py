@@ -1,0 +1,73 @@
+"""Drawing digits: most likely at 0, from the right distribution above, from the request's own random stream."""
+
+import pytest
+import torch
+
+import toys
+from speechllm.sampling import DigitSampler, draw
+
+STARTS = [sum((toys.LEVELS * 8)[:i]) for i in range(32)]
+
+
+def stream(seed: int = 0) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+@pytest.fixture(scope="module")
+def sampler():
+    return DigitSampler(toys.LEVELS, 8)
+
+
+def test_temperature_zero_is_the_most_likely_level_of_every_digit(sampler):
+    for _ in range(20):
+        logits = torch.randn(216)
+        wanted = [int(logits[s : s + n].argmax()) for s, n in zip(STARTS, toys.LEVELS * 8, strict=True)]
+        assert sampler(logits, 0.0, stream()).tolist() == wanted
+    choices = torch.randn(10)
+    assert draw(choices, 0.0, stream()) == int(choices.argmax())
+
+
+def test_the_same_stream_gives_the_same_digits_whatever_else_is_drawn(sampler):
+    logits = torch.randn(216)
+    first = sampler(logits, 1.0, stream(3))
+    torch.manual_seed(99)
+    torch.rand(5)
+    assert torch.equal(sampler(logits, 1.0, stream(3)), first)
+    assert not torch.equal(sampler(logits, 1.0, stream(4)), first)
+
+
+def test_one_stream_goes_on_and_does_not_repeat(sampler):
+    generator, logits = stream(), torch.zeros(216)
+    assert not torch.equal(sampler(logits, 1.0, generator), sampler(logits, 1.0, generator))
+
+
+def test_drawing_leaves_logits_and_the_global_stream_alone(sampler):
+    logits, state = torch.randn(216), torch.get_rng_state()
+    copy = logits.clone()
+    sampler(logits, 0.7, stream())
+    draw(logits, 0.7, stream())
+    assert torch.equal(logits, copy) and torch.equal(torch.get_rng_state(), state)
+
+
+def test_no_digit_leaves_its_levels(sampler):
+    generator = stream()
+    for _ in range(100):
+        assert (sampler(torch.zeros(216), 2.0, generator) < torch.tensor(toys.LEVELS * 8)).all()
+
+
+@pytest.mark.parametrize("temperature", [0.5, 1.0, 2.0])
+def test_levels_come_as_often_as_the_softmax_says(sampler, temperature):
+    logits, generator, count = torch.randn(8).repeat(27), stream(), 1000
+    drawn = torch.stack([sampler(logits, temperature, generator)[::4] for _ in range(count)])  # the 8-level digits
+    for digit in range(8):
+        start = STARTS[4 * digit]
+        wanted = (logits[start : start + 8] / temperature).softmax(0)
+        found = torch.bincount(drawn[:, digit], minlength=8) / count
+        assert (found - wanted).abs().max() < 0.06, f"digit {digit}: {found.tolist()} for {wanted.tolist()}"
+
+
+def test_the_impossible_is_never_drawn():
+    logits = torch.full((10,), float("-inf"))
+    logits[[2, 7]] = torch.tensor([0.0, 1.0])
+    generator = stream()
+    assert {draw(logits, 1.0, generator) for _ in range(100)} == {2, 7}

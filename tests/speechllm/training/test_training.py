@@ -1,0 +1,143 @@
+"""Training the speech LM: sensible losses, one batch learnt by heart, a resumed run equal to an uninterrupted one."""
+
+import csv
+import math
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+pytest.importorskip("lightning", reason="the training scripts need lfsc-tts[train]")
+import toys
+from pipelines import train_lm
+from pipelines.files import UserError
+from speechllm import SpeechLM
+from speechllm.shards import Example, Shard, write_shard
+from speechllm.tokenizer import Tokenizer
+from speechllm.training.dataset import collate
+from speechllm.training.module import LitSpeechLM, LMOptim, digit_loss
+
+STEPS, INTERRUPTED = 8, 5
+
+
+def examples(count: int = 10) -> list[Example]:
+    """Utterances whose every token lasts two frames."""
+    made = []
+    for i in range(count):
+        ids, frames = torch.randint(4, 30, (4 + i % 3,), generator=torch.Generator().manual_seed(i)), 2 * (4 + i % 3)
+        made.append(Example(f"u{i}", ids, toys.random_codes(1, frames, i)[0].T, torch.arange(frames) // 2))
+    return made
+
+
+def test_the_code_loss_is_that_of_the_digits():
+    logits, digits = torch.randn(1, 2, 216), torch.stack([torch.arange(32) % 6] * 2)[None]
+    wanted, start = torch.zeros(2), 0
+    for digit, level in enumerate(toys.LEVELS * 8):
+        part = logits[0, :, start : start + level].log_softmax(-1)
+        wanted -= part.gather(1, digits[0, :, digit : digit + 1])[:, 0] / 8
+        start += level
+    assert torch.allclose(digit_loss(logits, digits, toys.LEVELS)[0], wanted, atol=1e-5)
+
+
+def test_an_untrained_model_knows_nothing_and_padding_costs_nothing():
+    torch.manual_seed(0)
+    module = LitSpeechLM(SpeechLM(toys.toy_lm_config()), LMOptim())
+    batch = collate(examples(4), toys.LEVELS)
+    output = module.model(batch.ids, batch.text_lengths, batch.digits, batch.positions)
+    losses = module.losses(output, batch)
+    assert float(losses["codes"].detach()) == pytest.approx(math.log(2016), rel=0.02)
+    padding = torch.arange(batch.positions.shape[1]) >= batch.frames[:, None]
+    for part in output:
+        part.detach()[padding] = 1e3
+    assert all(torch.equal(value, losses[name]) for name, value in module.losses(output, batch).items())
+
+
+def test_corrupted_inputs_differ_by_step_and_by_one_level_at_most(monkeypatch):
+    module = LitSpeechLM(SpeechLM(toys.toy_lm_config()), LMOptim(noisy_digits=0.5, hidden_frames=0.5))
+    batch, draws = collate(examples(), toys.LEVELS), []
+    for step in (0, 0, 1):
+        monkeypatch.setattr(LitSpeechLM, "global_step", step)
+        draws.append(module.corrupt(batch))
+    digits, keep = draws[0]
+    assert (digits - batch.digits).abs().max() == 1
+    assert (digits >= 0).all() and (digits < torch.tensor(toys.LEVELS * 8)).all()
+    assert 0.3 < keep.float().mean() < 0.7
+    assert torch.equal(digits, draws[1][0]) and torch.equal(keep, draws[1][1])
+    assert not torch.equal(digits, draws[2][0]) and not torch.equal(keep, draws[2][1])
+
+
+def test_one_batch_is_learnt_by_heart():
+    module = LitSpeechLM(SpeechLM(toys.toy_lm_config(dim=64, num_layers=2)), LMOptim())
+    batch = collate(examples(3), toys.LEVELS)
+    optimizer = torch.optim.AdamW(module.parameters(), 5e-3)
+    first: dict[str, float] = {}
+    for _ in range(150):
+        losses = module.losses(module.model(batch.ids, batch.text_lengths, batch.digits, batch.positions), batch)
+        first = first or {name: float(value.detach()) for name, value in losses.items()}
+        optimizer.zero_grad()
+        losses["loss"].backward()
+        optimizer.step()
+    for name, value in losses.items():
+        assert float(value.detach()) < 0.15 * first[name], name
+
+
+@pytest.fixture
+def run(tmp_path, monkeypatch):
+    """Train the debug configuration for some steps on toy shards, in the folder of a name."""
+    (tmp_path / "codes").mkdir()
+    tokenizer = Tokenizer.train(["abcdefghijklmnopqrstuvwxyz."], 40)
+    tokenizer.save(tmp_path / "tokenizer.model")
+    write_shard(tmp_path / "codes" / "0.safetensors", examples(), toys.TOY_SPEC, tokenizer.fingerprint)
+    Shard(tmp_path / "codes" / "0.safetensors").write_positions([e.positions for e in examples()])
+    config = Path(__file__).parents[3] / "configs/speechllm/debug.yaml"
+
+    def train(name: str, *flags: str) -> Path:
+        paths = {"shards": "codes", "tokenizer": "tokenizer.model", "run_dir": name}
+        given = [f"--{key}={tmp_path / value}" for key, value in paths.items()]
+        options = ["--batch_tokens=50", "--trainer.log_every_n_steps=1", "--trainer.enable_model_summary=false"]
+        steps = [f"--optim.max_steps={STEPS}", "--validate_every=4"]
+        monkeypatch.setattr("sys.argv", ["train_lm.py", "--config", str(config), *given, *steps, *options, *flags])
+        train_lm.main()
+        return tmp_path / name
+
+    return train
+
+
+def curve(folder: Path) -> dict[int, float]:
+    """Training loss of each step; of steps done twice, the last."""
+    with (folder / "metrics.csv").open() as file:
+        return {int(row["step"]): float(row["train/loss"]) for row in csv.DictReader(file) if row["train/loss"]}
+
+
+def test_a_resumed_run_equals_an_uninterrupted_one(run, monkeypatch):
+    whole = run("whole")
+    step = LitSpeechLM.training_step
+
+    def fail(self, batch, batch_idx):
+        if self.global_step == INTERRUPTED:
+            raise RuntimeError("the machine goes down")
+        return step(self, batch, batch_idx)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(LitSpeechLM, "training_step", fail)
+        with pytest.raises(RuntimeError, match="goes down"):
+            run("resumed", "--checkpoint_minutes=0")
+    resumed = run("resumed")
+    assert set(curve(whole)) == set(curve(resumed)) == set(range(STEPS))
+    assert curve(resumed) == pytest.approx(curve(whole), abs=1e-6)
+    first, second = (load_file(folder / "lm" / "model.safetensors") for folder in (whole, resumed))
+    assert all(torch.allclose(first[name], second[name], atol=1e-6) for name in first)
+    assert not list(resumed.glob("*.partial"))
+    with pytest.raises(UserError, match=rf"has done its {STEPS} steps; raise --optim.max_steps"):
+        run("resumed")
+
+
+def test_what_does_not_fit_together_is_refused(run, tmp_path):
+    Tokenizer.train(["abc"], 40).save(tmp_path / "tokenizer.model")
+    with pytest.raises(UserError, match="made with another tokenizer"):
+        run("other")
+    (tmp_path / "codes" / "0.positions").unlink()
+    Tokenizer.train(["abcdefghijklmnopqrstuvwxyz."], 40).save(tmp_path / "tokenizer.model")
+    with pytest.raises(UserError, match="not aligned"):
+        run("other")
