@@ -16,7 +16,7 @@ from rich.progress import track
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from codec import Codec  # noqa: E402
+from codec import Codec, LiteCodec  # noqa: E402
 from codec.audio import load_audio, trim_silence  # noqa: E402
 from pipelines import manifest  # noqa: E402
 from pipelines.extract_features import parse_part, read_features  # noqa: E402
@@ -55,6 +55,7 @@ class Encoder:
     def codes(self, utterance: manifest.Utterance, folder: Path) -> torch.Tensor:
         """Codes [K, T] of the features that are at hand, or else of the audio."""
         if utterance.id in self.features:
+            assert isinstance(self.codec, LiteCodec)
             return self.codec.encode_features(self.features[utterance.id][None].to(self.device))[0]
         audio = trim_silence(load_audio(folder / utterance.audio, self.codec.sample_rate), self.codec.sample_rate)
         return self.codec.encode(audio[None].to(self.device))[0][0]
@@ -72,6 +73,8 @@ def main() -> None:
     args = parser.parse_args()
 
     codec, tokenizer = Codec.from_pretrained(args.codec).to(args.device), Tokenizer.load(args.tokenizer)
+    if args.features and not isinstance(codec, LiteCodec):
+        raise UserError(f"{args.codec} codes audio, not features; leave out --features")
     features = read_features(args.features) if args.features else {}
     encoder = Encoder(codec, tokenizer, args.device, features)
     spec, utterances = code_spec(codec), manifest.read(args.manifest)
