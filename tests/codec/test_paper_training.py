@@ -20,6 +20,8 @@ from codec.hifigan_config import DecoderConfig, EncoderConfig
 from codec.training.hifigan_module import HiFiGANOptim, LitHiFiGAN, build_judges
 from codec.training.paper_losses import matching_loss, mel_loss, stft_loss
 from codec.training.wave_discriminators import SpeechModelDiscriminator, resample, resampling_filters
+from pipelines import train_codec
+from pipelines.training import Checkpoint
 
 ROOT = Path(__file__).resolve().parents[2]
 TOY = HiFiGANConfig(
@@ -138,42 +140,54 @@ def test_the_learning_rate_steps_down():
     assert rates == pytest.approx([2e-4, 2e-4, 2e-4 * 0.998, 2e-4 * 0.998, 2e-4 * 0.998**2])
 
 
-def run(tmp_path: Path, name: str, *flags: str) -> Path:
-    """Train the toy through the script; returns the run's folder."""
+def flags(tmp_path: Path, name: str, *more: str) -> list[str]:
+    """Flags that train the toy in tmp_path/name; its corpus and configuration are made by the first call."""
     if not (tmp_path / "manifest.jsonl").is_file():
         toys.write_corpus(tmp_path)
-        values = {"codec": json.loads(json.dumps(TOY.to_dict())), "optim": json.loads(json.dumps(TOY_OPTIM.__dict__))}
+        values = {"codec": TOY.to_dict(), "optim": TOY_OPTIM.__dict__}
         values |= {"batch_size": 4, "segment_frames": 16, "validation_items": 2, "num_workers": 0}
-        values["trainer"] = {"accelerator": "cpu", "log_every_n_steps": 1}
+        values |= {"trainer": {"accelerator": "cpu", "log_every_n_steps": 1}}
         (tmp_path / "toy.yaml").write_text(json.dumps(values))  # JSON is YAML
-    command = [sys.executable, ROOT / "pipelines/train_codec.py", "--config", tmp_path / "toy.yaml"]
-    command += [f"--manifest={tmp_path / 'manifest.jsonl'}", f"--run_dir={tmp_path / name}", *flags]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=tmp_path, timeout=600)
-    assert done.returncode == 0, done.stderr[-3000:]
-    return tmp_path / name
+    paths = [f"--manifest={tmp_path / 'manifest.jsonl'}", f"--run_dir={tmp_path / name}"]
+    return ["--config", str(tmp_path / "toy.yaml"), *paths, *more]
 
 
 def weights(folder: Path) -> torch.Tensor:
     state = torch.load(folder / "last.ckpt", weights_only=True)["state_dict"]
+    assert int(state["step"]) == TOY_OPTIM.max_steps
     return torch.cat([tensor.flatten().float() for _, tensor in sorted(state.items())])
 
 
-@pytest.mark.slow
-def test_resumed_is_uninterrupted(tmp_path):
-    whole = run(tmp_path, "whole")
-    run(tmp_path, "parts", "--trainer.max_steps=3")  # updates of both optimisers: 2 batches of 4
-    assert int(torch.load(tmp_path / "parts/last.ckpt", weights_only=True)["state_dict"]["step"]) == 2
-    parts = run(tmp_path, "parts")
-    torch.testing.assert_close(weights(parts), weights(whole), atol=1e-6, rtol=0)
-    codec = Codec.from_pretrained(whole / "codec")
-    assert isinstance(codec, HiFiGANCodec)
-    assert list((whole / "samples").rglob("*.wav"))
+def train(monkeypatch, *arguments: str) -> None:
+    monkeypatch.setattr(sys, "argv", ["train_codec.py", *arguments])
+    train_codec.main()
+
+
+def test_resumed_is_uninterrupted(tmp_path, monkeypatch):
+    train(monkeypatch, *flags(tmp_path, "whole"))
+    save = Checkpoint.save
+
+    def save_and_break(self, trainer):
+        save(self, trainer)
+        if trainer.lightning_module.step == 2:
+            raise RuntimeError("power cut")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Checkpoint, "save", save_and_break)
+        with pytest.raises(RuntimeError, match="power cut"):
+            train(monkeypatch, *flags(tmp_path, "parts", "--checkpoint_minutes=0"))
+    train(monkeypatch, *flags(tmp_path, "parts"))
+    assert torch.equal(weights(tmp_path / "parts"), weights(tmp_path / "whole"))
+    assert isinstance(Codec.from_pretrained(tmp_path / "whole/codec"), HiFiGANCodec)
+    assert list((tmp_path / "whole/samples").rglob("*.wav"))
 
 
 @pytest.mark.slow
 def test_two_processes_are_one_with_twice_the_batch(tmp_path):
-    one = run(tmp_path, "one")
-    two = run(tmp_path, "two", "--batch_size=2", "--trainer.devices=2")
+    for name, more in (("one", ()), ("two", ("--batch_size=2", "--trainer.devices=2"))):
+        command = [sys.executable, ROOT / "pipelines/train_codec.py", *flags(tmp_path, name, *more)]
+        done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=tmp_path, timeout=600)
+        assert done.returncode == 0, done.stderr[-3000:]
     # Adam turns the smallest difference of a tiny gradient into one of a whole step, so compare on average; the weights
     # themselves moved by about 4 steps of 2e-4.
-    assert (weights(two) - weights(one)).abs().mean() < 5e-6
+    assert (weights(tmp_path / "two") - weights(tmp_path / "one")).abs().mean() < 5e-6
