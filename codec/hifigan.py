@@ -255,3 +255,10 @@ def make_mask(x: Tensor, lengths: Tensor | None) -> Mask | None:
 def layout(x: Tensor) -> torch.memory_format:
     """How the networks keep their signals: on a CPU channels last, which its convolutions need not rearrange."""
     return torch.channels_last if x.device.type == "cpu" else torch.contiguous_format
+
+
+def pack(network: nn.Module) -> None:
+    """Keep filters as `layout` keeps signals, so that no call has to rearrange them; their shapes stay."""
+    for module in network.modules():
+        if isinstance(module, nn.Conv1d | nn.ConvTranspose1d):
+            module.weight.data = module.weight.data.transpose(1, 2).contiguous().transpose(1, 2)

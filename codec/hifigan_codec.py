@@ -17,7 +17,7 @@ from torch.nn.utils.parametrizations import weight_norm
 
 from codec.base import Codec, check_audio, check_frames
 from codec.fsq import GroupedFSQ
-from codec.hifigan import EDGE_KERNEL, OUTPUT_KERNEL, HiFiGANDecoder, HiFiGANEncoder, State
+from codec.hifigan import EDGE_KERNEL, OUTPUT_KERNEL, HiFiGANDecoder, HiFiGANEncoder, State, pack
 from codec.hifigan_config import HiFiGANConfig
 
 MIN_FRAMES = 4  # reflection by 3 frames needs 4 of them
@@ -155,6 +155,7 @@ class HiFiGANCodec(Codec, family="hifigan"):
         weights = fold({name: tensor.float() for name, tensor in weights.items()})
         refuse_misfits(codec.state_dict(), weights)
         codec.load_state_dict(weights, assign=True)
+        pack(codec)
         codec.quantizer = GroupedFSQ(config.num_codebooks, config.levels)  # its constants were on meta, too
         return codec
 
