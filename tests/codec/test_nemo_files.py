@@ -14,31 +14,21 @@ from codec import Codec
 from codec.hub import is_hub_id
 from codec.licences import NSCL, OPEN_MODEL, Licence, guess_licence
 from codec.nemo import load_nemo
+from handmade import pack, save, tiny_parts
 
-TINY = Path(__file__).parent / "golden/tiny.nemo"
 ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture(scope="module")
+def tiny_file(tmp_path_factory) -> Path:
+    """A sound file; read only."""
+    return pack(tmp_path_factory.mktemp("nemo") / "tiny.nemo", tiny_parts())
 
 
 @pytest.fixture
 def parts() -> dict[str, bytes]:
-    """The members of a real file."""
-    with tarfile.open(TINY) as archive:
-        return {Path(m.name).name: archive.extractfile(m).read() for m in archive.getmembers() if m.isfile()}
-
-
-def pack(path: Path, members: dict[str, bytes], mode: str = "w") -> Path:
-    with tarfile.open(path, mode) as archive:
-        for name, data in members.items():
-            info = tarfile.TarInfo(name)
-            info.size = len(data)
-            archive.addfile(info, io.BytesIO(data))
-    return path
-
-
-def save(weights: object) -> bytes:
-    buffer = io.BytesIO()
-    torch.save(weights, buffer)
-    return buffer.getvalue()
+    """The members of a sound file."""
+    return {Path(name).name: data for name, data in tiny_parts().items()}
 
 
 def change(parts: dict[str, bytes], **changes: object) -> dict[str, bytes]:
@@ -53,12 +43,12 @@ def change(parts: dict[str, bytes], **changes: object) -> dict[str, bytes]:
 
 
 @pytest.mark.parametrize("mode", ["w", "w:gz"])
-def test_compressed_or_not(parts, tmp_path, mode):
+def test_compressed_or_not(parts, tiny_file, tmp_path, mode):
     codec = load_nemo(pack(tmp_path / "x.nemo", parts, mode))
-    assert codec.fingerprint == load_nemo(TINY).fingerprint
+    assert codec.fingerprint == load_nemo(tiny_file).fingerprint
 
 
-def test_old_weight_norm_and_training_leftovers(parts, tmp_path):
+def test_old_weight_norm_and_training_leftovers(parts, tiny_file, tmp_path):
     weights = torch.load(io.BytesIO(parts["model_weights.ckpt"]), weights_only=True)
     weights = {
         name.replace("parametrizations.weight.original0", "weight_g").replace(
@@ -68,7 +58,7 @@ def test_old_weight_norm_and_training_leftovers(parts, tmp_path):
     }
     weights |= {"discriminator.x": torch.zeros(3), "slm_encoder.y": torch.zeros(2)}
     path = pack(tmp_path / "x.nemo", parts | {"model_weights.ckpt": save(weights)})
-    assert load_nemo(path).fingerprint == load_nemo(TINY).fingerprint
+    assert load_nemo(path).fingerprint == load_nemo(tiny_file).fingerprint
 
 
 class Bomb:
@@ -111,8 +101,8 @@ def test_a_link_for_a_member(parts, tmp_path):
 
 
 @pytest.mark.parametrize("share", [0.0, 0.02, 0.5, 0.99])
-def test_a_truncated_file(tmp_path, share):
-    data = TINY.read_bytes()
+def test_a_truncated_file(tiny_file, tmp_path, share):
+    data = tiny_file.read_bytes()
     end = data.rstrip(b"\0")  # the archive's own padding may go
     path = tmp_path / "x.nemo"
     path.write_bytes(data[: int(share * len(end))])
@@ -157,13 +147,13 @@ def test_weights_that_do_not_fit_are_listed(parts, tmp_path):
         load_nemo(pack(tmp_path / "x.nemo", parts | {"model_weights.ckpt": save(weights)}))
 
 
-def test_licences(parts, tmp_path, monkeypatch, caplog):
+def test_licences(tiny_file, tmp_path, monkeypatch, caplog):
     guesses = {
         name: guess_licence(Codec.from_config(ROOT / f"configs/codec/{name}.yaml").config)
         for name in ("lfsc", "nanocodec-21.5fps")
     }
     assert guesses == {"lfsc": NSCL, "nanocodec-21.5fps": OPEN_MODEL}
-    codec = load_nemo(TINY, licence=NSCL)
+    codec = load_nemo(tiny_file, licence=NSCL)
     assert "non-commercial" in caplog.text
     codec.save_pretrained(tmp_path)
     assert Codec.from_pretrained(tmp_path).licence == NSCL
@@ -173,8 +163,8 @@ def test_licences(parts, tmp_path, monkeypatch, caplog):
     with pytest.raises(PermissionError, match="NSCLv1"):
         Codec.from_pretrained(tmp_path)
     with pytest.raises(PermissionError, match="terms of use not stated"):
-        load_nemo(TINY)
-    assert load_nemo(TINY, licence=OPEN_MODEL).licence.commercial
+        load_nemo(tiny_file)
+    assert load_nemo(tiny_file, licence=OPEN_MODEL).licence.commercial
     assert Codec.from_pretrained(tmp_path, commercial=False).licence == NSCL
 
 
