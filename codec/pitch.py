@@ -117,7 +117,7 @@ def upsample(values: Tensor, hop: int) -> Tensor:
 
 
 def phase_from_samples(f0: Tensor, sample_rate: int, start: Tensor | float = 0.0) -> Tensor:
-    """Integrate f0 [B, N] (Hz per sample) to the phase [B, N] in radians, float64; `start` precedes the first sample."""
+    """Integrate f0 [B, N] (Hz per sample) to the phase [B, N] in radians, float64; `start` is that before."""
     return 2 * math.pi / sample_rate * f0.double().cumsum(-1) + start
 
 
