@@ -119,8 +119,8 @@ def progress(count: int, shown: bool) -> Iterator[Any]:
 
 def speak(tts: TTS, text: str, args: argparse.Namespace, report: Report, count: int) -> dict[str, Any]:
     """Speak one text to --out; returns the report."""
-    writer: FileWriter | PipeWriter
-    writer = PipeWriter(tts.sample_rate, args.stream) if args.out == "-" else FileWriter(Path(args.out), tts.sample_rate)
+    rate = tts.sample_rate
+    writer = PipeWriter(rate, args.stream) if args.out == "-" else FileWriter(Path(args.out), rate)
     kept, words = [], []
     with writer, progress(count, shown=count > 2) as step:
         for piece in tts.pieces([text], args.seed, **options(args)):

@@ -1,9 +1,9 @@
 """A voice on disk: a folder of tokenizer, speech LM, codec and card.
 
-    voices/heart/voice.yaml          provenance, licences, sampling defaults, measured figures
-                 tokenizer.model
-                 lm/                 SpeechLM.from_pretrained
-                 codec/              Codec.from_pretrained
+voices/heart/voice.yaml          provenance, licences, sampling defaults, measured figures
+             tokenizer.model
+             lm/                 SpeechLM.from_pretrained
+             codec/              Codec.from_pretrained
 """
 
 from dataclasses import dataclass
