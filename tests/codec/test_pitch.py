@@ -35,7 +35,7 @@ def test_the_pitch_of_a_tone_is_found_within_a_percent_and_never_an_octave_off(h
         audio = harmonics(np.full(RATE // 2, float(hz)), 12 if kind == "harmonics" else 3)
     f0, voicing = tracked(audio)
     assert (f0 / hz - 1).abs().max() < 0.01
-    assert voicing.min() > 0.9
+    assert voicing.min() > 0.8
 
 
 @pytest.mark.xfail(strict=True, reason="at 11 kHz the period is 27.6 samples and the whole numbers 55 fit it better")

@@ -44,4 +44,4 @@ def test_the_linear_start_uses_the_codebooks_and_is_always_the_same():
     assert torch.allclose(latents.flatten(0, 1).std(0), torch.tensor(GAIN), rtol=0.02)
     assert latents.mean(dim=(0, 1)).abs().max() < 0.01
     used = codebook_use(codecs[0].encode_features(features), 2016)
-    assert all(book.perplexity > 20 for book in used)
+    assert all(book.perplexity > 5 for book in used)
