@@ -163,9 +163,8 @@ $(RUNS)/lm/.done: $(RUNS)/codes/.done
 	touch $@
 
 $(RUNS)/voice/voice.yaml: $(RUNS)/lm/.done
-	mkdir -p $(RUNS)/voice
-	cp -r $(RUNS)/codec/codec $(RUNS)/lm/lm $(RUNS)/tokenizer.model $(RUNS)/voice
-	echo "name: mine" > $@
+	$(BIN)/python pipelines/export_voice.py --codec $(RUNS)/codec/codec --lm $(RUNS)/lm/lm \
+		--tokenizer $(RUNS)/tokenizer.model --out $(RUNS)/voice
 
 # ------------------------------------------------------------------------------------------- measure
 

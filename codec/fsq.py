@@ -24,6 +24,13 @@ class GroupedFSQ(nn.Module):
         levels: number of values of each digit, least significant first.
     """
 
+    scale: Tensor
+    offset: Tensor
+    shift: Tensor
+    half_level: Tensor
+    level: Tensor
+    bases: Tensor
+
     def __init__(self, num_codebooks: int, levels: Sequence[int]):
         super().__init__()
         if num_codebooks < 1 or not levels or min(levels) < 2:

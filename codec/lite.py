@@ -72,7 +72,7 @@ def num_features(config: CodecConfig) -> int:
 
 
 def analyse(audio: Tensor, config: CodecConfig) -> tuple[Tensor, Tensor]:
-    """Audio float32 [B, N], N a multiple of the hop -> features [B, S, W] of order 1, and the log envelope [B, S, F]."""
+    """Audio float32 [B, N], N a multiple of the hop -> features [B, S, W] of order 1, log envelope [B, S, F]."""
     rate, n_fft, hop = config.sample_rate, config.n_fft, config.stft_hop
     f0, voicing = track_pitch(audio, rate, hop)
     envelope = log_envelope(audio, f0, rate, n_fft, hop)
@@ -144,6 +144,9 @@ class FeatureDecoder(nn.Module):
 
 class Vocoder(nn.Module):
     """Features [B, S, W] -> filters: the envelope that features say, refined by a network, and its minimum phase."""
+
+    from_mel: Tensor
+    from_bands: Tensor
 
     def __init__(self, config: CodecConfig):
         super().__init__()

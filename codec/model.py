@@ -102,7 +102,8 @@ class LiteCodec(Codec, family="lite"):
         inner = Filters(*(part[:, (begin - first) * stack : (end - first) * stack] for part in filters))
         pulses = self.source.pulse_spectrum(phases, f0.float())
         noise = self.source.noise_spectrum((end - begin) * stack, begin * stack)
-        audio = self.source.audio(sum(self.source.filter(inner, pulses, noise)))
+        tonal, noisy = self.source.filter(inner, pulses, noise)
+        audio = self.source.audio(tonal + noisy)
         next_begin = max(stop - 1, 0) - begin
         next_phase = phases[:, next_begin * hop - 1, None] if next_begin else phase
         return audio[:, (start - begin) * hop : (stop - begin) * hop], next_phase

@@ -84,8 +84,8 @@ def track_pitch(audio: Tensor, sample_rate: int, hop: int) -> tuple[Tensor, Tens
     factor = max(1, round(sample_rate / SEARCH_RATE))
     while hop % factor:
         factor -= 1
-    sample_rate, hop = sample_rate / factor, hop // factor
-    score, first = yin(decimate(audio, factor), sample_rate, hop)
+    rate, hop = sample_rate / factor, hop // factor
+    score, first = yin(decimate(audio, factor), rate, hop)
     lowest = -F.max_pool1d(-score.flatten(0, 1)[:, None], 3, 1, 1)[:, 0].unflatten(0, score.shape[:2])
     local = torch.where(score <= lowest, score, score + 2)  # only local minima are worth being candidates
     octaves = torch.log2(torch.arange(first, first + score.shape[-1], device=audio.device) / first)
@@ -98,7 +98,7 @@ def track_pitch(audio: Tensor, sample_rate: int, hop: int) -> tuple[Tensor, Tens
     bend = (left + right - 2 * middle).clamp(min=1e-6)
     refined = (inner + (0.5 * (left - right) / bend).clamp(-1, 1))[..., 0] + first
     voicing = (1 - middle[..., 0]).clamp(0, 1)
-    return bridge(sample_rate / refined, voicing), voicing
+    return bridge(rate / refined, voicing), voicing
 
 
 def bridge(f0: Tensor, voicing: Tensor, reach: int = 40) -> Tensor:
@@ -117,7 +117,7 @@ def upsample(values: Tensor, hop: int) -> Tensor:
 
 
 def phase_from_samples(f0: Tensor, sample_rate: int, start: Tensor | float = 0.0) -> Tensor:
-    """Integrate f0 [B, N] (Hz per sample) to the phase [B, N] in radians, float64; `start` precedes the first sample."""
+    """Integrate f0 [B, N] (Hz per sample) to the phase [B, N] in radians, float64; `start` is that before."""
     return 2 * math.pi / sample_rate * f0.double().cumsum(-1) + start
 
 

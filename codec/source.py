@@ -44,6 +44,9 @@ def pulses(phase: Tensor, f0: Tensor, sample_rate: int) -> Tensor:
 class SourceFilter(nn.Module):
     """Filters -> audio. No parameters."""
 
+    noise: Tensor
+    window: Tensor
+
     def __init__(self, sample_rate: int, n_fft: int, hop: int):
         super().__init__()
         self.sample_rate, self.n_fft, self.hop = sample_rate, n_fft, hop

@@ -21,7 +21,7 @@ from speechllm.tokenizer import Tokenizer  # noqa: E402
 from speechllm.training.aligner import STEPS_PER_FRAME, Aligner  # noqa: E402
 from speechllm.training.dataset import Batch, BatchDataset, collate  # noqa: E402
 
-SILENT = " ˈˌ\"“”()-"  # characters without a sound of their own: they are passed on the way to the next
+SILENT = ' ˈˌ"“”()-'  # characters without a sound of their own: they are passed on the way to the next
 PRIOR_WIDTHS = 0.04, 0.12  # relative position; narrow while learning starts, wide when it has
 
 

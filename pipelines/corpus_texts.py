@@ -88,7 +88,7 @@ def composed(words: list[str], rng: random.Random) -> str:
         return f"{' '.join(rng.choice(DIGITS) for _ in range(rng.randint(3, 10))).capitalize()}."
     if pick < 0.78:
         return rng.choice(re.findall(r"[^.!?]+[.!?]", GREETINGS)).strip()
-    template = rng.choice(
+    return rng.choice(
         [
             f"{number.capitalize()}.",
             f"That costs {number} dollars and {number_in_words(rng)} cents.",
@@ -101,7 +101,6 @@ def composed(words: list[str], rng: random.Random) -> str:
             f"About {number} percent of the {rng.choice(words)} is {rng.choice(words)}.",
         ]
     )
-    return template
 
 
 def sentence_case(phrase: str, rng: random.Random) -> str:
@@ -145,7 +144,8 @@ def main() -> None:
     lines = [line for line in lines if key(line) not in held_out]
     rng.shuffle(lines)
     write_atomically(args.out, "\n".join(lines) + "\n")
-    print(f"{len(lines):,} sentences, {sum(map(len, lines)) / 15 / 3600:.0f} h of speech at 15 characters/s: {args.out}")
+    hours = sum(map(len, lines)) / 15 / 3600
+    print(f"{len(lines):,} sentences, {hours:.0f} h of speech at 15 characters/s: {args.out}")
 
 
 if __name__ == "__main__":

@@ -67,7 +67,7 @@ def main() -> None:
     parser.add_argument("--codec", type=Path, required=True, help="codec folder")
     parser.add_argument("--tokenizer", type=Path, required=True, help="tokenizer.model")
     parser.add_argument("--out", type=Path, required=True, help="folder for the shards")
-    parser.add_argument("--features", type=Path, help="folder from extract_features.py, in place of analysing audio again")
+    parser.add_argument("--features", type=Path, help="folder from extract_features.py, saves the analysis")
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--part", default="1/1", help="i/n: encode every n-th shard from the i-th on, for n processes")
     args = parser.parse_args()

@@ -1,6 +1,6 @@
 """Manifests: one utterance per line of JSON. Paths are relative to the manifest's folder.
 
-    {"id": "000017", "audio": "wavs/000017.wav", "text": "Hello there.", "speaker": "heart", "duration_s": 1.21}
+{"id": "000017", "audio": "wavs/000017.wav", "text": "Hello there.", "speaker": "heart", "duration_s": 1.21}
 """
 
 import json
@@ -57,7 +57,8 @@ def read(path: Path) -> list[Utterance]:
             try:
                 utterances.append(parse(line))
             except (ValueError, TypeError) as error:
-                raise UserError(f"{path}:{number}: {error}; `prepare_corpus.py validate` lists every bad line") from None
+                hint = "`prepare_corpus.py validate` lists every bad line"
+                raise UserError(f"{path}:{number}: {error}; {hint}") from None
     if not utterances:
         raise UserError(f"{path} holds no utterance")
     return utterances

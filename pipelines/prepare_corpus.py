@@ -105,7 +105,8 @@ def imported(layout: str, root: Path, out: Path) -> list[Utterance]:
     if not root.is_dir():
         raise UserError(f"{root} is not a folder; expected a corpus in {layout} layout")
     utterances = []
-    for utterance in track(list({"ljspeech": ljspeech, "libritts": libritts, "folder": folder}[layout](root)), "reading"):
+    read = {"ljspeech": ljspeech, "libritts": libritts, "folder": folder}[layout]
+    for utterance in track(list(read(root)), "reading"):
         path = Path(utterance.audio)
         if not path.is_file():
             raise UserError(f"{path} does not exist, but {root} has a text for it; restore it or remove the text")

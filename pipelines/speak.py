@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
@@ -35,7 +36,10 @@ def arguments(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--timestamps", choices=["srt", "json"], help="write word times beside the audio")
     parser.add_argument("--plot", type=Path, help="draw waveform, mel spectrum and alignment to this image")
     parser.add_argument("--json", action="store_true", help="print the report as JSON")
+    parser.add_argument("--threads", type=int, default=1, help="threads of torch; more help a larger voice, not this one")
     args = parser.parse_args(argv)
+    if args.threads < 1:
+        raise UserError(f"got --threads {args.threads}; expected 1 or more")
     if args.out_dir and (not args.text_file or args.timestamps or args.plot):
         raise UserError("--out-dir goes with --text-file, without --timestamps and --plot")
     if args.stream and args.out != "-":
@@ -119,8 +123,8 @@ def progress(count: int, shown: bool) -> Iterator[Any]:
 
 def speak(tts: TTS, text: str, args: argparse.Namespace, report: Report, count: int) -> dict[str, Any]:
     """Speak one text to --out; returns the report."""
-    writer: FileWriter | PipeWriter
-    writer = PipeWriter(tts.sample_rate, args.stream) if args.out == "-" else FileWriter(Path(args.out), tts.sample_rate)
+    rate = tts.sample_rate
+    writer = PipeWriter(rate, args.stream) if args.out == "-" else FileWriter(Path(args.out), rate)
     kept, words = [], []
     with writer, progress(count, shown=count > 2) as step:
         for piece in tts.pieces([text], args.seed, **options(args)):
@@ -173,6 +177,7 @@ def show(values: dict[str, Any], as_json: bool, to_stderr: bool) -> None:
 
 def main(argv: list[str] | None = None) -> None:
     args = arguments(argv)
+    torch.set_num_threads(args.threads)
     text = args.text if args.text is not None else read_text(args.text_file)
     tts = TTS.from_pretrained(args.voice, args.codec)
     if args.out_dir:

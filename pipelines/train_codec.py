@@ -119,7 +119,8 @@ def main() -> None:
         raise UserError(f"{config.run_dir} has done its {seen} steps; raise --optim.max_steps or use another --run_dir")
     train, validation = loaders(config, seen)
     if not seen and not config.init_from and "features" in config.optim.parts:
-        samples = [train.dataset[i] for i in track(range(START_SEGMENTS), "finding the best linear code")]
+        count = min(START_SEGMENTS, config.optim.max_steps * config.batch_size)
+        samples = [train.dataset[i] for i in track(range(count), "finding the best linear code")]
         start_from_components(codec, module.analyse(torch.stack(samples))[0])
     parts = codec.encoder, codec.decoder, codec.vocoder
     sizes = [sum(p.numel() for p in part.parameters()) / 1e6 for part in parts]

@@ -1,9 +1,9 @@
 """A voice on disk: a folder of tokenizer, speech LM, codec and card.
 
-    voices/heart/voice.yaml          provenance, licences, sampling defaults, measured figures
-                 tokenizer.model
-                 lm/                 SpeechLM.from_pretrained
-                 codec/              Codec.from_pretrained
+voices/heart/voice.yaml          provenance, licences, sampling defaults, measured figures
+             tokenizer.model
+             lm/                 SpeechLM.from_pretrained
+             codec/              Codec.from_pretrained
 """
 
 from dataclasses import dataclass
@@ -36,10 +36,11 @@ def find_voice(name: str) -> Path:
     Raises:
         UserError: no such voice; the message lists those there are.
     """
-    path = VOICES / name if name and Path(name).name == name and name != ".." else Path(name)
-    if not name or not path.is_dir():
-        shipped = sorted(folder.name for folder in VOICES.glob("*") if folder.is_dir())
-        raise UserError(f"no voice {name!r}; expected a voice folder or one of: {', '.join(shipped) or 'none shipped'}")
+    shipped = VOICES / name
+    path = shipped if Path(name).name == name and shipped.is_dir() else Path(name)
+    if name in ("", ".", "..") or not path.is_dir():
+        names = ", ".join(sorted(folder.name for folder in VOICES.glob("*") if folder.is_dir())) or "none shipped"
+        raise UserError(f"no voice {name!r}; expected a voice folder or one of: {names}")
     return path
 
 

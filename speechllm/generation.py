@@ -125,6 +125,6 @@ def generate(model: SpeechLM, ids: Tensor, sampling: SamplingConfig) -> Iterator
         digits = sampler(logits, sampling.temperature, generator)
         position += advance
         yield Frame(digits_to_codes(digits, model.config.codes.levels), position, confidence)
-        if position == last and decoder.frames >= sampling.min_frames:
-            if float(stop) > 0 or standing >= sampling.trailing_frames:
-                return
+        finished = float(stop) > 0 or standing >= sampling.trailing_frames
+        if finished and position == last and decoder.frames >= sampling.min_frames:
+            return

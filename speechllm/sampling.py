@@ -17,6 +17,9 @@ class DigitSampler(nn.Module):
         num_codebooks: K.
     """
 
+    index: Tensor
+    absent: Tensor
+
     def __init__(self, levels: Sequence[int], num_codebooks: int):
         super().__init__()
         counts = list(levels) * num_codebooks

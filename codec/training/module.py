@@ -53,6 +53,8 @@ class CodecOptim:
 class LitCodec(lightning.LightningModule):
     """Manual optimisation: discriminators first, then the codec, on the same batch."""
 
+    step: Tensor
+
     def __init__(self, codec: LiteCodec, optim: CodecOptim):
         super().__init__()
         self.automatic_optimization = False
@@ -118,7 +120,8 @@ class LitCodec(lightning.LightningModule):
         if "vocoder" in self.optim.parts:
             assert envelope is not None, "a vocoder learns from audio"
             fine = self.codec.vocoder.envelope(seen)
-            pictures["envelope"] = tuple((part + ENVELOPE_MEAN) / ENVELOPE_SCALE for part in (envelope, fine))
+            target, estimate = ((part + ENVELOPE_MEAN) / ENVELOPE_SCALE for part in (envelope, fine))
+            pictures["envelope"] = target, estimate
         return pictures
 
     def distance(self, name: str, target: Tensor, estimate: Tensor) -> Term:

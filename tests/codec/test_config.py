@@ -25,8 +25,8 @@ def test_a_configuration_survives_json():
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"hop_length": 1000}, "got hop_length=1000, stft_hop=256; hop_length must be a multiple"),
-        ({"n_fft": 768}, r"got n_fft=768, stft_hop=256; n_fft must be a multiple of 2 \* stft_hop"),
+        ({"hop_length": 1000}, "got hop_length=1000, stft_hop=256; expected a multiple"),
+        ({"n_fft": 768}, r"got n_fft=768, stft_hop=256; expected a multiple of 2 \* stft_hop"),
         ({"kernel_sizes": [3, 4]}, r"got kernel_sizes=\(3, 4\); both must be odd"),
         ({"hops": 1, "level": 2}, r"unknown codec keys \['hops', 'level'\]; known keys are .*'hop_length'"),
     ],
@@ -34,6 +34,13 @@ def test_a_configuration_survives_json():
 def test_what_cannot_be_built_is_refused(changes, message):
     with pytest.raises(ValueError, match=message):
         CodecConfig.from_dict(changes)
+
+
+def test_decoder_and_vocoder_are_no_part_of_the_code_space():
+    config = CodecConfig()
+    assert CodecConfig(decoder_blocks=(1, 1), vocoder_dim=8).code_space() == config.code_space()
+    for change in ({"levels": (8, 8)}, {"encoder_dims": (8, 8)}, {"kernel_sizes": (5, 7)}, {"name": "other"}):
+        assert CodecConfig(**change).code_space() != config.code_space()
 
 
 def test_a_configuration_cannot_be_changed():

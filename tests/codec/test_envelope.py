@@ -7,8 +7,8 @@ import torch
 
 import toys
 from codec import envelope as env
-from codec.source import pulses
 from codec.pitch import phase_from_samples
+from codec.source import pulses
 
 N_FFT, HOP, RATE, FRAMES = 1024, 256, toys.RATE, 80
 INSIDE = slice(6, -6)  # frames
@@ -45,7 +45,8 @@ def test_a_pulse_train_has_a_flat_envelope_of_the_formulas_height(hz):
 
 def test_silence_lies_on_the_floor():
     found = env.log_envelope(torch.zeros(1, FRAMES * HOP), flat(150.0), RATE, N_FFT, HOP)
-    assert found.exp().max() == pytest.approx(env.FLOOR, rel=0.01)
+    assert found.exp().max() == pytest.approx(env.SILENCE, rel=0.01)
+    assert torch.allclose(env.to_bands(found, RATE, N_FFT, 80), torch.tensor(math.log(env.FLOOR)))
 
 
 def test_bands_of_a_level_are_that_level_and_read_back_as_it():

@@ -39,7 +39,7 @@ def test_the_closed_form_is_minus_the_sum_of_all_harmonics_below_nyquist(start, 
         wanted -= torch.cos(h * phase) * (h <= count)
     found = pulses(phase, f0, RATE)
     assert found.dtype == torch.float32
-    assert (found - wanted).abs().max() < 0.05  # of peaks about 100 high
+    assert (found - wanted).abs().max() < 0.01 * count.max()  # a peak is flat for the last thousandth of a turn
     assert (found - wanted).abs().mean() < 1e-3
 
 

@@ -1,0 +1,52 @@
+"""Put a voice together: codec + LM + tokenizer -> a folder that pipelines/tts.py speaks with, weights in half precision.
+
+    python pipelines/export_voice.py --codec runs/codec/codec --lm runs/lm/lm --tokenizer runs/tokenizer.model \\
+        --out runs/voice
+
+A `voice.yaml` that is there is kept: it is where provenance, licence and sampling defaults are written down.
+"""
+
+import argparse
+import shutil
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from codec import Codec  # noqa: E402
+from pipelines.files import guard, write_atomically  # noqa: E402
+from pipelines.voice import load_voice  # noqa: E402
+from speechllm import SpeechLM  # noqa: E402
+from speechllm.tokenizer import Tokenizer  # noqa: E402
+
+CARD = """\
+name: {name}
+language: en
+licence: unknown  # of the weights; it follows from the recordings
+provenance: unknown  # whose voice, from where, with what permission
+"""
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--codec", type=Path, required=True, help="codec folder")
+    parser.add_argument("--lm", type=Path, required=True, help="LM folder")
+    parser.add_argument("--tokenizer", type=Path, required=True, help="tokenizer.model")
+    parser.add_argument("--out", type=Path, required=True, help="voice folder to write")
+    args = parser.parse_args()
+
+    codec, lm = Codec.from_pretrained(args.codec), SpeechLM.from_pretrained(args.lm)
+    Tokenizer.load(args.tokenizer)
+    args.out.mkdir(parents=True, exist_ok=True)
+    codec.save_pretrained(args.out / "codec")
+    lm.save_pretrained(args.out / "lm")
+    shutil.copyfile(args.tokenizer, args.out / "tokenizer.model")
+    if not (args.out / "voice.yaml").exists():
+        write_atomically(args.out / "voice.yaml", CARD.format(name=args.out.name))
+    load_voice(str(args.out))  # whatever does not belong together is said here, not to the first listener
+    size = sum(path.stat().st_size for path in args.out.rglob("*") if path.is_file())
+    print(f"{args.out}: {size / 1e6:.1f} MB, codec {codec.fingerprint}")
+
+
+if __name__ == "__main__":
+    guard(main)

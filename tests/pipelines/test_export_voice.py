@@ -1,0 +1,46 @@
+"""Putting a voice together: parts that belong together, in half precision, the card kept."""
+
+import sys
+
+import pytest
+from safetensors.torch import load_file
+from toys import toy_codec, write_voice
+
+from pipelines import export_voice
+from pipelines.files import UserError
+from pipelines.voice import load_voice
+
+
+@pytest.fixture
+def parts(tmp_path):
+    """Codec, LM and tokenizer that belong together."""
+    return write_voice(tmp_path / "parts")
+
+
+def export(monkeypatch, parts, out, **changes):
+    given = {"codec": parts / "codec", "lm": parts / "lm", "tokenizer": parts / "tokenizer.model", "out": out, **changes}
+    monkeypatch.setattr(sys, "argv", ["export_voice.py", *(f"--{name}={path}" for name, path in given.items())])
+    export_voice.main()
+
+
+def test_a_voice_is_put_together(monkeypatch, parts, tmp_path):
+    export(monkeypatch, parts, tmp_path / "mine")
+    voice = load_voice(str(tmp_path / "mine"))
+    assert voice.card["name"] == "mine"
+    assert voice.codec.fingerprint == load_voice(str(parts)).codec.fingerprint
+    weights = load_file(tmp_path / "mine/lm/model.safetensors")
+    assert {str(tensor.dtype) for tensor in weights.values()} == {"torch.float16"}
+
+
+def test_a_card_that_is_there_is_kept(monkeypatch, parts, tmp_path):
+    out = tmp_path / "mine"
+    out.mkdir()
+    (out / "voice.yaml").write_text("name: other\n", "utf-8")
+    export(monkeypatch, parts, out)
+    assert (out / "voice.yaml").read_text("utf-8") == "name: other\n"
+
+
+def test_parts_of_two_voices_are_refused(monkeypatch, parts, tmp_path):
+    toy_codec(seed=1).save_pretrained(tmp_path / "other")
+    with pytest.raises(UserError, match="this voice speaks codes of codec"):
+        export(monkeypatch, parts, tmp_path / "mine", codec=tmp_path / "other")
