@@ -22,11 +22,8 @@ DOORS = {
     "nemo": ["benchmarks/oracle/answer.py"],
     "omegaconf": ["benchmarks/oracle/answer.py"],
     "safetensors": [
-        "codec/checkpoints.py",
-        "codec/training/module.py",
-        "benchmarks/oracle/answer.py",
-        "speechllm/model.py",
-        "speechllm/shards.py",
+        *("codec/checkpoints.py", "codec/training/module.py", "speechllm/model.py", "speechllm/shards.py"),
+        *("pipelines/extract_features.py", "benchmarks/oracle/answer.py"),
     ],
     "soundfile": ["codec/audio.py", "codec/training/dataset.py", "pipelines/*.py", "benchmarks/*.py"],
     "soxr": ["codec/audio.py", "pipelines/prepare_corpus.py", "benchmarks/*.py"],
