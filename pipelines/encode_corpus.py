@@ -72,7 +72,7 @@ def main() -> None:
     args = parser.parse_args()
 
     codec, tokenizer = Codec.from_pretrained(args.codec).to(args.device), Tokenizer.load(args.tokenizer)
-    features = read_features(args.features) if args.features else {}
+    features = read_features(args.features, codec.config) if args.features else {}
     encoder = Encoder(codec, tokenizer, args.device, features)
     spec, utterances = code_spec(codec), manifest.read(args.manifest)
     part, parts = parse_part(args.part)
