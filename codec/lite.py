@@ -41,7 +41,7 @@ class Filters(NamedTuple):
 
     f0: Tensor  # Hz [B, S]
     harmonic: Tensor  # natural log magnitude of the harmonic filter [B, S, F]
-    phase: Tensor  # phase of the harmonic filter, radians in (-pi, pi) [B, S, F]
+    phase: Tensor  # phase of the harmonic filter, radians [B, S, F]
     noise: Tensor  # natural log magnitude of the noise filter [B, S, F]
 
 

@@ -75,7 +75,7 @@ def main() -> None:
     codec, tokenizer = Codec.from_pretrained(args.codec).to(args.device), Tokenizer.load(args.tokenizer)
     if args.features and not isinstance(codec, LiteCodec):
         raise UserError(f"{args.codec} codes audio, not features; leave out --features")
-    features = read_features(args.features) if args.features else {}
+    features = read_features(args.features, codec.config) if args.features else {}
     encoder = Encoder(codec, tokenizer, args.device, features)
     spec, utterances = code_spec(codec), manifest.read(args.manifest)
     part, parts = parse_part(args.part)

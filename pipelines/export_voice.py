@@ -1,4 +1,4 @@
-"""Put a voice together: codec + LM + tokenizer -> a folder that pipelines/tts.py speaks with, weights in half precision.
+"""Put a voice together: codec + LM + tokenizer -> a folder that pipelines/tts.py speaks with, in half precision.
 
     python pipelines/export_voice.py --codec runs/codec/codec --lm runs/lm/lm --tokenizer runs/tokenizer.model \\
         --out runs/voice

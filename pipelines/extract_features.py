@@ -13,6 +13,7 @@ from pathlib import Path
 import torch
 import torch.nn.functional as F
 from rich.progress import track
+from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
@@ -35,11 +36,26 @@ def features_of(path: Path, config: CodecConfig) -> torch.Tensor:
     return extract_features(audio, config)[0].half()
 
 
-def read_features(folder: Path) -> dict[str, torch.Tensor]:
+def analysis(config: CodecConfig) -> str:
+    """What features depend on."""
+    return f"{config.sample_rate} Hz, window {config.n_fft}, hop {config.stft_hop}, {config.n_mels} bands"
+
+
+def check(shard: Path, config: CodecConfig) -> None:
+    """Features of another analysis are no features of this codec."""
+    with safe_open(shard, "pt") as file:
+        found = (file.metadata() or {}).get("analysis")
+    if found != analysis(config):
+        raise UserError(f"{shard} was made with {found}, this codec has {analysis(config)}; use another folder")
+
+
+def read_features(folder: Path, config: CodecConfig) -> dict[str, torch.Tensor]:
     """Everything pipelines/extract_features.py has written, by utterance."""
     shards = sorted(folder.glob("*.safetensors"))
     if not shards:
         raise UserError(f"{folder} holds no features; make them with pipelines/extract_features.py")
+    for shard in shards:
+        check(shard, config)
     return {name: tensor for shard in shards for name, tensor in load_file(shard).items()}
 
 
@@ -67,9 +83,12 @@ def main() -> None:
     args.out.mkdir(parents=True, exist_ok=True)
     for start in track(range((part - 1) * SHARD_SIZE, len(utterances), parts * SHARD_SIZE), "analysing"):
         path = args.out / f"{start:06d}.safetensors"
-        if not path.is_file():
+        if path.is_file():
+            check(path, config)
+        else:
             chunk = utterances[start : start + SHARD_SIZE]
-            save_file({u.id: features_of(args.manifest.parent / u.audio, config) for u in chunk}, partial(path))
+            features = {u.id: features_of(args.manifest.parent / u.audio, config) for u in chunk}
+            save_file(features, partial(path), {"analysis": analysis(config)})
             partial(path).replace(path)
 
 

@@ -63,6 +63,8 @@ def main() -> None:
     for path in args.files:
         if not path.is_file():
             raise UserError(f"{path} is not a file; expected audio")
+        if path.resolve() == (args.out_dir / f"{path.stem}.wav").resolve():
+            raise UserError(f"{path} would be overwritten; use another --out-dir")
     args.out_dir.mkdir(parents=True, exist_ok=True)
     for path in args.files:
         print(json.dumps(reconstruct(codec, path, args.out_dir / f"{path.stem}.wav")), flush=True)

@@ -36,7 +36,7 @@ def arguments(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--timestamps", choices=["srt", "json"], help="write word times beside the audio")
     parser.add_argument("--plot", type=Path, help="draw waveform, mel spectrum and alignment to this image")
     parser.add_argument("--json", action="store_true", help="print the report as JSON")
-    parser.add_argument("--threads", type=int, default=1, help="threads of torch; more help a larger voice, not this one")
+    parser.add_argument("--threads", type=int, default=1, help="threads of torch; this voice needs one")
     args = parser.parse_args(argv)
     if args.threads < 1:
         raise UserError(f"got --threads {args.threads}; expected 1 or more")

@@ -65,7 +65,7 @@ def loaders(config: TrainCodec, seen: int) -> tuple[DataLoader, DataLoader]:
         )
     folder, frames = config.manifest.parent, config.segment_frames
     held, used = utterances[: config.validation_items], utterances[config.validation_items :]
-    features = read_features(config.features) if config.features else {}
+    features = read_features(config.features, config.codec) if config.features else {}
 
     def segments(part: list[manifest.Utterance], size: int, first: int = 0) -> Segments:
         draws = size, config.seed, first

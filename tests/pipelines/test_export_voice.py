@@ -4,11 +4,11 @@ import sys
 
 import pytest
 from safetensors.torch import load_file
-from toys import toy_codec, write_voice
 
 from pipelines import export_voice
 from pipelines.files import UserError
 from pipelines.voice import load_voice
+from toys import toy_codec, write_voice
 
 
 @pytest.fixture
@@ -18,7 +18,8 @@ def parts(tmp_path):
 
 
 def export(monkeypatch, parts, out, **changes):
-    given = {"codec": parts / "codec", "lm": parts / "lm", "tokenizer": parts / "tokenizer.model", "out": out, **changes}
+    given = {"codec": parts / "codec", "lm": parts / "lm", "tokenizer": parts / "tokenizer.model", "out": out}
+    given |= changes
     monkeypatch.setattr(sys, "argv", ["export_voice.py", *(f"--{name}={path}" for name, path in given.items())])
     export_voice.main()
 

@@ -8,6 +8,7 @@ import soundfile
 import torch
 
 import toys
+from codec import CodecConfig
 from codec.audio import load_audio, trim_silence
 from codec.lite import num_features
 from pipelines import extract_features
@@ -43,7 +44,7 @@ def names(folder: Path) -> list[str]:
 def test_every_utterance_has_its_features(extract, corpus, tmp_path, toy_codec):
     out = extract(corpus, tmp_path / "features")
     assert names(out) == ["000000.safetensors", "000002.safetensors", "000004.safetensors"]
-    features = read_features(out)
+    features = read_features(out, toy_codec.config)
     assert sorted(features) == [f"{i:03d}" for i in range(COUNT)]
     for name, found in features.items():
         path = corpus.parent / f"wavs/{name}.wav"
@@ -109,4 +110,4 @@ def test_impossible_parts_are_refused(text):
 
 def test_a_folder_without_features_is_named(tmp_path):
     with pytest.raises(UserError, match=r"holds no features; make them with pipelines/extract_features.py"):
-        read_features(tmp_path)
+        read_features(tmp_path, CodecConfig())
