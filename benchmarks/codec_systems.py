@@ -61,7 +61,7 @@ class Neural:
 
 
 class Opus:
-    """Opus through libsndfile, at a constant number of kilobits per second."""
+    """Opus through libsndfile, at a variable rate of so many kilobits per second on average."""
 
     def __init__(self, kbps: float):
         self.name, self.level = f"opus {kbps:g} kbps", 1 - (1000 * kbps - OPUS_LOWEST) / OPUS_SPAN
@@ -79,7 +79,6 @@ class Opus:
             format="OGG",
             subtype="OPUS",
             compression_level=self.level,
-            bitrate_mode="CONSTANT",
         )
         bits = 8.0 * buffer.tell()
         buffer.seek(0)

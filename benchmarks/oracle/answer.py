@@ -26,8 +26,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 from benchmarks.oracle.weights import make_audio, make_weights  # noqa: E402
 
 LOSSES = {
-    "mel_loss_dims": [80],
-    "loss_resolutions": [[1024, 256, 1024]],
+    "mel_loss_dims": [8],
+    "loss_resolutions": [[64, 16, 64]],
     "commit_loss_scale": 0.0,
     "mel_loss_l2_scale": 0.0,
     "time_domain_loss_scale": 0.0,

@@ -27,7 +27,7 @@ def make_tensor(name: str, shape: tuple[int, ...], random: np.random.RandomState
         elif name.startswith("audio_encoder.post"):
             gain = 8.0  # latents that use many levels
         elif name.startswith("audio_decoder.post"):
-            gain = 0.3
+            gain = 0.1  # as loud as speech
         return gain * (1 + 0.1 * normal)
     return normal
 

@@ -182,12 +182,20 @@ def test_resumed_is_uninterrupted(tmp_path, monkeypatch):
     assert list((tmp_path / "whole/samples").rglob("*.wav"))
 
 
+def gradients(folder: Path) -> torch.Tensor:
+    """Of the first step: a share of them is what Adam remembers."""
+    states = torch.load(folder / "last.ckpt", weights_only=True)["optimizer_states"]
+    return torch.cat([values["exp_avg"].flatten() for state in states for _, values in sorted(state["state"].items())])
+
+
 @pytest.mark.slow
 def test_two_processes_are_one_with_twice_the_batch(tmp_path):
+    """Compares gradients: Adam turns the smallest difference of a tiny one into a whole step."""
     for name, more in (("one", ()), ("two", ("--batch_size=2", "--trainer.devices=2"))):
-        command = [sys.executable, ROOT / "pipelines/train_codec.py", *flags(tmp_path, name, *more)]
+        arguments = flags(tmp_path, name, "--optim.max_steps=1", *more)
+        command = [sys.executable, ROOT / "pipelines/train_codec.py", *arguments]
         done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=tmp_path, timeout=600)
         assert done.returncode == 0, done.stderr[-3000:]
-    # Adam turns the smallest difference of a tiny gradient into one of a whole step, so compare on average; the weights
-    # themselves moved by about 4 steps of 2e-4.
-    assert (weights(tmp_path / "two") - weights(tmp_path / "one")).abs().mean() < 5e-6
+    one, two = (gradients(tmp_path / name) for name in ("one", "two"))
+    assert one.norm() > 0
+    assert (two - one).norm() < 1e-3 * one.norm()
