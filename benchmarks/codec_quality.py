@@ -155,7 +155,8 @@ def main() -> None:
         print(f"left out: {reason}", file=sys.stderr)
     rows = [assess(one, items, args.manifest.parent, args.rate, panel) for one in systems]
     print(table(rows))
-    record = {"environment": environment(["pesq", "resemblyzer", "faster-whisper"]), "absent": absent, "rows": rows}
+    judged_with = environment(["pesq", "resemblyzer", "faster-whisper"])
+    record: dict[str, Any] = {"environment": judged_with, "absent": absent, "rows": rows}
     record |= {"manifest": str(args.manifest), "utterances": len(items), "rate": args.rate}
     write_atomically(args.out.with_suffix(".json"), json.dumps(record, indent=2) + "\n")
     write_atomically(args.out.with_suffix(".md"), table(rows))

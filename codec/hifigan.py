@@ -34,6 +34,14 @@ State: TypeAlias = dict[nn.Module, Tensor]
 Context: TypeAlias = Mask | State | None
 
 
+def masked(y: Tensor, context: Context) -> Tensor:
+    """Zero what is False in a mask."""
+    if context is None:
+        return y
+    assert isinstance(context, Tensor), "a symmetric network takes a mask, not a state"
+    return y * context
+
+
 class LeakyReLU(nn.Module):
     """x, or a hundredth of it below zero; in place."""
 
@@ -70,24 +78,25 @@ class SameConv1d(nn.Conv1d):
         self.pad = (kernel - 1) * dilation // 2 if stride == 1 else (stride + 1) // 2
         self.mode = "constant" if mode == "zeros" else mode
 
-    def forward(self, x: Tensor, act: nn.Module, context: Context = None) -> Tensor:
+    def forward(self, x: Tensor, act: nn.Module, context: Context = None) -> Tensor:  # type: ignore[override]
         """[B, C, 1, t] -> [B, C', 1, t / stride]."""
         # Activations keep zero and reflections, so they may come after the padding, in place of its copy.
         x = act(F.pad(x, (self.pad, self.pad, 0, 0), self.mode))
         y = F.conv2d(x, self.weight[:, :, None], self.bias, (1, *self.stride), 0, (1, *self.dilation))
-        return y if context is None else y * context
+        return masked(y, context)
 
 
 class SameConvTranspose1d(nn.ConvTranspose1d):
     """Activation and convolution to `stride` times the rate, kernel 2 * stride; the length is multiplied exactly."""
 
     def __init__(self, inputs: int, outputs: int, stride: int, groups: int = 1):
-        super().__init__(inputs, outputs, 2 * stride, stride, (stride + 1) // 2, stride % 2, groups)
+        super().__init__(inputs, outputs, 2 * stride, stride, groups=groups)
 
-    def forward(self, x: Tensor, act: nn.Module, context: Context = None) -> Tensor:
+    def forward(self, x: Tensor, act: nn.Module, context: Context = None) -> Tensor:  # type: ignore[override]
         """[B, C, 1, t] -> [B, C', 1, t * stride]; x is not used again by anyone."""
-        y = up_sample(self, act(x), self.padding[0], self.output_padding[0])
-        return y if context is None else y * context
+        stride = self.stride[0]
+        y = up_sample(self, act(x), (stride + 1) // 2, stride % 2)
+        return masked(y, context)
 
 
 def up_sample(conv: nn.ConvTranspose1d, x: Tensor, pad: int, extra: int) -> Tensor:
@@ -113,7 +122,7 @@ class CausalConv1d(nn.Conv1d):
         super().__init__(inputs, outputs, kernel, dilation=dilation)
         self.past = (kernel - 1) * dilation
 
-    def forward(self, x: Tensor, act: nn.Module, context: Context = None) -> Tensor:
+    def forward(self, x: Tensor, act: nn.Module, context: Context = None) -> Tensor:  # type: ignore[override]
         """[B, C, 1, t] -> [B, C', 1, t]."""
         x = act(with_past(self, x, self.past, context))
         return F.conv2d(x, self.weight[:, :, None], self.bias, 1, 0, (1, *self.dilation))
@@ -125,7 +134,7 @@ class CausalConvTranspose1d(nn.ConvTranspose1d):
     def __init__(self, inputs: int, outputs: int, stride: int, groups: int = 1):
         super().__init__(inputs, outputs, 2 * stride, stride, groups=groups)
 
-    def forward(self, x: Tensor, act: nn.Module, context: Context = None) -> Tensor:
+    def forward(self, x: Tensor, act: nn.Module, context: Context = None) -> Tensor:  # type: ignore[override]
         """[B, C, 1, t] -> [B, C', 1, t * stride]."""
         stride = self.stride[0]
         y = up_sample(self, act(with_past(self, x, 1, context)), 0, 0)
@@ -171,7 +180,7 @@ class ResidualLayer(nn.Module):
         total: Tensor | None = None
         for branch in self.branches:
             y = x
-            for unit in branch:
+            for unit in branch.children():
                 y = unit(y, context)
             total = y if total is None else total.add_(y)
         assert total is not None, "a residual layer has at least one branch"
@@ -186,6 +195,7 @@ class HiFiGANEncoder(nn.Module):
         e, channels = config.encoder, config.encoder.channels
         self.pre = SameConv1d(1, channels, EDGE_KERNEL, e.padding)
         self.residual, self.acts, self.downs = nn.ModuleList(), nn.ModuleList(), nn.ModuleList()
+        self.strides = config.strides
         for stride in config.strides:
             self.residual.append(ResidualLayer(channels, e.kernel_sizes, e.dilations, e.activation, e.padding, False))
             self.acts.append(ACTIVATION[e.activation](channels))
@@ -198,9 +208,9 @@ class HiFiGANEncoder(nn.Module):
         """With `lengths` int [B] in samples, every layer is zeroed beyond an item's end (see HiFiGANCodec.encode)."""
         mask = make_mask(audio, lengths)
         x = self.pre(audio[:, :, None], nn.Identity(), mask).contiguous(memory_format=layout(audio))
-        for residual, act, down in zip(self.residual, self.acts, self.downs, strict=True):
+        for residual, act, down, stride in zip(self.residual, self.acts, self.downs, self.strides, strict=True):
             x = residual(x, mask)
-            mask = None if mask is None else mask[..., :: down.stride[0]]
+            mask = None if mask is None else mask[..., ::stride]
             x = down(x, act, mask)
         return self.post(x, self.act, mask)[:, :, 0]
 
@@ -216,7 +226,8 @@ class HiFiGANDecoder(nn.Module):
         self.output = d.output
         self.pre = conv(config.latent_dim, channels, EDGE_KERNEL, d.padding)
         self.acts, self.ups, self.residual = nn.ModuleList(), nn.ModuleList(), nn.ModuleList()
-        for stride in reversed(config.strides):
+        self.strides = config.strides[::-1]
+        for stride in self.strides:
             self.acts.append(ACTIVATION[d.activation](channels))
             channels //= 2
             self.ups.append(up(2 * channels, channels, stride, channels if d.grouped else 1))
@@ -234,9 +245,9 @@ class HiFiGANDecoder(nn.Module):
         context: Context = make_mask(values, lengths) if state is None else state
         values = values[:, :, None].contiguous(memory_format=layout(values))
         x = self.pre(values, nn.Identity(), context)
-        for act, up, residual in zip(self.acts, self.ups, self.residual, strict=True):
+        for act, up, residual, stride in zip(self.acts, self.ups, self.residual, self.strides, strict=True):
             if isinstance(context, Tensor):
-                context = context.repeat_interleave(up.stride[0], dim=3)
+                context = context.repeat_interleave(stride, dim=3)
             x = residual(up(x, act, context), context)
         x = self.post(x, self.act, context)[:, :, 0]
         if self.output == "tanh":

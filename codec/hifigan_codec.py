@@ -30,6 +30,9 @@ class HiFiGANCodec(Codec, family="hifigan"):
 
     config_type = HiFiGANConfig
 
+    encoder: HiFiGANEncoder
+    decoder: HiFiGANDecoder
+
     def __init__(self, config: HiFiGANConfig):
         super().__init__(config)
         self.encoder = HiFiGANEncoder(config)

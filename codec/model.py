@@ -23,6 +23,8 @@ class LiteCodec(Codec, family="lite"):
     config_type = CodecConfig
     storage = torch.float16
 
+    encoder: FeatureEncoder
+
     def __init__(self, config: CodecConfig):
         super().__init__(config)
         self.encoder = FeatureEncoder(config)

@@ -27,8 +27,10 @@ CONFIG, WEIGHTS = "model_config.yaml", "model_weights.ckpt"
 MAX_BYTES = 4 << 30  # of a member; the largest published codec has 0.6 GB
 PARTS = {"audio_encoder": "encoder", "audio_decoder": "decoder"}
 # What training leaves in a file, and quantiser constants that follow from the configuration.
-IGNORED = ("discriminator.", "mel_loss_fn.", "stft_loss_fn.", "speaker_encoder.", "slm_encoder.", "slm_predictor.")
-IGNORED += ("vector_quantizer.fsqs.",)
+IGNORED = (
+    *("discriminator.", "mel_loss_fn.", "stft_loss_fn.", "speaker_encoder.", "slm_encoder.", "slm_predictor."),
+    "vector_quantizer.fsqs.",
+)
 # Our names of NeMo's modules.
 RENAMES = [
     (r"res_layers\.(\d+)\.res_blocks\.(\d+)\.res_blocks\.", r"residual.\1.branches.\2."),
@@ -47,8 +49,10 @@ RENAMES = [
     (r"weight_v$", "parametrizations.weight.original1"),
 ]
 # What files made by mistake or by malice raise: a broken archive or YAML, and values that no configuration has.
-DAMAGE = (tarfile.TarError, OSError, EOFError, zlib.error, lzma.LZMAError, yaml.YAMLError, UnicodeDecodeError)
-DAMAGE += (ValueError, TypeError, AttributeError, RuntimeError, ArithmeticError, LookupError)
+DAMAGE: tuple[type[Exception], ...] = (
+    *(tarfile.TarError, zlib.error, lzma.LZMAError, yaml.YAMLError, UnicodeDecodeError, OSError, EOFError),
+    *(ValueError, TypeError, AttributeError, RuntimeError, ArithmeticError, LookupError),
+)
 
 
 def load_nemo(path: str | Path, commercial: bool | None = None, licence: Licence | None = None) -> Codec:

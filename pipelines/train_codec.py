@@ -94,9 +94,9 @@ def family(argv: list[str]) -> str:
 
 def main() -> None:
     if family(sys.argv[1:]) == "hifigan":
-        from pipelines.train_hifigan import train
+        from pipelines import train_hifigan
 
-        train(__doc__)
+        train_hifigan.train(__doc__)
         return
     config = parse(TrainCodec, __doc__)
     if config.features and "vocoder" in config.optim.parts:

@@ -58,7 +58,8 @@ def run(model: AudioCodecModel, audio: torch.Tensor, lengths: torch.Tensor, name
 def answer(request: dict, out: Path) -> None:
     out.mkdir(parents=True, exist_ok=True)
     model = build(request)
-    results, lengths = {}, request["lengths"]
+    results: dict[str, torch.Tensor] = {}
+    lengths = request["lengths"]
     batch = torch.zeros(len(lengths), max(lengths))
     for row, length in enumerate(lengths):
         batch[row, :length] = torch.from_numpy(make_audio(length, row))

@@ -72,6 +72,8 @@ class LitHiFiGAN(lightning.LightningModule):
         show: called at every validation with the step and some audio [B, N], real and decoded.
     """
 
+    step: Tensor
+
     def __init__(
         self, codec: HiFiGANCodec, optim: HiFiGANOptim, show: Callable[[int, Tensor, Tensor], None] | None = None
     ):
