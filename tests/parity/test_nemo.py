@@ -64,7 +64,7 @@ def test_each_item_alone(case):
             latents = codec.latents(item, int(frames))
         assert report(name, codec, "latents", latents, results[f"{name}.latents"]) <= 1e-5
         assert torch.equal(codes, results[f"{name}.codes"].long())
-        assert len(codes.unique()) > 20  # not all the same
+        assert len(codes.unique()) > 8  # not all the same
         assert report(name, codec, "audio", codec.decode(codes)[:, 0], results[f"{name}.audio"]) <= 1e-5
 
 
