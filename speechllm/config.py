@@ -66,8 +66,8 @@ class LMConfig:
 class SamplingConfig:
     """How one request draws its frames."""
 
-    temperature: float = 0.5  # of the code digits; 0 = most likely
-    reader_temperature: float = 0.0  # of the reading position; 0 = most likely
+    temperature: float = 0.2  # of the code digits; 0 = most likely
+    reader_temperature: float = 0.0  # of the reading position; 0 = at an even pace, see sampling.Pace
     seed: int = 0
     min_frames: int = 4  # no stop before, the shortest clip every codec of the family can decode
     max_frames_per_token: int = 24  # about 1.1 s: a reader that stands still longer is pushed on

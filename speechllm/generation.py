@@ -13,7 +13,7 @@ from speechllm.attention import KVCache
 from speechllm.config import SamplingConfig
 from speechllm.digits import digits_to_codes
 from speechllm.model import SpeechLM
-from speechllm.sampling import DigitSampler, draw
+from speechllm.sampling import DigitSampler, Pace
 
 
 class Frame(NamedTuple):
@@ -108,12 +108,13 @@ def generate(model: SpeechLM, ids: Tensor, sampling: SamplingConfig) -> Iterator
     decoder = Decoder(model, ids)
     sampler = DigitSampler(model.config.codes.levels, model.config.codes.num_codebooks)
     generator = torch.Generator().manual_seed(sampling.seed)
+    pace = Pace(sampling.reader_temperature)
     digits: Tensor | None = None
     standing = 0  # frames since the reader last moved
     last = len(ids) - 1
     while decoder.frames < decoder.capacity:
         step = decoder.step(digits)
-        advance = draw(step.reader, sampling.reader_temperature, generator)
+        advance = pace(step.reader, generator)
         confidence = float(step.reader.softmax(-1)[advance])
         position = int(decoder.position)
         # Also pushed on when the frames that are left are only just enough, so that no text is cut off.

@@ -38,6 +38,29 @@ class DigitSampler(nn.Module):
         return table.argmax(-1)
 
 
+class Pace:
+    """How far the reader goes at each frame.
+
+    With a temperature, a move is drawn. At 0 it is not the likeliest move, for "stay" is that at nearly every frame,
+    and a voice that always stays says its words again. The probability of moving adds up instead, and each time it
+    passes 1 the reader makes the likeliest move: tokens last as long as they do on average.
+    """
+
+    def __init__(self, temperature: float):
+        self.temperature = temperature
+        self.due = 0.5  # moves owed; half a move, so that they come in the middle of their frames and not late
+
+    def __call__(self, logits: Tensor, generator: torch.Generator) -> int:
+        """Advance out of logits [W]; entry w is for a move by w tokens."""
+        if self.temperature > 0:
+            return draw(logits, self.temperature, generator)
+        self.due += 1 - float(logits.softmax(-1)[0])
+        if self.due < 1 or len(logits) < 2:
+            return 0
+        self.due -= 1
+        return int(logits[1:].argmax()) + 1
+
+
 def draw(logits: Tensor, temperature: float, generator: torch.Generator) -> int:
     """One choice out of logits [W]; temperature 0 takes the most likely."""
     if temperature > 0:

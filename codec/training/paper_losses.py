@@ -3,7 +3,7 @@
 Shapes: B batch, N samples, F bins, M mel bands, J frames. All take audio [B, N] and return a scalar; lower is better.
 A window of n samples hops by n / 4.
 
-Source: arXiv 2409.12117 and the configuration published with it; tests/parity compares both with NeMo's.
+Source: arXiv 2409.12117 and the configuration published with it.
 """
 
 from collections.abc import Sequence

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 import toys
-from speechllm.sampling import DigitSampler, draw
+from speechllm.sampling import DigitSampler, Pace, draw
 
 STARTS = [sum((toys.LEVELS * 8)[:i]) for i in range(32)]
 
@@ -71,3 +71,25 @@ def test_the_impossible_is_never_drawn():
     logits[[2, 7]] = torch.tensor([0.0, 1.0])
     generator = stream()
     assert {draw(logits, 1.0, generator) for _ in range(100)} == {2, 7}
+
+
+def moves(logits, frames, temperature=0.0):
+    pace, generator = Pace(temperature), torch.Generator().manual_seed(0)
+    return [pace(logits, generator) for _ in range(frames)]
+
+
+@pytest.mark.parametrize("share", [0.1, 0.25, 0.4, 0.8])
+def test_the_reader_moves_as_often_as_is_likely(share):
+    """Staying is likeliest at every frame here (but for 0.8), and still the reader gets on at the right pace."""
+    logits = torch.tensor([1 - share, share / 4, share * 3 / 4]).log()
+    steady, drawn = moves(logits, 200), moves(logits, 2000, temperature=1.0)
+    assert sum(move > 0 for move in steady) == pytest.approx(200 * share, abs=1)
+    assert sum(move > 0 for move in drawn) == pytest.approx(2000 * share, rel=0.15)
+    assert set(steady) <= {0, 2}  # the likeliest move, when there is one
+    assert {1, 2} <= set(drawn)
+
+
+def test_a_reader_that_is_sure_moves_at_once_and_stays_otherwise():
+    assert moves(torch.tensor([-20.0, 20.0]), 5) == [1] * 5
+    assert moves(torch.tensor([20.0, -20.0]), 50) == [0] * 50
+    assert moves(torch.tensor([0.0]), 5) == [0] * 5  # nowhere to go
