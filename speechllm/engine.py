@@ -139,10 +139,15 @@ class Engine:
                 return
 
     @torch.inference_mode()
-    def step(self) -> list[Made]:
-        """One frame of every running request, after free slots were given to waiting ones."""
+    def fill(self) -> None:
+        """Prefill waiting requests into free slots; `step` does so itself."""
         while self.waiting and len(self.running) < self.slots:
             self.admit(self.waiting.popleft())
+
+    @torch.inference_mode()
+    def step(self) -> list[Made]:
+        """One frame of every running request, after free slots were given to waiting ones."""
+        self.fill()
         if not self.running:
             return []
         for row, request in enumerate(self.running):
