@@ -1,4 +1,4 @@
-"""The configurations of the 86 frames a second twin, and of the full-size LM, train by one command each, at toy sizes."""
+"""The configurations of the 86 frames a second twin and of the full-size LM train by one command each, at toy sizes."""
 
 from pathlib import Path
 
@@ -17,8 +17,9 @@ pytestmark = pytest.mark.slow
 
 SMALL_CODEC = (
     "--codec.encoder_dims=[12,16] --codec.encoder_blocks=[1,1] --codec.decoder_dims=[16,12] "
-    "--codec.decoder_blocks=[1,1] --codec.vocoder_dim=16 --codec.vocoder_blocks=2 --optim.discriminator_channels=4 --optim.max_steps=2 "
-    "--optim.freeze_from=1 --batch_size=4 --segment_frames=32 --validation_items=2 --validate_every=2 --num_workers=0"
+    "--codec.decoder_blocks=[1,1] --codec.vocoder_dim=16 --codec.vocoder_blocks=2 --optim.discriminator_channels=4 "
+    "--optim.max_steps=2 --optim.freeze_from=1 --batch_size=4 --segment_frames=32 --validation_items=2 "
+    "--validate_every=2 --num_workers=0"
 ).split()
 SMALL_LM = (
     "--model.dim=32 --model.num_layers=3 --model.num_heads=2 --model.mlp_dim=48 --model.reader_layer=1 "
