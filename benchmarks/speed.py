@@ -120,7 +120,8 @@ class Voice:
     def __init__(self, codec: Codec):
         self.codec, self.stream = codec, codec.stream()
         self.goals = chunk_goals(codec)
-        self.goal, self.waiting, self.count = next(self.goals), [], 0
+        self.goal, self.count = next(self.goals), 0
+        self.waiting: list[torch.Tensor] = []
         self.audio: list[torch.Tensor] = []
 
     def add(self, codes: torch.Tensor, last: bool) -> None:

@@ -21,6 +21,8 @@ from speechllm.sampling import DigitSampler
 BLOCK = 64  # cache positions are used in multiples of this, so that every row meets the same attention kernel
 NOISE_FRAMES = 32  # frames of random numbers drawn at once
 EPS = 1e-6  # of the norms
+# State whose first axis is the rows; the mask's last axis is cut to size too.
+BY_ROW = "text reader_keys reader_values length position frames standing digits noise codes confidence done".split()
 
 
 @dataclass
@@ -80,16 +82,10 @@ class Rows:
 
     def view(self, batch: int, total: int) -> "Rows":
         """The first `batch` rows and the first `total` cache positions, of the same memory."""
-        return Rows(
-            self.keys[:, :batch, :total],
-            self.values[:, :batch, :total],
-            self.mask[:batch, :, :, :total],
-            *(getattr(self, name)[:batch] for name in ("text", "reader_keys", "reader_values")),
-            *(getattr(self, name)[:batch] for name in ("length", "position", "frames", "standing", "digits")),
-            self.limits[:, :batch],
-            self.temperatures[:, :batch],
-            *(getattr(self, name)[:batch] for name in ("noise", "codes", "confidence", "done")),
-        )
+        part = {name: getattr(self, name)[:batch] for name in BY_ROW}
+        part |= {name: getattr(self, name)[:, :batch] for name in ("limits", "temperatures")}
+        part |= {name: getattr(self, name)[:, :batch, :total] for name in ("keys", "values")}
+        return Rows(**part, mask=self.mask[:batch, :, :, :total])
 
     def move(self, source: int, target: int) -> None:
         """Copy everything of one row to another."""
@@ -98,8 +94,7 @@ class Rows:
             cache[:, target, :used] = cache[:, source, :used]
         for name in ("limits", "temperatures"):
             getattr(self, name)[:, target] = getattr(self, name)[:, source]
-        names = "mask text reader_keys reader_values length position frames standing digits noise codes confidence done"
-        for name in names.split():
+        for name in ("mask", *BY_ROW):
             getattr(self, name)[target] = getattr(self, name)[source]
 
 
