@@ -140,6 +140,7 @@ def arguments(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--voices", nargs=2, default=["heart", "heart-86fps"], help="two voices, names or folders")
     parser.add_argument("--random-weights", action="store_true", help="time --config at 21.5 and 86 fps, untrained")
     parser.add_argument("--config", type=Path, default=here.parent / "configs/speechllm/base.yaml", help="LM to time")
+    parser.add_argument("--seconds", type=float, default=1.0, help="speech of the medium text, untrained; short half")
     parser.add_argument("--runs", type=int, help="counted runs of each; default 20, untrained 3, quick 2")
     parser.add_argument("--batch", type=int, nargs="+", help="requests at once; default 1 4 16, untrained 1")
     parser.add_argument("--lengths", nargs="+", default=list(TEXTS), choices=list(TEXTS))
@@ -159,6 +160,8 @@ def arguments(argv: list[str] | None) -> argparse.Namespace:
     args.runs = args.runs or (2 if args.quick else 3 if args.random_weights else 20)
     if args.quick:
         args.cer = 0
+    if not 0 < args.seconds <= 20:
+        raise UserError(f"got --seconds {args.seconds}; expected more than 0 and at most 20")
     if min(args.batch) < 1 or args.runs < 1 or args.threads < 1:
         raise UserError("got a --batch, --runs or --threads below 1; expected at least 1")
     return args
@@ -172,7 +175,7 @@ def main(argv: list[str] | None = None) -> None:
     torch.set_num_threads(args.threads)
     where = environment(("soundfile", "faster-whisper"))
     if args.random_weights:
-        pair = untrained_pair(args.config, args.device)
+        pair = untrained_pair(args.config, args.device, args.seconds)
     else:
         pair = [voice_subject(name, args.device) for name in args.voices]
         if pair[0].name == pair[1].name:  # a voice against itself shows what the machine's noise alone does
@@ -193,7 +196,7 @@ def main(argv: list[str] | None = None) -> None:
         "voices": names,
         "frame_rates": [subject.codec.frame_rate for subject in pair],
         "settings": {"precision": args.precision, "threads": args.threads, "clock": args.clock, "seed": args.seed},
-        "texts": UNTRAINED_S if args.random_weights else TEXTS,
+        "texts": {n: s * args.seconds for n, s in UNTRAINED_S.items()} if args.random_weights else TEXTS,
         "environment": where,
         "ratio": ratios(found, args.seed),
         "voice": {

@@ -33,8 +33,8 @@ TEXTS = {
         "He knew that the storm would come before the morning."
     ),
 }
-UNTRAINED_S = {"short": 0.5, "medium": 1.0, "long": 2.0}  # seconds an untrained model speaks
-UNTRAINED_TOKENS = {"short": 10, "medium": 20, "long": 40}
+UNTRAINED_S = {"short": 0.5, "medium": 1.0, "long": 2.0}  # seconds an untrained model speaks, times `pace`
+TOKENS_PER_S = 14  # of speech
 
 
 @dataclass(frozen=True)
@@ -46,6 +46,7 @@ class Subject:
     codec: Codec
     sampling: SamplingConfig
     tts: TTS | None = None
+    pace: float = 1.0  # an untrained model speaks so many times UNTRAINED_S
 
     @property
     def trained(self) -> bool:
@@ -54,13 +55,17 @@ class Subject:
     def sentences(self, length: str) -> list[torch.Tensor]:
         """The ids of each sentence of a text class."""
         if self.tts is None:
-            return [torch.arange(UNTRAINED_TOKENS[length]) % self.lm.config.vocab_size]
+            return [torch.arange(self.tokens(length)) % self.lm.config.vocab_size]
         prepared = [part for s in speakable([TEXTS[length]]) for part in self.tts.parts(self.tts.frontend(s))]
         return [torch.tensor(part.ids) for part in prepared]
 
     def frames(self, length: str) -> int | None:
         """Frames after which an untrained model is stopped."""
-        return None if self.trained else round(UNTRAINED_S[length] * self.codec.frame_rate)
+        return None if self.trained else round(UNTRAINED_S[length] * self.pace * self.codec.frame_rate)
+
+    def tokens(self, length: str) -> int:
+        """Text tokens an untrained model is given."""
+        return min(self.lm.config.max_text, max(1, round(UNTRAINED_S[length] * self.pace * TOKENS_PER_S)))
 
 
 def voice_subject(name: str, device: str = "cpu") -> Subject:
@@ -69,7 +74,7 @@ def voice_subject(name: str, device: str = "cpu") -> Subject:
     return Subject(tts.voice.name, tts.voice.lm.to(device), tts.voice.codec.to(device), tts.sampling, tts)
 
 
-def untrained_pair(config: Path, device: str = "cpu") -> list[Subject]:
+def untrained_pair(config: Path, device: str = "cpu", pace: float = 1.0) -> list[Subject]:
     """The model of a configuration with random weights, at 21.5 and at 86 frames a second, with codecs likewise."""
     if not config.is_file():
         raise UserError(f"{config} does not exist; expected a configuration such as configs/speechllm/base.yaml")
@@ -85,7 +90,7 @@ def untrained_pair(config: Path, device: str = "cpu") -> list[Subject]:
         lm = lm.to_empty(device=device)
         _fill(lm)
         endless = SamplingConfig(min_frames=10**6, trailing_frames=10**6)
-        subjects.append(Subject(f"{config.stem} {rate}", lm.eval(), codec, endless))
+        subjects.append(Subject(f"{config.stem} {rate}", lm.eval(), codec, endless, pace=pace))
     return subjects
 
 
