@@ -60,8 +60,9 @@ class Rows:
             return torch.zeros(size, dtype=dtype, device=like.device)
 
         return cls(
-            keys=floats(*shape, dtype=cache),
-            values=floats(*shape, dtype=cache),
+            # Not cleared here: that would take longer than a prefill, see Engine.clear.
+            keys=torch.empty(shape, dtype=cache, device=like.device),
+            values=torch.empty(shape, dtype=cache, device=like.device),
             # An idle row sees its first position, so that nothing in it is ever NaN.
             mask=floats(batch, 1, 1, shape[2], dtype=cache).fill_(-torch.inf).index_fill_(3, ints(1), 0.0),
             text=floats(batch, text, config.dim),

@@ -107,6 +107,9 @@ class Engine:
         self.running: list[Request] = []  # in the order of their rows
         self.tickets = 0
         self.stepper: tuple[tuple[int, int], Stepper] | None = None  # for (rows, cache positions)
+        self.cleared = 0  # cache positions that hold numbers
+        if captured:
+            self.clear(self.rows.mask.shape[3])
         self.graph = CapturedStep(Stepper(self.lm, self.rows)) if captured else None
 
     @property
@@ -156,6 +159,13 @@ class Engine:
         self.advance()
         return self.collect()
 
+    def clear(self, total: int) -> None:
+        """Make the caches' first `total` positions numbers: what is masked counts 0 times, and 0 * NaN is NaN."""
+        if total > self.cleared:
+            for cache in (self.rows.keys, self.rows.values):
+                cache[:, :, self.cleared : total].zero_()
+            self.cleared = total
+
     def advance(self) -> None:
         """Run the step over the rows in use."""
         if self.graph:
@@ -163,6 +173,7 @@ class Engine:
             return
         count = len(self.running)
         total = -(-max(request.total for request in self.running) // BLOCK) * BLOCK
+        self.clear(total)
         if self.stepper is None or self.stepper[0] != (count, total):
             self.stepper = (count, total), Stepper(self.lm, self.rows.view(count, total))
         self.stepper[1]()
@@ -201,6 +212,7 @@ class Engine:
         """Prefill: run the text through all layers, into the next free row."""
         model, rows, row, ids = self.model, self.rows, len(self.running), request.ids
         config, length = model.config, len(ids)
+        self.clear(-(-length // BLOCK) * BLOCK)
         x = model.text_embedding(ids.to(self.device))[None]  # [1, S, D]
         cache = KVCache((config.num_layers, 1, config.num_heads, length, config.dim // config.num_heads), self.device)
         rows.text[row, :length] = x[0]
