@@ -28,12 +28,13 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from codec import Codec  # noqa: E402
 from pipelines.voice import Voice, load_voice  # noqa: E402
 from speechllm import SamplingConfig, generate  # noqa: E402
+from speechllm.engine import SLOWEST_RATE  # noqa: E402
 from speechllm.frontend import FrontendOutput, TextFrontend  # noqa: E402
 from speechllm.normalizer import Normalizer  # noqa: E402
 from speechllm.phonemizer import Phonemizer  # noqa: E402
 from speechllm.sentences import iter_sentences  # noqa: E402
 
-FIRST_CHUNK = 3  # codec frames of audio in the first piece, for a quick start
+FIRST_CHUNK = 3  # codec frames of audio in the first piece, for a quick start; of a codec of 21.5 frames a second
 MAX_CHARS = 180  # of a sentence; longer ones are split, as the LM has heard few of them
 MAX_CHUNK = 48  # and in the largest, about two seconds; pieces double in between
 
@@ -156,8 +157,8 @@ class TTS:
         """Speak one prepared sentence that begins at `start_s`."""
         stream = self.codec.stream()
         frames, waiting, done = [], 0, 0
-        goal = self.codec.context + FIRST_CHUNK
-        chunk = FIRST_CHUNK
+        goals = chunk_goals(self.codec)
+        goal = next(goals)
         for frame in generate(self.voice.lm, torch.tensor(prepared.ids), sampling):
             frames.append(frame)
             if len(frames) == goal:
@@ -165,8 +166,7 @@ class TTS:
                 audio = stream.push(codes[None])[0, 0].numpy()
                 count = len(audio) // self.codec.hop_length
                 yield Piece(audio, torch.stack([f.codes for f in frames[done : done + count]], dim=1))
-                waiting, done, chunk = len(frames), done + count, min(2 * chunk, MAX_CHUNK)
-                goal += chunk
+                waiting, done, goal = len(frames), done + count, next(goals)
         if waiting < len(frames):
             rest = stream.push(torch.stack([f.codes for f in frames[waiting:]], dim=1)[None])
         else:
@@ -181,6 +181,20 @@ class TTS:
             positions,
             prepared,
         )
+
+
+def chunk_goals(codec: Codec) -> Iterator[int]:
+    """Numbers of frames at which a sentence is decoded as far as it goes: soon at first, then rarely.
+
+    The first piece and the longest last as long with every codec.
+    """
+    faster = max(1, round(codec.frame_rate / SLOWEST_RATE))
+    chunk = FIRST_CHUNK * faster
+    goal = codec.context + chunk
+    while True:
+        yield goal
+        chunk = min(2 * chunk, MAX_CHUNK * faster)
+        goal += chunk
 
 
 def speakable(chunks: Iterable[str]) -> Iterator[str]:

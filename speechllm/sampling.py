@@ -8,6 +8,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+HALF_A_MOVE = 0.5  # what a reader owes at first, so that moves come in the middle of their frames and not late
+
 
 class DigitSampler(nn.Module):
     """Draw all digits of a frame at once (Gumbel-max over ragged levels).
@@ -38,32 +40,21 @@ class DigitSampler(nn.Module):
         return table.argmax(-1)
 
 
-class Pace:
-    """How far the reader goes at each frame.
+def steady_advance(scores: Tensor, due: Tensor) -> Tensor:
+    """How far readers go that do not draw their moves.
 
-    With a temperature, a move is drawn. At 0 it is not the likeliest move, for "stay" is that at nearly every frame,
-    and a voice that always stays says its words again. The probability of moving adds up instead, and each time it
-    passes 1 the reader makes the likeliest move: tokens last as long as they do on average.
+    Not by the likeliest move, for "stay" is that at nearly every frame, and a voice that always stays says its words
+    again. The probability of moving adds up instead, and each time it passes 1 a reader makes the likeliest move:
+    tokens last as long as they do on average.
+
+    Args:
+        scores: logits [B, W]; entry w is for a move by w tokens.
+        due: moves owed, float32 [B], changed in place; begins at HALF_A_MOVE.
+
+    Returns:
+        int64 [B], 0 .. W - 1.
     """
-
-    def __init__(self, temperature: float):
-        self.temperature = temperature
-        self.due = 0.5  # moves owed; half a move, so that they come in the middle of their frames and not late
-
-    def __call__(self, logits: Tensor, generator: torch.Generator) -> int:
-        """Advance out of logits [W]; entry w is for a move by w tokens."""
-        if self.temperature > 0:
-            return draw(logits, self.temperature, generator)
-        self.due += 1 - float(logits.softmax(-1)[0])
-        if self.due < 1 or len(logits) < 2:
-            return 0
-        self.due -= 1
-        return int(logits[1:].argmax()) + 1
-
-
-def draw(logits: Tensor, temperature: float, generator: torch.Generator) -> int:
-    """One choice out of logits [W]; temperature 0 takes the most likely."""
-    if temperature > 0:
-        uniform = torch.rand(logits.shape, generator=generator).clamp_(min=1e-20)
-        logits = logits / temperature - uniform.log_().neg_().log_()
-    return int(logits.argmax())
+    due.add_(1 - scores.softmax(-1)[:, 0])
+    moves = due >= 1
+    due.sub_(moves.to(due.dtype))
+    return torch.where(moves, scores[:, 1:].argmax(-1) + 1, 0)

@@ -98,6 +98,27 @@ def test_the_shipped_codec_has_the_geometry_it_is_named_for():
     assert round(config.bitrate) == 1891
 
 
+def test_the_full_size_speech_lm_is_of_the_size_it_says():
+    config = build(TrainLM, load_yaml((ROOT / "configs/speechllm/base.yaml").read_text("utf-8"))).model
+    with torch.device("meta"):
+        model = SpeechLM(LMConfig(CodeSpec(22_050 / 1024, 8, (8, 7, 6, 6)), 80, **dataclasses.asdict(config)))
+    assert sum(p.numel() for p in model.parameters()) == pytest.approx(360e6, rel=0.03)
+
+
+@pytest.mark.parametrize("package", ["codec", "speechllm"])
+def test_twins_differ_in_the_frame_rate_only(package):
+    """And in what follows from it: seconds of audio, text and number of parameters of a step stay the same."""
+    names = {"codec": ("lite-21.5fps", "lite-86fps"), "speechllm": ("small", "small-86fps")}[package]
+    slow, fast = (load_yaml((ROOT / f"configs/{package}/{name}.yaml").read_text("utf-8")) for name in names)
+    part = {"codec": "codec", "speechllm": "model"}[package]
+    different = {key for key in slow[part] if slow[part][key] != fast[part][key]}
+    assert different == {"codec": {"name", "hop_length", "levels"}, "speechllm": {"max_frames"}}[package]
+    assert slow["optim"] == fast["optim"]
+    if package == "codec":
+        lengths = [c["segment_frames"] * c["codec"]["hop_length"] * c["batch_size"] for c in (slow, fast)]
+        assert lengths[0] == lengths[1]
+
+
 @every_config
 def test_a_misspelt_key_names_the_right_one(path):
     values = load_yaml(path.read_text("utf-8"))

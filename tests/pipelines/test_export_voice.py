@@ -18,8 +18,13 @@ def parts(tmp_path):
 
 
 def export(monkeypatch, parts, out, **changes):
-    given = {"codec": parts / "codec", "lm": parts / "lm", "tokenizer": parts / "tokenizer.model", "out": out}
-    given |= changes
+    given = {
+        "codec": parts / "codec",
+        "lm": parts / "lm",
+        "tokenizer": parts / "tokenizer.model",
+        "out": out,
+        **changes,
+    }
     monkeypatch.setattr(sys, "argv", ["export_voice.py", *(f"--{name}={path}" for name, path in given.items())])
     export_voice.main()
 

@@ -7,7 +7,7 @@ import torch
 
 import toys
 from speechllm import SamplingConfig, SpeechLM, generate
-from speechllm.generation import Decoder
+from speechllm.engine import Engine
 
 IDS = torch.randint(4, 40, (20,), generator=torch.Generator().manual_seed(1))
 WINDOW = toys.toy_lm_config().reader_window
@@ -39,8 +39,8 @@ def codes(model: SpeechLM, ids: torch.Tensor = IDS, **sampling: object) -> torch
 
 def test_frames_come_one_at_a_time_and_are_codes(model, monkeypatch):
     steps = []
-    step = Decoder.step
-    monkeypatch.setattr(Decoder, "step", lambda self, previous: steps.append(1) or step(self, previous))
+    step = Engine.step
+    monkeypatch.setattr(Engine, "step", lambda self: steps.append(1) or step(self))
     for number, frame in enumerate(islice(generate(model, IDS, SamplingConfig()), 3), 1):
         assert len(steps) == number
         assert frame.codes.shape == (8,) and frame.codes.dtype == torch.int64

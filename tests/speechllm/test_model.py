@@ -4,9 +4,9 @@ import pytest
 import torch
 
 import toys
-from speechllm import SpeechLM
+from speechllm import SamplingConfig, SpeechLM, generate
+from speechllm.decoding import Stepper
 from speechllm.digits import codes_to_digits
-from speechllm.generation import Decoder
 
 TEXT, FRAMES = 12, 10
 
@@ -26,20 +26,22 @@ def inputs(text: int = TEXT, frames: int = FRAMES, seed: int = 0):
 
 
 @torch.no_grad()
-def test_decoding_step_by_step_with_a_cache_equals_the_whole_at_once(model):
-    ids, lengths, digits, positions = inputs()
+def test_decoding_step_by_step_with_a_cache_equals_the_whole_at_once(model, monkeypatch):
+    """What the engine computed for each frame it made is what teacher forcing computes for those frames."""
+    ids, lengths, _, _ = inputs()
+    logits, emit = [], Stepper.emit
+    monkeypatch.setattr(Stepper, "emit", lambda self, y, noise: logits.append(y[0].clone()) or emit(self, y, noise))
+    sampling = SamplingConfig(temperature=1.0, reader_temperature=2.0, min_frames=FRAMES)
+    frames = list(generate(model, ids[0], sampling))
+    digits = codes_to_digits(torch.stack([f.codes for f in frames])[None], toys.LEVELS)
+    positions = torch.tensor([[f.position for f in frames]])
     whole = model(ids, lengths, digits, positions)
-    decoder, last = Decoder(model, ids[0]), 0
-    for t in range(FRAMES):
-        step = decoder.step(digits[0, t - 1] if t else None)
-        logits, stop = decoder.finish(step, int(positions[0, t]) - last)
-        last = int(positions[0, t])
-        for name, found, wanted in (
-            ("reader", step.reader, whole.reader[0, t]),
-            ("digits", logits, whole.digits[0, t]),
-            ("stop", stop, whole.stop[0, t]),
-        ):
-            assert torch.allclose(found, wanted, atol=1e-4), f"{name} of frame {t}"
+    moves = positions[0].diff(prepend=torch.tensor([0]))
+    confidence = whole.reader[0].softmax(-1).gather(1, moves[:, None])[:, 0]
+    assert len(frames) >= FRAMES
+    assert torch.allclose(torch.stack(logits)[:, :-1], whole.digits[0], atol=1e-4)
+    assert torch.allclose(torch.stack(logits)[:, -1], whole.stop[0], atol=1e-4)
+    assert torch.allclose(torch.tensor([f.confidence for f in frames]), confidence, atol=1e-4)
 
 
 @torch.no_grad()

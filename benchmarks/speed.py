@@ -1,0 +1,208 @@
+"""Speak with a stopwatch: a pair of voices, or of untrained models of the same size, stage by stage.
+
+Shapes: K codebooks, T codec frames, N audio samples.
+"""
+
+import io
+import time
+from collections import defaultdict
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import soundfile
+import torch
+
+from codec import Codec
+from pipelines.config import build, load_yaml
+from pipelines.files import UserError
+from pipelines.tts import TTS, chunk_goals, speakable
+from speechllm import CodeSpec, LMConfig, SamplingConfig, SpeechLM
+from speechllm.engine import Engine
+from speechllm.packing import Precision
+
+ROOT = Path(__file__).resolve().parents[1]
+STAGES = ("text", "prefill", "lm", "codec", "write", "ttfa", "end_to_end")
+TEXTS = {
+    "short": "Good morning to you.",
+    "medium": "The birch canoe slid on the smooth planks, and nobody in the village had seen it coming.",
+    "long": (
+        "The harbour was quiet that evening. Two boats had come in late, and their crews were asleep already. "
+        "Only the keeper of the lighthouse sat at his window, counting the waves as he had done for thirty years. "
+        "He knew that the storm would come before the morning."
+    ),
+}
+UNTRAINED_S = {"short": 0.5, "medium": 1.0, "long": 2.0}  # seconds an untrained model speaks, times `pace`
+TOKENS_PER_S = 14  # of speech
+
+
+@dataclass(frozen=True)
+class Subject:
+    """Who is timed. `tts` is None for an untrained model, which is given token numbers and stopped by the clock."""
+
+    name: str
+    lm: SpeechLM
+    codec: Codec
+    sampling: SamplingConfig
+    tts: TTS | None = None
+    pace: float = 1.0  # an untrained model speaks so many times UNTRAINED_S
+
+    @property
+    def trained(self) -> bool:
+        return self.tts is not None
+
+    def sentences(self, length: str) -> list[torch.Tensor]:
+        """The ids of each sentence of a text class."""
+        if self.tts is None:
+            return [torch.arange(self.tokens(length)) % self.lm.config.vocab_size]
+        prepared = [part for s in speakable([TEXTS[length]]) for part in self.tts.parts(self.tts.frontend(s))]
+        return [torch.tensor(part.ids) for part in prepared]
+
+    def frames(self, length: str) -> int | None:
+        """Frames after which an untrained model is stopped."""
+        return None if self.trained else round(UNTRAINED_S[length] * self.pace * self.codec.frame_rate)
+
+    def tokens(self, length: str) -> int:
+        """Text tokens an untrained model is given."""
+        return min(self.lm.config.max_text, max(1, round(UNTRAINED_S[length] * self.pace * TOKENS_PER_S)))
+
+
+def voice_subject(name: str, device: str = "cpu") -> Subject:
+    """A voice by name or folder. Raises UserError if there is none."""
+    tts = TTS.from_pretrained(name)
+    return Subject(tts.voice.name, tts.voice.lm.to(device), tts.voice.codec.to(device), tts.sampling, tts)
+
+
+def untrained_pair(config: Path, device: str = "cpu", pace: float = 1.0) -> list[Subject]:
+    """The model of a configuration with random weights, at 21.5 and at 86 frames a second, with codecs likewise."""
+    if not config.is_file():
+        raise UserError(f"{config} does not exist; expected a configuration such as configs/speechllm/base.yaml")
+    values = load_yaml(config.read_text("utf-8"), str(config))
+    subjects = []
+    for rate in ("21.5fps", "86fps"):
+        codec = Codec.from_config(ROOT / f"configs/codec/lite-{rate}.yaml").eval().to(device)
+        spec = CodeSpec(codec.frame_rate, codec.num_codebooks, codec.levels)
+        shape: LMConfig = build(LMConfig, {"vocab_size": 80, **_spec(spec), **values.get("model", {})})
+        shape = replace(shape, max_frames=4096)  # longer than anything that is timed
+        with torch.device("meta"):
+            lm = SpeechLM(shape)
+        lm = lm.to_empty(device=device)
+        _fill(lm)
+        endless = SamplingConfig(min_frames=10**6, trailing_frames=10**6)
+        subjects.append(Subject(f"{config.stem} {rate}", lm.eval(), codec, endless, pace=pace))
+    return subjects
+
+
+def _spec(spec: CodeSpec) -> dict[str, Any]:
+    values = {"frame_rate": spec.frame_rate, "num_codebooks": spec.num_codebooks, "levels": list(spec.levels)}
+    return {"codes": values}
+
+
+def _fill(lm: SpeechLM) -> None:
+    """Small random weights; on the meta device nothing was initialised, the rotary table included."""
+    from speechllm.attention import rotary_table
+
+    with torch.no_grad():
+        for parameter in lm.parameters():
+            parameter.uniform_(-0.03, 0.03)
+        config = lm.config
+        lm.rotary.copy_(rotary_table(len(lm.rotary), config.dim // config.num_heads))
+
+
+@dataclass
+class Timing:
+    """One run: seconds of each stage, and what was made in them."""
+
+    seconds: dict[str, float]
+    audio_s: float  # of all requests together
+    steps: int
+
+
+class Voice:
+    """One request's way from codes to sound: decoded when its goals are reached, like pipelines/tts.py does."""
+
+    def __init__(self, codec: Codec):
+        self.codec, self.stream = codec, codec.stream()
+        self.goals = chunk_goals(codec)
+        self.goal, self.count = next(self.goals), 0
+        self.waiting: list[torch.Tensor] = []
+        self.audio: list[torch.Tensor] = []
+
+    def add(self, codes: torch.Tensor, last: bool) -> None:
+        """One frame, int64 [K]."""
+        self.waiting.append(codes)
+        self.count += 1
+        if self.count == self.goal or last:
+            self.audio.append(self.stream.push(torch.stack(self.waiting, dim=1)[None].to(self.codec_device)))
+            self.waiting = []
+        if self.count == self.goal:
+            self.goal = next(self.goals)
+        if last:
+            self.audio.append(self.stream.flush())
+
+    @property
+    def codec_device(self) -> torch.device:
+        return next(self.codec.parameters()).device
+
+    @property
+    def samples(self) -> int:
+        return sum(part.shape[-1] for part in self.audio)
+
+
+def speak(
+    subject: Subject,
+    length: str,
+    batch: int,
+    seed: int,
+    precision: Precision = "float32",
+    clock: Callable[[], float] = time.perf_counter,
+) -> Timing:
+    """Speak a text `batch` times at once, each with another seed; everything is timed, nothing kept.
+
+    Time to first audio is when the last of the batch has its first piece, from the text on. Stages add up to nearly
+    the whole; what is left between them is the loop.
+    """
+    spent: dict[str, float] = defaultdict(float)
+    begin, first, audio_s, steps = clock(), 0.0, 0.0, 0
+    sentences = subject.sentences(length)
+    spent["text"] = clock() - begin
+    whole: list[list[torch.Tensor]] = [[] for _ in range(batch)]
+    mark = clock()
+    config = subject.lm.config
+    longest = max(map(len, sentences)), config.max_frames
+    engine = Engine(subject.lm, batch, precision, longest)
+    for number, ids in enumerate(sentences):
+        tickets = [
+            engine.submit(ids, replace(subject.sampling, seed=seed * 1_000_003 + number * batch + row))
+            for row in range(batch)
+        ]
+        voices = {ticket: Voice(subject.codec) for ticket in tickets}
+        engine.fill()
+        spent["prefill"] += clock() - mark
+        stop = subject.frames(length)
+        while engine.busy:
+            mark = clock()
+            made = engine.step()
+            between = clock()
+            spent["lm"] += between - mark
+            steps += 1
+            for ticket, frame, last in made:
+                voice = voices[ticket]
+                over = last or voice.count + 1 == stop
+                voice.add(frame.codes, over)
+                if over and not last:
+                    engine.cancel(ticket)
+            spent["codec"] += clock() - between
+            if not first and all(voice.samples for voice in voices.values()):
+                first = clock() - begin
+        for parts, voice in zip(whole, voices.values(), strict=True):
+            parts += voice.audio
+        mark = clock()
+    for parts in whole:
+        audio = torch.cat(parts, dim=-1)[0, 0].cpu().numpy()
+        audio_s += len(audio) / subject.codec.sample_rate
+        soundfile.write(io.BytesIO(), audio, subject.codec.sample_rate, "PCM_16", format="WAV")
+    spent["write"] = clock() - mark
+    spent["end_to_end"], spent["ttfa"] = clock() - begin, first
+    return Timing(dict(spent), audio_s, steps)
