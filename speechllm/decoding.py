@@ -22,7 +22,8 @@ BLOCK = 64  # cache positions are used in multiples of this, so that every row m
 NOISE_FRAMES = 32  # frames of random numbers drawn at once
 EPS = 1e-6  # of the norms
 # State whose first axis is the rows; the mask's last axis is cut to size too.
-BY_ROW = "text reader_keys reader_values length position frames standing due steady digits noise codes confidence done".split()
+BY_ROW = """text reader_keys reader_values length position frames standing due steady digits noise codes confidence
+done""".split()
 
 
 @dataclass
