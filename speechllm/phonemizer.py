@@ -62,7 +62,9 @@ class Phonemizer:
             ValueError: the text has no sound.
         """
         self.load()
-        spelled = re.sub(rf"[^\W\d_]{{{LONGEST_UNKNOWN + 1},}}", self._in_pieces, self._normalize(text))
+        # The G2P's own rules would read "I said no." as "I said number"; numbers have been read by our normaliser.
+        apart = re.sub(r"\b(no)\.", r"\1 .", text, flags=re.IGNORECASE)
+        spelled = re.sub(rf"[^\W\d_]{{{LONGEST_UNKNOWN + 1},}}", self._in_pieces, self._normalize(apart))
         tokens = self._g2p.phonemize_tokens(self._g2p.tokenize(spelled))
         raw = "".join((token.phonemes or "") + (" " if token.whitespace else "") for token in tokens)
         phonemes = Phonemes(raw.strip(), list(_words(tokens, len(raw) - len(raw.lstrip()))))

@@ -77,3 +77,9 @@ def test_loading_spares_scipy_and_leaves_hibari_importable():
         "assert not {'scipy', 'hibari'} & set(sys.modules); import hibari; assert hibari.Hibari"
     )
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
+
+
+def test_no_at_the_end_of_a_sentence_is_no_number(phonemizer):
+    """The G2P's own rules read "no." as an abbreviation."""
+    for text in ("I said no.", "Hm, no.", "I said “no.” Then I left."):
+        assert "nˈO" in phonemizer(text).text and "nˈʌmbəɹ" not in phonemizer(text).text
