@@ -9,7 +9,7 @@ from speechllm.phonemizer import Phonemizer
 TEXTS = [
     "Hello there, my friend.",
     "O'Brien's well-known dog doesn't bark; the dogs' bones do!",
-    "Yes—no. I live in the U.S. now, at five P.M. today.",
+    "Yes—no; I live in the U.S. now, at five P.M. today.",
     "A.",
     "Zorblax and Vrumpf met Xkcd.",
     "rock and roll, twenty-one, wi-fi",
