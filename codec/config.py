@@ -5,8 +5,32 @@ from math import log2, prod
 from typing import Any
 
 
+class Rates:
+    """What follows from a codec's configuration, of any family."""
+
+    sample_rate: int
+    hop_length: int
+    num_codebooks: int
+    levels: tuple[int, ...]
+
+    @property
+    def frame_rate(self) -> float:
+        """Codec frames per second, Hz."""
+        return self.sample_rate / self.hop_length
+
+    @property
+    def codebook_size(self) -> int:
+        """Codes per codebook."""
+        return prod(self.levels)
+
+    @property
+    def bitrate(self) -> float:
+        """Bits per second."""
+        return self.frame_rate * self.num_codebooks * log2(self.codebook_size)
+
+
 @dataclass(frozen=True)
-class CodecConfig:
+class CodecConfig(Rates):
     """Shape of a `lite` spectral codec; see configs/codec/lite-21.5fps.yaml for the meaning of each field."""
 
     name: str = "lite-21.5fps"
@@ -54,21 +78,6 @@ class CodecConfig:
     def code_space(self) -> dict[str, Any]:
         """The part that decides what codes mean: all but decoder and vocoder."""
         return {key: value for key, value in self.to_dict().items() if not key.startswith(("decoder", "vocoder"))}
-
-    @property
-    def frame_rate(self) -> float:
-        """Codec frames per second, Hz."""
-        return self.sample_rate / self.hop_length
-
-    @property
-    def codebook_size(self) -> int:
-        """Codes per codebook."""
-        return prod(self.levels)
-
-    @property
-    def bitrate(self) -> float:
-        """Bits per second."""
-        return self.frame_rate * self.num_codebooks * log2(self.codebook_size)
 
     @property
     def stack(self) -> int:

@@ -5,8 +5,10 @@ configurations published with the weights.
 """
 
 from dataclasses import asdict, dataclass, field, fields
-from math import log2, prod
+from math import prod
 from typing import Any
+
+from codec.config import Rates
 
 ACTIVATIONS = ("leaky_relu", "half_snake")
 PADDINGS = ("reflect", "replicate", "zeros")
@@ -76,7 +78,7 @@ class DecoderConfig:
 
 
 @dataclass(frozen=True)
-class HiFiGANConfig:
+class HiFiGANConfig(Rates):
     """Shape of a codec of the `hifigan` family."""
 
     family: str = "hifigan"
@@ -117,26 +119,11 @@ class HiFiGANConfig:
         return {key: value for key, value in self.to_dict().items() if key not in ("name", "decoder")}
 
     @property
-    def hop_length(self) -> int:
+    def hop_length(self) -> int:  # type: ignore[override]
         """Samples per codec frame."""
         return prod(self.strides)
-
-    @property
-    def frame_rate(self) -> float:
-        """Codec frames per second, Hz."""
-        return self.sample_rate / self.hop_length
-
-    @property
-    def codebook_size(self) -> int:
-        """Codes per codebook."""
-        return prod(self.levels)
 
     @property
     def latent_dim(self) -> int:
         """Channels between encoder and decoder, D."""
         return self.num_codebooks * len(self.levels)
-
-    @property
-    def bitrate(self) -> float:
-        """Bits per second."""
-        return self.frame_rate * self.num_codebooks * log2(self.codebook_size)

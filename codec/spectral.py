@@ -1,4 +1,4 @@
-"""Short-time spectra: framing, mel filters, inverse STFT. Pure functions on float32 tensors.
+"""Short-time spectra: framing, STFT, mel filters. Pure functions on float32 tensors.
 
 Shapes: B batch, N samples, J = N / hop analysis frames, F = n_fft // 2 + 1 bins, M mel bands.
 
@@ -30,20 +30,6 @@ def frames(audio: Tensor, n_fft: int, hop: int) -> Tensor:
 def stft(audio: Tensor, n_fft: int, hop: int) -> Tensor:
     """Audio [B, N] -> complex spectrum [B, J, F], Hann window."""
     return torch.fft.rfft(frames(audio, n_fft, hop) * hann(n_fft, audio.device))
-
-
-def istft(spectrum: Tensor, n_fft: int, hop: int) -> Tensor:
-    """Complex [B, J, F] -> audio [B, J * hop]: Hann-windowed overlap-add, n_fft a multiple of 2 * hop.
-
-    The window gain is the constant of the interior everywhere, so the first and last n_fft/2 samples fade: what is
-    computed for a window of frames equals what is computed for the whole.
-    """
-    window = hann(n_fft, spectrum.device)
-    pieces = torch.fft.irfft(spectrum, n=n_fft) * window / (window.square().sum() / hop)  # [B, J, n_fft]
-    length = (spectrum.shape[1] - 1) * hop + n_fft
-    audio = F.fold(pieces.transpose(1, 2), (1, length), (1, n_fft), stride=(1, hop))  # [B, 1, 1, length]
-    pad = (n_fft - hop) // 2
-    return audio[:, 0, 0, pad : pad + spectrum.shape[1] * hop]
 
 
 def hz_to_mel(hz: np.ndarray) -> np.ndarray:

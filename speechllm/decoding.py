@@ -119,8 +119,7 @@ class Stepper:
         self.window = torch.arange(lm.config.reader_window, device=device)  # [W]
         self.total, self.mask, self.seen = total, rows.mask[:, 0, 0], rows.mask.new_zeros(())
         self.caches = list(zip(rows.keys.unbind(), rows.values.unbind(), strict=True))  # of each layer, [B, M, H, E]
-        sampler = DigitSampler(spec.levels, spec.num_codebooks).to(device)
-        self.table_index, self.absent = sampler.index, sampler.absent  # [P, V]
+        self.sampler = DigitSampler(spec.levels, spec.num_codebooks).to(device)
         self.bases = bases(spec.levels, device)
 
     @torch.inference_mode()
@@ -177,9 +176,7 @@ class Stepper:
     def emit(self, logits: Tensor, noise: Tensor) -> None:
         """Draw the frame out of logits [B, num_logits + 1], the last one that of stopping."""
         rows, (limit, _, trailing, minimum) = self.rows, self.rows.limits.unbind()
-        table = logits[:, self.table_index] + self.absent  # [B, P, V]
-        table = table / rows.temperatures[0, :, :, None] - noise.view(table.shape)
-        torch.argmax(table, -1, out=rows.digits)
+        rows.digits.copy_(self.sampler(logits[:, :-1], rows.temperatures[0], noise))
         torch.sum(rows.digits.unflatten(1, (-1, len(self.bases))) * self.bases, -1, out=rows.codes)
         rows.frames.add_(1)
         over = (logits[:, -1] > 0) | (rows.standing >= trailing)

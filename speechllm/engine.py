@@ -26,7 +26,7 @@ from speechllm.decoding import BLOCK, NOISE_FRAMES, Rows, Stepper
 from speechllm.graph import CapturedStep
 from speechllm.model import SpeechLM
 from speechllm.packing import PackedLM, Precision
-from speechllm.sampling import HALF_A_MOVE
+from speechllm.sampling import HALF_A_MOVE, gumbel
 
 FRAMES_AT_LEAST = 64  # frames any text may have
 SLOWEST_RATE = 21.533203125  # Hz; limits in frames are meant at this rate and grow with a faster one
@@ -206,8 +206,7 @@ class Engine:
         window, sampling = self.model.config.reader_window, request.sampling
         noise = self.rows.noise[row]
         drawn = slice(0 if sampling.reader_temperature > 0 else window, None if sampling.temperature > 0 else window)
-        uniform = torch.rand(noise[:, drawn].shape, generator=request.generator).clamp_(min=1e-20)
-        noise[:, drawn] = uniform.log_().neg_().log_().to(noise.device)
+        noise[:, drawn] = gumbel(noise[:, drawn].shape, request.generator).to(noise.device)
 
     def admit(self, request: Request) -> None:
         """Prefill: run the text through all layers, into the next free row."""

@@ -1,6 +1,6 @@
-"""Logits -> digits, one request at a time. Pure functions with an explicit random generator; no model.
+"""Logits -> digits and moves of the reader, for many requests at once. No model; each row has its own random numbers.
 
-Shapes: P digits of a frame, V levels of the largest digit.
+Shapes: B rows, P digits of a frame, V levels of the largest digit, W reader window.
 """
 
 from collections.abc import Sequence
@@ -31,13 +31,24 @@ class DigitSampler(nn.Module):
         self.register_buffer("index", torch.tensor(index), persistent=False)  # [P, V], where each level's logit is
         self.register_buffer("absent", torch.tensor(absent), persistent=False)
 
-    def forward(self, logits: Tensor, temperature: float, generator: torch.Generator) -> Tensor:
-        """Logits [num_logits] of one frame -> digits int64 [P]; temperature 0 takes the most likely."""
-        table = logits[self.index] + self.absent  # [P, V]
-        if temperature > 0:
-            uniform = torch.rand(table.shape, generator=generator).clamp_(min=1e-20)
-            table = table / temperature - uniform.log_().neg_().log_()
-        return table.argmax(-1)
+    def forward(self, logits: Tensor, temperature: Tensor, noise: Tensor) -> Tensor:
+        """Draw a frame of each row.
+
+        Args:
+            logits: float32 [B, num_logits].
+            temperature: float32 [B, 1], above 0.
+            noise: of `gumbel`, float32 [B, P * V]; 0 takes the most likely.
+
+        Returns:
+            digits int64 [B, P].
+        """
+        table = logits[:, self.index] + self.absent  # [B, P, V]
+        return (table / temperature[..., None] - noise.view(table.shape)).argmax(-1)
+
+
+def gumbel(shape: Sequence[int], generator: torch.Generator) -> Tensor:
+    """log(-log(uniform)), float32: the largest of logits minus it is a draw from their softmax."""
+    return torch.rand(list(shape), generator=generator).clamp_(min=1e-20).log_().neg_().log_()
 
 
 def steady_advance(scores: Tensor, due: Tensor) -> Tensor:

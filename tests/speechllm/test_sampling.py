@@ -4,7 +4,7 @@ import pytest
 import torch
 
 import toys
-from speechllm.sampling import HALF_A_MOVE, DigitSampler, steady_advance
+from speechllm.sampling import HALF_A_MOVE, DigitSampler, gumbel, steady_advance
 
 STARTS = [sum((toys.LEVELS * 8)[:i]) for i in range(32)]
 
@@ -15,7 +15,28 @@ def stream(seed: int = 0) -> torch.Generator:
 
 @pytest.fixture(scope="module")
 def sampler():
-    return DigitSampler(toys.LEVELS, 8)
+    """Draws one frame out of logits [216]; 0 takes the most likely."""
+    digits = DigitSampler(toys.LEVELS, 8)
+
+    def draw(logits, temperature, generator=None):
+        size = (1, digits.index.numel())
+        noise = gumbel(size, generator) if temperature else torch.zeros(size)
+        return digits(logits[None], torch.tensor([[temperature or 1.0]]), noise)[0]
+
+    return draw
+
+
+def test_temperature_zero_takes_the_most_likely_of_each_digit(sampler):
+    logits = torch.randn(216)
+    parts = logits.split(list(toys.LEVELS * 8))
+    assert sampler(logits, 0).tolist() == [int(part.argmax()) for part in parts]
+
+
+def test_rows_draw_apart():
+    digits, logits = DigitSampler(toys.LEVELS, 8), torch.randn(3, 216)
+    noise, temperature = gumbel((3, digits.index.numel()), stream()), torch.tensor([[0.5], [1.0], [2.0]])
+    alone = [digits(logits[i : i + 1], temperature[i : i + 1], noise[i : i + 1])[0] for i in range(3)]
+    assert torch.equal(digits(logits, temperature, noise), torch.stack(alone))
 
 
 def test_the_same_stream_gives_the_same_digits_whatever_else_is_drawn(sampler):
