@@ -47,11 +47,12 @@ def save_folder(codec: Codec, folder: Path, dtype: torch.dtype) -> None:
     """Write config.json and model.safetensors, whole files or none."""
     folder.mkdir(parents=True, exist_ok=True)
     weights = {name: tensor.detach().cpu().to(dtype).contiguous() for name, tensor in codec.saved_weights().items()}
-    temporary = folder / ".model.partial"
+    temporary = folder / ".codec.partial"
     save_file(weights, temporary)
     temporary.replace(folder / "model.safetensors")
     values = codec.config.to_dict() | ({"licence": codec.licence.to_dict()} if codec.licence else {})
-    (folder / "config.json").write_text(json.dumps(values, indent=2) + "\n", "utf-8")
+    temporary.write_text(json.dumps(values, indent=2) + "\n", "utf-8")
+    temporary.replace(folder / "config.json")
 
 
 def load(source: str | Path, commercial: bool | None = None) -> Codec:

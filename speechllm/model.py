@@ -165,10 +165,11 @@ class SpeechLM(nn.Module):
         folder = Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
         weights = {name: tensor.detach().cpu().to(dtype).contiguous() for name, tensor in self.state_dict().items()}
-        temporary = folder / ".model.partial"
+        temporary = folder / ".lm.partial"
         save_file(weights, temporary)
         temporary.replace(folder / "model.safetensors")
-        (folder / "config.json").write_text(json.dumps(self.config.to_dict(), indent=2) + "\n", "utf-8")
+        temporary.write_text(json.dumps(self.config.to_dict(), indent=2) + "\n", "utf-8")
+        temporary.replace(folder / "config.json")
 
     @classmethod
     def from_pretrained(cls, folder: str | Path) -> "SpeechLM":

@@ -63,8 +63,20 @@ def test_its_card_says_how_it_was_trained(card):
 
 
 def test_its_card_has_measured_figures(card):
-    assert {"cer", "wer", "mos", "similarity", "rtf"} <= set(card["figures"])
-    assert all(isinstance(card["figures"][key], int | float) for key in ("cer", "wer", "mos", "similarity", "rtf"))
+    likely = {"cer": (0.001, 0.1), "wer": (0.001, 0.2), "mos": (3, 5), "similarity": (0.7, 1), "rtf": (0.001, 0.5)}
+    assert set(card["figures"]) == set(likely)
+    for key, (low, high) in likely.items():
+        assert low < card["figures"][key] < high, key
+
+
+def test_the_readme_says_what_the_card_says(card):
+    row = next(
+        line for line in (ROOT / "README.md").read_text("utf-8").splitlines() if line.startswith("| **voice heart")
+    )
+    cer, wer, mos, similarity = (float(cell.split("[")[0]) for cell in row.strip("| ").split("|")[1:])
+    figures = card["figures"]
+    assert (cer, wer) == (round(100 * figures["cer"], 1), round(100 * figures["wer"], 1))
+    assert (mos, similarity) == (round(figures["mos"], 2), round(figures["similarity"], 2))
 
 
 def test_speech_is_sound(fox):
