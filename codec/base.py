@@ -147,9 +147,9 @@ class Codec(nn.Module):
 
     def stream(self) -> "CodecStream":
         """A new decoding stream: push codes, get the audio that is already certain."""
-        from codec.streaming import CodecStream
+        from codec.streaming import WindowStream
 
-        return CodecStream(self)
+        return WindowStream(self)
 
     def decode_chunks(self, codes: Tensor, chunk: int = 128) -> Iterator[Tensor]:
         """Decode in pieces of `chunk` frames, so that memory does not grow with the length."""
@@ -163,7 +163,7 @@ class Codec(nn.Module):
         raise NotImplementedError
 
     def render(self, codes: Tensor, first: int, start: int, stop: int, state: Any) -> tuple[Tensor, Any]:
-        """Audio of the frames start..stop out of a window of codes, for CodecStream.
+        """Audio of the frames start..stop out of a window of codes, for WindowStream.
 
         Args:
             codes: int64 [B, K, t], the frames first .. first + t; they reach `history` frames before `start` and

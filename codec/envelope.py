@@ -132,6 +132,8 @@ def aperiodicity(
 
 def minimum_phase(log_magnitude: Tensor, n_fft: int) -> Tensor:
     """Phase [..., F] in radians of the causal filter of least delay with that magnitude [..., F]."""
+    if not log_magnitude.numel():
+        return log_magnitude  # no frames; an FFT would refuse
     cepstrum = torch.fft.irfft(log_magnitude, n=n_fft)
     fold = torch.zeros(n_fft, device=log_magnitude.device)
     fold[1 : n_fft // 2] = 2

@@ -39,10 +39,37 @@ NOISE_MEAN = 1.0  # nats
 class Filters(NamedTuple):
     """What the vocoder says about each STFT frame."""
 
-    f0: Tensor  # Hz [B, S]
+    f0: Tensor  # Hz, float64 [B, S]
     harmonic: Tensor  # natural log magnitude of the harmonic filter [B, S, F]
     phase: Tensor  # phase of the harmonic filter, radians [B, S, F]
     noise: Tensor  # natural log magnitude of the noise filter [B, S, F]
+
+
+class Past:
+    """What networks over frames still need of an utterance that arrives in pieces, all [B, frames, D].
+
+    Frames come out once everything they depend on is there: a piece goes in, and as many frames come out as have become
+    certain. With an empty past, one piece that is also the last is the whole utterance.
+    """
+
+    def __init__(self) -> None:
+        self.held: dict[nn.Module, Tensor] = {}
+
+    def window(self, layer: nn.Module, x: Tensor, reach: int, last: bool) -> Tensor:
+        """Input of a layer that sees `reach` frames on each side; gives 2 * reach frames less than it gets.
+
+        Beyond both ends of the utterance lie zeros.
+        """
+        zeros = x.new_zeros(x.shape[0], reach, x.shape[2])
+        x = torch.cat([self.held.get(layer, zeros), x, zeros[:, : reach * last]], dim=1)
+        self.held[layer] = x[:, max(x.shape[1] - 2 * reach, 0) :]
+        return x
+
+    def wait(self, layer: nn.Module, x: Tensor, count: int) -> Tensor:
+        """The oldest `count` frames of what went in here and has not come out yet."""
+        x = torch.cat([self.held[layer], x], dim=1) if layer in self.held else x
+        self.held[layer] = x[:, count:]
+        return x[:, :count]
 
 
 class ConvNeXtBlock(nn.Module):
@@ -50,20 +77,33 @@ class ConvNeXtBlock(nn.Module):
 
     def __init__(self, dim: int, kernel_size: int, expansion: int):
         super().__init__()
-        self.conv = nn.Conv1d(dim, dim, kernel_size, padding=kernel_size // 2, groups=dim)
+        self.reach = kernel_size // 2
+        self.conv = nn.Conv1d(dim, dim, kernel_size, groups=dim)
         self.norm = nn.LayerNorm(dim)
         self.up = nn.Linear(dim, dim * expansion)
         self.down = nn.Linear(dim * expansion, dim)
         self.scale = nn.Parameter(torch.full((dim,), 0.1))
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor, past: Past, last: bool) -> Tensor:
+        x = past.window(self, x, self.reach, last)
+        if x.shape[1] <= 2 * self.reach:
+            return x[:, :0]
         y = self.conv(x.transpose(1, 2)).transpose(1, 2)
-        return x + self.scale * self.down(F.gelu(self.up(self.norm(y))))
+        return x[:, self.reach : x.shape[1] - self.reach] + self.scale * self.down(F.gelu(self.up(self.norm(y))))
 
 
-def blocks(count: int, dim: int, kernel_size: int, expansion: int) -> nn.Sequential:
-    """`count` ConvNeXt blocks in a row."""
-    return nn.Sequential(*(ConvNeXtBlock(dim, kernel_size, expansion) for _ in range(count)))
+class Blocks(nn.Sequential):
+    """ConvNeXt blocks in a row."""
+
+    def __init__(self, count: int, dim: int, kernel_size: int, expansion: int):
+        super().__init__(*(ConvNeXtBlock(dim, kernel_size, expansion) for _ in range(count)))
+
+    def forward(self, x: Tensor, past: Past | None = None, last: bool = True) -> Tensor:
+        """Frames [B, T, D] -> those that are certain; without a past, the whole utterance."""
+        past = past or Past()
+        for block in self:
+            x = block(x, past, last)
+        return x
 
 
 def num_features(config: CodecConfig) -> int:
@@ -89,8 +129,8 @@ def extract_features(audio: Tensor, config: CodecConfig) -> Tensor:
 
 
 def features_to_f0(features: Tensor) -> Tensor:
-    """The f0 [B, S] in Hz that features [B, S, W] stand for."""
-    log_f0 = features[..., -2] / 2 + MEAN_LOG_F0
+    """The f0 float64 [B, S] in Hz that features [B, S, W] stand for; a phase sums up its rounding errors."""
+    log_f0 = features[..., -2].double() / 2 + MEAN_LOG_F0
     return log_f0.clamp(math.log(MIN_HZ), math.log(MAX_HZ)).exp()
 
 
@@ -102,9 +142,9 @@ class FeatureEncoder(nn.Module):
         (fine, coarse), (slow_kernel, fast_kernel) = config.encoder_dims, config.kernel_sizes
         self.stack, latent = config.stack, config.num_codebooks * len(config.levels)
         self.input = nn.Linear(num_features(config), fine)
-        self.fine = blocks(config.encoder_blocks[0], fine, fast_kernel, config.expansion)
+        self.fine = Blocks(config.encoder_blocks[0], fine, fast_kernel, config.expansion)
         self.down = nn.Linear(fine * config.stack, coarse)
-        self.coarse = blocks(config.encoder_blocks[1], coarse, slow_kernel, config.expansion)
+        self.coarse = Blocks(config.encoder_blocks[1], coarse, slow_kernel, config.expansion)
         self.norm = nn.LayerNorm(coarse)
         self.output = nn.Linear(coarse, latent)
         nn.init.normal_(self.output.weight, std=0.01)
@@ -126,20 +166,22 @@ class FeatureDecoder(nn.Module):
         (coarse, fine), (slow_kernel, fast_kernel) = config.decoder_dims, config.kernel_sizes
         self.stack, latent = config.stack, config.num_codebooks * len(config.levels)
         self.input = nn.Linear(latent, coarse)
-        self.coarse = blocks(config.decoder_blocks[0], coarse, slow_kernel, config.expansion)
+        self.coarse = Blocks(config.decoder_blocks[0], coarse, slow_kernel, config.expansion)
         self.up = nn.Linear(coarse, fine * config.stack)
-        self.fine = blocks(config.decoder_blocks[1], fine, fast_kernel, config.expansion)
+        self.fine = Blocks(config.decoder_blocks[1], fine, fast_kernel, config.expansion)
         self.norm = nn.LayerNorm(fine)
         self.output = nn.Linear(fine, num_features(config))
         nn.init.normal_(self.output.weight, std=0.01)
         self.linear = nn.Linear(latent, (num_features(config)) * config.stack)
 
-    def forward(self, values: Tensor) -> Tensor:
+    def forward(self, values: Tensor, past: Past | None = None, last: bool = True) -> Tensor:
+        """Values -> the features that are certain; without a past, those of the whole utterance."""
+        past = past or Past()
         values = values.transpose(1, 2)
-        x = self.up(self.coarse(self.input(values)))
-        x = x.unflatten(2, (self.stack, -1)).flatten(1, 2)  # [B, S, fine]
+        x = self.up(self.coarse(self.input(values), past, last))
+        x = self.fine(x.unflatten(2, (self.stack, -1)).flatten(1, 2), past, last)  # [B, S, fine]
         direct = self.linear(values).unflatten(2, (self.stack, -1)).flatten(1, 2)  # [B, S, W]
-        return self.output(self.norm(self.fine(x))) + direct
+        return self.output(self.norm(x)) + past.wait(self, direct, x.shape[1])
 
 
 class Vocoder(nn.Module):
@@ -153,7 +195,7 @@ class Vocoder(nn.Module):
         dim, self.n_mels = config.vocoder_dim, config.n_mels
         self.sample_rate, self.n_fft = config.sample_rate, config.n_fft
         self.input = nn.Linear(num_features(config), dim)
-        self.blocks = blocks(config.vocoder_blocks, dim, config.kernel_sizes[1], config.expansion)
+        self.blocks = Blocks(config.vocoder_blocks, dim, config.kernel_sizes[1], config.expansion)
         self.norm = nn.LayerNorm(dim)
         self.output = nn.Linear(dim, config.n_fft // 2 + 1)
         nn.init.normal_(self.output.weight, std=1e-3)
@@ -165,18 +207,26 @@ class Vocoder(nn.Module):
             self.register_buffer(name, matrix, persistent=False)
 
     def envelope(self, features: Tensor) -> Tensor:
-        """Log amplitude density float32 [B, S, F]: the bands interpolated, and the detail they do not show."""
-        detail = self.output(self.norm(self.blocks(self.input(features)))).float()
+        """Log amplitude density float32 [B, S, F] of a whole utterance."""
+        return self.detailed(features, self.blocks(self.input(features)))
+
+    def detailed(self, features: Tensor, x: Tensor) -> Tensor:
+        """The bands of the features interpolated, and the detail they do not show, from x [B, S, D]."""
+        detail = self.output(self.norm(x)).float()
         with torch.autocast(features.device.type, enabled=False):
             bands = features[..., : self.n_mels].float() * ENVELOPE_SCALE - ENVELOPE_MEAN
             return bands @ self.from_mel + detail
 
-    def forward(self, features: Tensor) -> Filters:
-        envelope, f0 = self.envelope(features).clamp(max=6), features_to_f0(features)
+    def forward(self, features: Tensor, past: Past | None = None, last: bool = True) -> Filters:
+        """Features -> the filters that are certain; without a past, those of the whole utterance."""
+        past = past or Past()
+        x = self.blocks(self.input(features), past, last)
+        features = past.wait(self, features, x.shape[1])
+        envelope, f0 = self.detailed(features, x).clamp(max=6), features_to_f0(features)
         noise = (features[..., self.n_mels : self.n_mels + NUM_BANDS] - NOISE_MEAN) @ self.from_bands
         noise = noise.clamp(max=-1e-3)
         tonal = torch.log1p(-torch.exp(2 * noise)) / 2
-        amplitude = torch.log(4 * f0 / self.sample_rate)[..., None] / 2  # of a harmonic, where the density is 1
+        amplitude = torch.log(4 * f0 / self.sample_rate).float()[..., None] / 2  # of a harmonic, where the density is 1
         harmonic = envelope + tonal + amplitude
         return Filters(f0, harmonic, minimum_phase(harmonic, self.n_fft), envelope + noise)
 

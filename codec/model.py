@@ -10,11 +10,12 @@ from torch import Tensor
 from codec.base import Codec, check_audio, check_frames
 from codec.config import CodecConfig
 from codec.fsq import GroupedFSQ
-from codec.lite import FeatureDecoder, FeatureEncoder, Filters, Vocoder, decoding_context, extract_features
+from codec.lite import FeatureDecoder, FeatureEncoder, Filters, Past, Vocoder, decoding_context, extract_features
 from codec.pitch import phase_from_samples, upsample
 from codec.source import SourceFilter
+from codec.streaming import CodecStream
 
-PITCH_MARGIN = 2  # codec frames of f0 that one frame of audio needs before itself, see Codec.render
+PITCH_MARGIN = 2  # codec frames of f0 that one frame of audio needs before itself and after, see LiteStream
 
 
 class LiteCodec(Codec, family="lite"):
@@ -76,36 +77,58 @@ class LiteCodec(Codec, family="lite"):
                 audio[row, :, : count * self.hop_length] = self.decode(codes[row : row + 1, :, :count])[0]
         return audio
 
-    def init_state(self, codes: Tensor) -> Tensor:
-        """Phase of the pulses, radians, float64 [B, 1]."""
-        return torch.zeros(codes.shape[0], 1, dtype=torch.float64, device=codes.device)
+    def stream(self) -> CodecStream:
+        """See Codec.stream."""
+        return LiteStream(self)
 
-    def render(self, codes: Tensor, first: int, start: int, stop: int, phase: Tensor) -> tuple[Tensor, Tensor]:
-        """Audio of the frames start..stop out of a window of codes.
 
-        Exact if the window reaches `context` frames beyond both ends or to the ends of the utterance. Samples of
-        frame s need pulses from the middle of frame s - 1 on, and their interpolated f0 one STFT frame more.
+class LiteStream(CodecStream):
+    """Every frame goes through the networks once: each convolution keeps the frames it will see again."""
 
-        Args:
-            codes: int64 [B, K, t], the frames first .. first + t.
-            first, start, stop: absolute frame numbers.
-            phase: float64 [B, 1], phase of the pulses before the first sample of frame max(start - 1, 0).
+    codec: LiteCodec
 
-        Returns:
-            audio [B, (stop - start) * hop_length], and the phase to pass when `stop` becomes `start`.
+    def __init__(self, codec: LiteCodec):
+        super().__init__(codec)
+        self.past = Past()
+        self.filters: Filters | None = None  # of the STFT frames from codec frame `first` on
+        self.first = 0
+        self.phase: Tensor | float = 0.0  # of the pulses before the first sample of frame max(done - 1, 0), radians
+
+    def advance(self, codes: Tensor, last: bool) -> Tensor:
+        """See CodecStream."""
+        codec = self.codec
+        new = codec.vocoder(codec.decoder(codec.quantizer.decode(codes), self.past, last), self.past, last)
+        if self.filters is not None:
+            new = Filters(*(torch.cat(parts, dim=1) for parts in zip(self.filters, new, strict=True)))
+        self.filters, stack = new, codec.config.stack
+        known = self.first + new.f0.shape[1] // stack
+        stop = known if last else known - PITCH_MARGIN
+        if stop <= self.done:
+            return torch.zeros(len(codes), 0, device=codes.device)
+        audio = self.synthesise(stop, known)
+        self.done, first = stop, max(stop - PITCH_MARGIN, 0)
+        self.filters = Filters(*(part[:, (first - self.first) * stack :] for part in new))
+        self.first = first
+        return audio
+
+    def synthesise(self, stop: int, known: int) -> Tensor:
+        """Audio [B, n] of the frames done .. stop, out of filters up to frame `known`.
+
+        Samples of frame s need pulses from the middle of frame s - 1 on, and their interpolated f0 one STFT frame more.
         """
-        filters = self.vocoder(self.decoder(self.quantizer.decode(codes)))
-        stack, hop = self.config.stack, self.hop_length
-        begin, end = max(start - 1, 0), min(stop + 1, first + codes.shape[2])
-        before = max(start - 2, first)
-        f0 = filters.f0[:, (before - first) * stack : (end + 1 - first) * stack]
-        f0 = upsample(f0.double(), self.config.stft_hop)[:, (begin - before) * hop : (end - before) * hop]
-        phases = phase_from_samples(f0, self.sample_rate, phase)
-        inner = Filters(*(part[:, (begin - first) * stack : (end - first) * stack] for part in filters))
-        pulses = self.source.pulse_spectrum(phases, f0.float())
-        noise = self.source.noise_spectrum((end - begin) * stack, begin * stack)
-        tonal, noisy = self.source.filter(inner, pulses, noise)
-        audio = self.source.audio(tonal + noisy)
+        assert self.filters is not None
+        source, stack, hop = self.codec.source, self.codec.config.stack, self.codec.hop_length
+        begin, end = max(self.done - 1, 0), min(stop + 1, known)
+        f0 = self.filters.f0[:, : (end + 1 - self.first) * stack]
+        f0 = upsample(f0, self.codec.config.stft_hop)
+        f0 = f0[:, (begin - self.first) * hop : (end - self.first) * hop]
+        phases = phase_from_samples(f0, self.codec.sample_rate, self.phase)
+        inner = Filters(*(p[:, (begin - self.first) * stack : (end - self.first) * stack] for p in self.filters))
+        pulses = source.pulse_spectrum(phases, f0.float())
+        noise = source.noise_spectrum((end - begin) * stack, begin * stack)
+        tonal, noisy = source.filter(inner, pulses, noise)
+        audio = source.audio(tonal + noisy)
         next_begin = max(stop - 1, 0) - begin
-        next_phase = phases[:, next_begin * hop - 1, None] if next_begin else phase
-        return audio[:, (start - begin) * hop : (stop - begin) * hop], next_phase
+        if next_begin:
+            self.phase = phases[:, next_begin * hop - 1, None]
+        return audio[:, (self.done - begin) * hop : (stop - begin) * hop]

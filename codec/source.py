@@ -33,7 +33,8 @@ def pulses(phase: Tensor, f0: Tensor, sample_rate: int) -> Tensor:
     Returns:
         float32 [B, N]. Uses the closed form of the sum (Dirichlet kernel).
     """
-    wrapped = torch.remainder(phase, 2 * math.pi).float()
+    # Around zero, where single precision is at its best and a pulse is steepest.
+    wrapped = (torch.remainder(phase + math.pi, 2 * math.pi) - math.pi).float()
     count = torch.floor(sample_rate / 2 / f0)
     half = torch.sin(wrapped / 2)
     near_peak = half.abs() < 1e-3

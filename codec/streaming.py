@@ -1,5 +1,6 @@
 """Decoding codes as they arrive. Shapes: B batch, K codebooks, t frames of one push."""
 
+from abc import ABC, abstractmethod
 from typing import Any
 
 import torch
@@ -8,19 +9,17 @@ from torch import Tensor
 from codec.base import Codec
 
 
-class CodecStream:
+class CodecStream(ABC):
     """Decode one batch of utterances piece by piece; the pieces joined are the audio of the whole.
 
     A frame is decoded once `codec.context` frames after it are known, so audio trails the codes by
-    `codec.lookahead_ms`; `flush` gives the rest. What is kept is the recent codes and the codec's own state.
+    `codec.lookahead_ms`; `flush` gives the rest. What is kept does not grow.
     """
 
     def __init__(self, codec: Codec):
         self.codec = codec
-        self.codes: Tensor | None = None  # the window, [B, K, t]
-        self.first = 0  # absolute frame number of the window's first frame
         self.done = 0  # frames already rendered
-        self.state: Any = None
+        self.none: Tensor | None = None  # codes [B, K, 0], once the first have come
         self.ended = False
 
     @torch.inference_mode()
@@ -33,28 +32,46 @@ class CodecStream:
         if self.ended:
             raise ValueError("got push() on a stream after its flush(); start another with codec.stream()")
         self.codec.quantizer.check(codes)
-        if self.codes is not None and codes.shape[0] != self.codes.shape[0]:
-            raise ValueError(f"got codes of {codes.shape[0]} items; this stream decodes {self.codes.shape[0]}")
-        if self.codes is None:
-            self.codes, self.state = codes, self.codec.init_state(codes)
-        else:
-            self.codes = torch.cat([self.codes, codes], dim=2)
-        return self._render(self.first + self.codes.shape[2] - self.codec.context)
+        if self.none is not None and len(codes) != len(self.none):
+            raise ValueError(f"got codes of {len(codes)} items; this stream decodes {len(self.none)}")
+        self.none = codes[:, :, :0]
+        return self.advance(codes, last=False)[:, None]
 
     @torch.inference_mode()
     def flush(self) -> Tensor:
         """The rest of the audio [B, 1, n]; the stream is at its end afterwards."""
-        if self.codes is None:
+        if self.none is None:
             raise ValueError("got flush() on a stream without codes; push at least one frame first")
+        if self.ended:
+            return torch.zeros(len(self.none), 1, 0, device=self.none.device)
         self.ended = True
-        return self._render(self.first + self.codes.shape[2])
+        return self.advance(self.none, last=True)[:, None]
 
-    def _render(self, stop: int) -> Tensor:
-        assert self.codes is not None
+    @abstractmethod
+    def advance(self, codes: Tensor, last: bool) -> Tensor:
+        """Add checked codes, which may be none; returns audio [B, n]."""
+
+
+class WindowStream(CodecStream):
+    """A stream that decodes windows of codes anew, for any codec that can render one (see Codec.render)."""
+
+    def __init__(self, codec: Codec):
+        super().__init__(codec)
+        self.codes: Tensor | None = None  # the window, [B, K, t]
+        self.first = 0  # absolute frame number of the window's first frame
+        self.state: Any = None
+
+    def advance(self, codes: Tensor, last: bool) -> Tensor:
+        """See CodecStream."""
+        if self.codes is None:
+            self.codes, self.state = codes, self.codec.init_state(codes)
+        else:
+            self.codes = torch.cat([self.codes, codes], dim=2)
+        stop = self.first + self.codes.shape[2] - (0 if last else self.codec.context)
         if stop <= self.done:
-            return torch.zeros(self.codes.shape[0], 1, 0, device=self.codes.device)
+            return torch.zeros(self.codes.shape[0], 0, device=self.codes.device)
         audio, self.state = self.codec.render(self.codes, self.first, self.done, stop, self.state)
         self.done = stop
         keep = max(self.done - self.codec.history, self.first)
         self.codes, self.first = self.codes[:, :, keep - self.first :], keep
-        return audio[:, None]
+        return audio

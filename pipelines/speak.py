@@ -17,6 +17,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from pipelines.files import UserError
 from pipelines.outputs import FileWriter, PipeWriter, plot, write_timestamps
 from pipelines.tts import MAX_CHARS, TTS, Piece, join
+from speechllm.packing import PRECISIONS
 from speechllm.sentences import iter_sentences
 
 
@@ -36,7 +37,8 @@ def arguments(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--timestamps", choices=["srt", "json"], help="write word times beside the audio")
     parser.add_argument("--plot", type=Path, help="draw waveform, mel spectrum and alignment to this image")
     parser.add_argument("--json", action="store_true", help="print the report as JSON")
-    parser.add_argument("--threads", type=int, default=1, help="threads of torch; this voice needs one")
+    parser.add_argument("--precision", choices=PRECISIONS, default="int8", help="of the LM's weights")
+    parser.add_argument("--threads", type=int, default=1, help="threads of torch, in LM and in codec; one is enough")
     args = parser.parse_args(argv)
     if args.threads < 1:
         raise UserError(f"got --threads {args.threads}; expected 1 or more")
@@ -179,7 +181,7 @@ def main(argv: list[str] | None = None) -> None:
     args = arguments(argv)
     torch.set_num_threads(args.threads)
     text = args.text if args.text is not None else read_text(args.text_file)
-    tts = TTS.from_pretrained(args.voice, args.codec)
+    tts = TTS.from_pretrained(args.voice, args.codec, args.precision)
     if args.out_dir:
         lines = [line for line in text.splitlines() if line.strip()]
         if not lines:

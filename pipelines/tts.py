@@ -14,7 +14,9 @@ Shapes: N audio samples, K codebooks, T codec frames.
 """
 
 import sys
+from collections import deque
 from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -28,9 +30,10 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from codec import Codec  # noqa: E402
 from pipelines.voice import Voice, load_voice  # noqa: E402
 from speechllm import SamplingConfig, generate  # noqa: E402
-from speechllm.engine import SLOWEST_RATE  # noqa: E402
+from speechllm.engine import SLOWEST_RATE, Frame  # noqa: E402
 from speechllm.frontend import FrontendOutput, TextFrontend  # noqa: E402
 from speechllm.normalizer import Normalizer  # noqa: E402
+from speechllm.packing import Precision  # noqa: E402
 from speechllm.phonemizer import Phonemizer  # noqa: E402
 from speechllm.sentences import iter_sentences  # noqa: E402
 
@@ -78,21 +81,28 @@ class Speech:
 
 
 class TTS:
-    """The whole speaking path. Not thread-safe; one object per thread, they can share a Voice."""
+    """The whole speaking path. Not thread-safe; one object per thread, they can share a Voice.
 
-    def __init__(self, voice: Voice):
-        self.voice = voice
+    Args:
+        voice: of pipelines.voice.load_voice.
+        precision: of the LM's weights. int8 takes two thirds of float32's time; README has both voices' error rates.
+    """
+
+    def __init__(self, voice: Voice, precision: Precision = "int8"):
+        self.voice, self.precision = voice, precision
         self.frontend = TextFrontend(Normalizer(), Phonemizer(), voice.tokenizer)
         self.sampling = SamplingConfig(**voice.card.get("sampling", {}))
 
     @classmethod
-    def from_pretrained(cls, name: str = "heart", codec: str | Path | None = None) -> "TTS":
+    def from_pretrained(
+        cls, name: str = "heart", codec: str | Path | None = None, precision: Precision = "int8"
+    ) -> "TTS":
         """Load a shipped voice by name, or a voice folder by path. Nothing is downloaded.
 
         Raises:
             UserError: no such voice, or it is broken.
         """
-        return cls(load_voice(name, Path(codec) if codec else None))
+        return cls(load_voice(name, Path(codec) if codec else None), precision)
 
     @property
     def codec(self) -> Codec:
@@ -154,33 +164,45 @@ class TTS:
             begin = stop
 
     def speak(self, prepared: FrontendOutput, sampling: SamplingConfig, start_s: float) -> Iterator[Piece]:
-        """Speak one prepared sentence that begins at `start_s`."""
-        stream = self.codec.stream()
-        frames, waiting, done = [], 0, 0
-        goals = chunk_goals(self.codec)
-        goal = next(goals)
-        for frame in generate(self.voice.lm, torch.tensor(prepared.ids), sampling):
-            frames.append(frame)
-            if len(frames) == goal:
-                codes = torch.stack([f.codes for f in frames[waiting:]], dim=1)  # [K, t]
-                audio = stream.push(codes[None])[0, 0].numpy()
-                count = len(audio) // self.codec.hop_length
-                yield Piece(audio, torch.stack([f.codes for f in frames[done : done + count]], dim=1))
-                waiting, done, goal = len(frames), done + count, next(goals)
-        if waiting < len(frames):
-            rest = stream.push(torch.stack([f.codes for f in frames[waiting:]], dim=1)[None])
-        else:
-            rest = torch.zeros(1, 1, 0)
-        audio = torch.cat([rest, stream.flush()], dim=-1)[0, 0].numpy()
-        positions = [frame.position for frame in frames]
-        yield Piece(
-            audio,
-            torch.stack([f.codes for f in frames[done:]], dim=1),
-            word_times(prepared, positions, start_s, self.codec.frame_rate),
-            [frame.confidence for frame in frames],
-            positions,
-            prepared,
-        )
+        """Speak one prepared sentence that begins at `start_s`.
+
+        The codec decodes in a thread of its own: while it does, the LM writes on. Only the first piece is waited for.
+        """
+        stream, goals = self.codec.stream(), chunk_goals(self.codec)
+        frames: list[Frame] = []
+        pushed, done, goal = 0, 0, next(goals)
+        decoding: deque[Future[Tensor]] = deque()
+
+        def piece(audio: Tensor) -> Piece:
+            nonlocal done
+            count = audio.shape[-1] // self.codec.hop_length
+            done += count
+            return Piece(audio[0, 0].numpy(), torch.stack([f.codes for f in frames[done - count : done]], dim=1))
+
+        def rest(codes: list[Tensor]) -> Tensor:
+            last = [stream.push(torch.stack(codes, dim=1)[None])] if codes else []
+            return torch.cat([*last, stream.flush()], dim=-1)
+
+        with ThreadPoolExecutor(1) as worker:
+            for frame in generate(self.voice.lm, torch.tensor(prepared.ids), sampling, self.precision):
+                frames.append(frame)
+                if len(frames) == goal:
+                    codes = torch.stack([f.codes for f in frames[pushed:]], dim=1)  # [K, t]
+                    decoding.append(worker.submit(stream.push, codes[None]))
+                    pushed, goal = len(frames), next(goals)
+                while decoding and (not done or decoding[0].done()):
+                    yield piece(decoding.popleft().result())
+            decoding.append(worker.submit(rest, [f.codes for f in frames[pushed:]]))
+            while len(decoding) > 1:
+                yield piece(decoding.popleft().result())
+            positions = [frame.position for frame in frames]
+            yield replace(
+                piece(decoding.popleft().result()),
+                words=word_times(prepared, positions, start_s, self.codec.frame_rate),
+                confidences=[frame.confidence for frame in frames],
+                positions=positions,
+                sentence=prepared,
+            )
 
 
 def chunk_goals(codec: Codec) -> Iterator[int]:

@@ -9,7 +9,8 @@
 
 Continuous batching: a request that ends gives its slot to the next one waiting at once. Rows never look at each other,
 every request draws from its own random stream, and no kernel in use rounds by the number of rows (see packing.py and
-decoding.py), so the same request and seed give the same codes alone, in any company, and after any eviction.
+decoding.py), so the same request and seed give the same codes alone, in any company, and after any eviction. On a CPU
+that holds up to as many threads as the model has heads; with more, attention splits its sums when rows are few.
 """
 
 from collections import deque

@@ -25,6 +25,7 @@ Precision = Literal["float32", "bfloat16", "int8"]
 PRECISIONS: tuple[Precision, ...] = ("float32", "bfloat16", "int8")
 Linear = Callable[[Tensor], Tensor]  # float32 [R, I] -> float32 [R, O]
 ROWS_HINT = 16  # rows oneDNN lays the weights out for
+EPS = 1e-6  # of the norms
 
 
 class Float32Linear:
@@ -78,9 +79,9 @@ class PackedBlock:
     """The weights of one transformer block; the norms' gains are folded into the matrices that follow them."""
 
     def __init__(self, block: Block, kind: Callable[[Tensor, Tensor | None], Linear]):
-        self.qkv = kind(block.attention.qkv.weight * block.attention_norm.weight, None)
+        self.qkv = kind(block.attention.qkv.weight * gain(block.attention_norm), None)
         self.output = kind(block.attention.output.weight, None)
-        self.gate_up = kind(block.gate_up.weight * block.mlp_norm.weight, None)
+        self.gate_up = kind(block.gate_up.weight * gain(block.mlp_norm), None)
         self.down = kind(block.down.weight, None)
 
 
@@ -93,6 +94,7 @@ class PackedLM:
             raise ValueError(f"got precision {precision!r}; expected one of {', '.join(PRECISIONS)}")
         kind, self.config, self.precision = KINDS[precision], model.config, precision
         self.rotary, self.begin = model.rotary, model.begin
+        self.least = model.config.dim * EPS  # what the norms' eps is, in a sum over channels
         self.blocks = [PackedBlock(block, kind) for block in model.blocks if isinstance(block, Block)]
         # Digits -> values in [-1, 1] is (digit - half) / half.
         half = torch.tensor([level // 2 for level in model.config.codes.levels], device=model.begin.device)
@@ -101,9 +103,8 @@ class PackedLM:
         self.half, self.values_in, self.values_out = half, plain(kind, first), plain(kind, last)
         self.reader_query = plain(kind, model.reader.query)
         self.reader_advance = plain(KINDS["float32"], model.reader.advance)  # small, and it decides alone
-        gain = model.norm.weight
         # Stop is one more logit of the frame head, so both come from one product.
-        weight = torch.cat([model.frame_head.weight, model.stop_head.weight]) * gain
+        weight = torch.cat([model.frame_head.weight, model.stop_head.weight]) * gain(model.norm)
         self.heads = kind(weight, torch.cat([model.frame_head.bias, model.stop_head.bias]))
 
     @property
@@ -114,6 +115,11 @@ class PackedLM:
         block = 4 * c.dim * c.dim + 3 * c.dim * c.mlp_dim
         ends = 2 * c.dim * (spec.num_digits + c.dim) + c.dim * c.dim + c.dim * (spec.num_logits + 1 + c.reader_window)
         return size * (c.num_layers * block + ends)
+
+
+def gain(norm: nn.RMSNorm) -> Tensor:
+    """What the step's `norm` leaves to the next matrix, [D]."""
+    return norm.weight * len(norm.weight) ** 0.5
 
 
 def plain(kind: Callable[[Tensor, Tensor | None], Linear], layer: nn.Linear) -> Linear:

@@ -8,8 +8,9 @@ import torch
 
 import toys
 
-# Lightning, in-process scripts and subprocesses share two cores with whatever else runs.
+# In-process scripts and subprocesses share two cores with whatever else runs. Torch has read its environment by now.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+torch.set_num_threads(1)
 
 
 @pytest.fixture(autouse=True)
