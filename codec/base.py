@@ -154,9 +154,10 @@ class Codec(nn.Module):
     def decode_chunks(self, codes: Tensor, chunk: int = 128) -> Iterator[Tensor]:
         """Decode in pieces of `chunk` frames, so that memory does not grow with the length."""
         stream = self.stream()
-        for start in range(0, codes.shape[2], chunk):
+        last = (codes.shape[2] - 1) // chunk * chunk
+        for start in range(0, last, chunk):
             yield stream.push(codes[:, :, start : start + chunk])
-        yield stream.flush()
+        yield stream.flush(codes[:, :, last:])
 
     def init_state(self, codes: Tensor) -> Any:
         """State of a stream of a batch like `codes` before its first frame."""

@@ -29,23 +29,33 @@ class CodecStream(ABC):
         Raises:
             ValueError: codes of the wrong shape, batch or range; the stream stays as it was. A stream that is over.
         """
-        if self.ended:
-            raise ValueError("got push() on a stream after its flush(); start another with codec.stream()")
-        self.codec.quantizer.check(codes)
-        if self.none is not None and len(codes) != len(self.none):
-            raise ValueError(f"got codes of {len(codes)} items; this stream decodes {len(self.none)}")
-        self.none = codes[:, :, :0]
+        self.check(codes)
         return self.advance(codes, last=False)[:, None]
 
     @torch.inference_mode()
-    def flush(self) -> Tensor:
-        """The rest of the audio [B, 1, n]; the stream is at its end afterwards."""
+    def flush(self, codes: Tensor | None = None) -> Tensor:
+        """The rest of the audio [B, 1, n], after the last codes if given; the stream is at its end afterwards.
+
+        Raises:
+            ValueError: as push; a stream that never got any codes.
+        """
+        if codes is not None:
+            self.check(codes)
         if self.none is None:
             raise ValueError("got flush() on a stream without codes; push at least one frame first")
         if self.ended:
             return torch.zeros(len(self.none), 1, 0, device=self.none.device)
         self.ended = True
-        return self.advance(self.none, last=True)[:, None]
+        return self.advance(self.none if codes is None else codes, last=True)[:, None]
+
+    def check(self, codes: Tensor) -> None:
+        """Refuse what does not fit."""
+        if self.ended:
+            raise ValueError("got codes on a stream after its flush(); start another with codec.stream()")
+        self.codec.quantizer.check(codes)
+        if self.none is not None and len(codes) != len(self.none):
+            raise ValueError(f"got codes of {len(codes)} items; this stream decodes {len(self.none)}")
+        self.none = codes[:, :, :0]
 
     @abstractmethod
     def advance(self, codes: Tensor, last: bool) -> Tensor:

@@ -18,7 +18,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from pipelines.files import UserError, guard  # noqa: E402
 from speechllm.shards import Example, Shard, open_shards  # noqa: E402
 from speechllm.tokenizer import Tokenizer  # noqa: E402
-from speechllm.training.aligner import STEPS_PER_FRAME, Aligner  # noqa: E402
+from speechllm.training.aligner import Aligner  # noqa: E402
 from speechllm.training.dataset import Batch, BatchDataset, collate  # noqa: E402
 
 SILENT = ' ˈˌ"“”()-'  # characters without a sound of their own: they are passed on the way to the next
@@ -31,10 +31,11 @@ def audible(ids: torch.Tensor, silent: torch.Tensor) -> torch.Tensor:
     return index if len(index) else torch.arange(len(ids))
 
 
-def prepare(examples: list[Example], levels: tuple[int, ...], silent: torch.Tensor) -> tuple[Batch, list[torch.Tensor]]:
+def prepare(examples: list[Example], aligner: Aligner, silent: torch.Tensor) -> tuple[Batch, list[torch.Tensor]]:
     """A batch of audible tokens only, and where they are in the text; too much text for the sound is cut."""
-    indices = [audible(e.ids, silent)[: STEPS_PER_FRAME * len(e.codes)] for e in examples]
-    return collate([replace(e, ids=e.ids[i]) for e, i in zip(examples, indices, strict=True)], levels), indices
+    indices = [audible(e.ids, silent)[: aligner.steps_per_frame * len(e.codes)] for e in examples]
+    heard = [replace(e, ids=e.ids[i]) for e, i in zip(examples, indices, strict=True)]
+    return collate(heard, aligner.spec.levels), indices
 
 
 def train(aligner: Aligner, shards: list[Shard], silent: torch.Tensor, args: argparse.Namespace) -> None:
@@ -47,7 +48,7 @@ def train(aligner: Aligner, shards: list[Shard], silent: torch.Tensor, args: arg
     )
     average, (narrow, wide) = 0.0, PRIOR_WIDTHS
     for step in track(range(args.steps), "training the aligner"):
-        batch, _ = prepare(dataset.examples(step), shards[0].spec.levels, silent)
+        batch, _ = prepare(dataset.examples(step), aligner, silent)
         width = narrow + (wide - narrow) * min(1, step / (args.steps / 2))
         loss = aligner.loss(batch.codes, batch.frames, batch.ids, batch.text_lengths, width)
         optimizer.zero_grad()
@@ -66,7 +67,7 @@ def align(aligner: Aligner, shard: Shard, silent: torch.Tensor) -> None:
     positions: list[torch.Tensor] = [torch.zeros(0)] * len(shard)
     for start in range(0, len(order), 32):
         chunk = order[start : start + 32]
-        batch, indices = prepare([shard[i] for i in chunk], shard.spec.levels, silent)
+        batch, indices = prepare([shard[i] for i in chunk], aligner, silent)
         paths = aligner.align(batch.codes, batch.frames, batch.ids, batch.text_lengths, PRIOR_WIDTHS[1])
         for i, index, path in zip(chunk, indices, paths, strict=True):
             positions[i] = index[path]

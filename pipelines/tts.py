@@ -14,9 +14,7 @@ Shapes: N audio samples, K codebooks, T codec frames.
 """
 
 import sys
-from collections import deque
-from collections.abc import Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -37,9 +35,10 @@ from speechllm.packing import Precision  # noqa: E402
 from speechllm.phonemizer import Phonemizer  # noqa: E402
 from speechllm.sentences import iter_sentences  # noqa: E402
 
-FIRST_CHUNK = 3  # codec frames of audio in the first piece, for a quick start; of a codec of 21.5 frames a second
 MAX_CHARS = 180  # of a sentence; longer ones are split, as the LM has heard few of them
-MAX_CHUNK = 48  # and in the largest, about two seconds; pieces double in between
+FIRST_CHUNK = 3  # codec frames of audio in the first piece, for a quick start; of a codec of 21.5 frames a second
+GROWTH = 4  # of a piece on the one before
+MAX_CHUNK = 48  # codec frames in the largest piece, about two seconds
 
 
 class WordTime(NamedTuple):
@@ -164,58 +163,46 @@ class TTS:
             begin = stop
 
     def speak(self, prepared: FrontendOutput, sampling: SamplingConfig, start_s: float) -> Iterator[Piece]:
-        """Speak one prepared sentence that begins at `start_s`.
-
-        The codec decodes in a thread of its own: while it does, the LM writes on. Only the first piece is waited for.
-        """
+        """Speak one prepared sentence that begins at `start_s`."""
+        # The codec does not get a thread of its own: measured, the two fight for the interpreter and nothing is won.
         stream, goals = self.codec.stream(), chunk_goals(self.codec)
         frames: list[Frame] = []
         pushed, done, goal = 0, 0, next(goals)
-        decoding: deque[Future[Tensor]] = deque()
 
-        def piece(audio: Tensor) -> Piece:
-            nonlocal done
-            count = audio.shape[-1] // self.codec.hop_length
-            done += count
-            return Piece(audio[0, 0].numpy(), torch.stack([f.codes for f in frames[done - count : done]], dim=1))
+        def piece(decode: Callable[[Tensor], Tensor]) -> Piece:
+            nonlocal pushed, done
+            codes = torch.stack([f.codes for f in frames], dim=1)  # [K, T]
+            audio = decode(codes[None, :, pushed:])
+            first, pushed, done = done, len(frames), done + audio.shape[-1] // self.codec.hop_length
+            return Piece(audio[0, 0].numpy(), codes[:, first:done])
 
-        def rest(codes: list[Tensor]) -> Tensor:
-            last = [stream.push(torch.stack(codes, dim=1)[None])] if codes else []
-            return torch.cat([*last, stream.flush()], dim=-1)
-
-        with ThreadPoolExecutor(1) as worker:
-            for frame in generate(self.voice.lm, torch.tensor(prepared.ids), sampling, self.precision):
-                frames.append(frame)
-                if len(frames) == goal:
-                    codes = torch.stack([f.codes for f in frames[pushed:]], dim=1)  # [K, t]
-                    decoding.append(worker.submit(stream.push, codes[None]))
-                    pushed, goal = len(frames), next(goals)
-                while decoding and (not done or decoding[0].done()):
-                    yield piece(decoding.popleft().result())
-            decoding.append(worker.submit(rest, [f.codes for f in frames[pushed:]]))
-            while len(decoding) > 1:
-                yield piece(decoding.popleft().result())
-            positions = [frame.position for frame in frames]
-            yield replace(
-                piece(decoding.popleft().result()),
-                words=word_times(prepared, positions, start_s, self.codec.frame_rate),
-                confidences=[frame.confidence for frame in frames],
-                positions=positions,
-                sentence=prepared,
-            )
+        for frame in generate(self.voice.lm, torch.tensor(prepared.ids), sampling, self.precision):
+            frames.append(frame)
+            if len(frames) == goal:
+                yield piece(stream.push)
+                goal = next(goals)
+        positions = [frame.position for frame in frames]
+        yield replace(
+            piece(stream.flush),
+            words=word_times(prepared, positions, start_s, self.codec.frame_rate),
+            confidences=[frame.confidence for frame in frames],
+            positions=positions,
+            sentence=prepared,
+        )
 
 
 def chunk_goals(codec: Codec) -> Iterator[int]:
     """Numbers of frames at which a sentence is decoded as far as it goes: soon at first, then rarely.
 
-    The first piece and the longest last as long with every codec.
+    While a piece is heard the next is made, so each may take GROWTH times the last as long as speaking is faster than
+    that. The first piece and the longest last as long with every codec.
     """
     faster = max(1, round(codec.frame_rate / SLOWEST_RATE))
     chunk = FIRST_CHUNK * faster
     goal = codec.context + chunk
     while True:
         yield goal
-        chunk = min(2 * chunk, MAX_CHUNK * faster)
+        chunk = min(GROWTH * chunk, MAX_CHUNK * faster)
         goal += chunk
 
 

@@ -1,6 +1,7 @@
 """Aligner: which text token each frame of a recording speaks, learned from codes and text alone.
 
-Shapes: B batch, T frames, R = 4 T steps (a frame lasts as long as several short phonemes), S tokens, V vocabulary.
+Shapes: B batch, T frames, R steps, S tokens, V vocabulary. A slow frame lasts as long as several short phonemes and is
+cut into steps.
 
 A small recogniser of tokens from codes is trained on the sum over all monotonic paths (CTC with a blank of fixed
 score, so that it stays rare and paths follow the sound), then the best path of every recording is read off.
@@ -15,19 +16,19 @@ from torch import Tensor, nn
 from speechllm.config import CodeSpec
 from speechllm.digits import codes_to_digits, digits_to_values
 
-STEPS_PER_FRAME = 4
+STEP_RATE = 86.0  # Hz, about; four steps to a frame of a codec of 21.5 frames a second, one to a frame of 86
 BLANK_LOGIT = -1.0
 
 
 class Aligner(nn.Module):
-    """Codes -> token logits at four steps a frame."""
+    """Codes -> token logits at `steps_per_frame` steps a frame."""
 
     def __init__(self, spec: CodeSpec, vocab_size: int, dim: int = 192):
         super().__init__()
-        self.spec = spec
+        self.spec, self.steps_per_frame = spec, max(1, round(STEP_RATE / spec.frame_rate))
         self.input = nn.Conv1d(spec.num_digits, dim, 3, padding=1)
         self.layers = nn.ModuleList(nn.Conv1d(dim, dim, 3, padding=1) for _ in range(2))
-        self.up = nn.Linear(dim, dim * STEPS_PER_FRAME)
+        self.up = nn.Linear(dim, dim * self.steps_per_frame)
         self.fine = nn.Conv1d(dim, dim, 5, padding=2)
         self.output = nn.Linear(dim, vocab_size)
 
@@ -37,7 +38,7 @@ class Aligner(nn.Module):
         x = F.gelu(self.input(values.transpose(1, 2)))
         for layer in self.layers:
             x = x + F.gelu(layer(x))
-        x = self.up(x.transpose(1, 2)).unflatten(2, (STEPS_PER_FRAME, -1)).flatten(1, 2)  # [B, R, dim]
+        x = self.up(x.transpose(1, 2)).unflatten(2, (self.steps_per_frame, -1)).flatten(1, 2)  # [B, R, dim]
         x = x + F.gelu(self.fine(x.transpose(1, 2))).transpose(1, 2)
         return self.output(F.gelu(x))
 
@@ -49,7 +50,7 @@ class Aligner(nn.Module):
         """
         logits = self(codes)  # [B, R, V]
         logits = logits.gather(2, ids[:, None].expand(-1, logits.shape[1], -1))  # [B, R, S]
-        step = torch.arange(logits.shape[1])[None, :, None] / (frames[:, None, None] * STEPS_PER_FRAME)
+        step = torch.arange(logits.shape[1])[None, :, None] / (frames[:, None, None] * self.steps_per_frame)
         token = (torch.arange(ids.shape[1])[None, None] + 0.5) / text_lengths[:, None, None]
         logits = logits - 0.5 * ((step - token) / width).square()
         beyond = torch.arange(ids.shape[1]) >= text_lengths[:, None]
@@ -60,7 +61,7 @@ class Aligner(nn.Module):
         """Negative log likelihood of the text, over all monotonic paths, nats per step."""
         scores = self.scores(codes, frames, ids, text_lengths, width).transpose(0, 1)
         targets = torch.arange(1, ids.shape[1] + 1).expand_as(ids)
-        steps = frames * STEPS_PER_FRAME
+        steps = frames * self.steps_per_frame
         losses = F.ctc_loss(scores, targets, steps, text_lengths, reduction="none", zero_infinity=True)
         return (losses / steps).mean()
 
@@ -78,8 +79,9 @@ class Aligner(nn.Module):
             decreasing.
         """
         scores = self.scores(codes, frames, ids, text_lengths, width)[..., 1:]
-        paths = best_paths(scores, frames * STEPS_PER_FRAME, text_lengths)
-        return [path[STEPS_PER_FRAME - 1 :: STEPS_PER_FRAME] for path in paths]
+        paths = best_paths(scores, frames * self.steps_per_frame, text_lengths)
+        each = self.steps_per_frame
+        return [path[each - 1 :: each] for path in paths]
 
 
 def best_paths(scores: Tensor, steps: Tensor, tokens: Tensor) -> list[Tensor]:

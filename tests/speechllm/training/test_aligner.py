@@ -7,7 +7,7 @@ import torch
 
 import toys
 from speechllm.shards import Example
-from speechllm.training.aligner import STEPS_PER_FRAME, Aligner, best_paths
+from speechllm.training.aligner import Aligner, best_paths
 from speechllm.training.dataset import collate
 
 
@@ -95,5 +95,5 @@ def test_alone_or_in_a_batch_the_scores_are_the_same():
         alone = collate([example], toys.LEVELS)
         wanted = aligner.scores(alone.codes, alone.frames, alone.ids, alone.text_lengths, 0.1)[0]
         # The last frames see the padding of a batch through three convolutions, as they would see silence.
-        steps = STEPS_PER_FRAME * (len(example.codes) - 4)
+        steps = aligner.steps_per_frame * (len(example.codes) - 4)
         assert torch.allclose(scores[row, :steps, : wanted.shape[1]], wanted[:steps], atol=1e-4)
