@@ -8,7 +8,7 @@ import pytest
 import torch
 
 pytest.importorskip("hibari", reason="speaking needs hibari-tts")
-from hard_inputs import HARD_INPUTS
+from benchmarks.hard_texts import HARD_INPUTS
 from pipelines.tts import MAX_CHARS, TTS
 from pipelines.voice import VOICES
 from speechllm import generate
@@ -93,7 +93,7 @@ def test_the_shipped_voice_reads_to_the_last_word(tts, clock, text):
     for prepared in prepare(tts.frontend, text):
         wanted_s += expected_s(prepared.phonemes)
         for part in tts.parts(prepared):
-            spoken = list(generate(tts.voice.lm, torch.tensor(part.ids), tts.sampling))
+            spoken = list(generate(tts.voice.lm, torch.tensor(part.ids), tts.sampling, tts.precision))
             assert spoken[-1].position == len(part.ids) - 1, part.text
             frames += len(spoken)
     clock[0] += time.process_time() - begin
