@@ -58,7 +58,7 @@ def spoken_form(normalizer: Normalizer, text: str) -> str:
 
 
 def judge(name: str, system: System, recognizer: Recognizer, normalizer: Normalizer, texts: list[str]) -> list[Row]:
-    """Let a system read every text, and a recogniser listen. Texts without a word, such as a lone sign, are left out."""
+    """Let a system read every text, and a recogniser listen. What has no word, such as a lone sign, is left out."""
     rows = []
     for text in track(texts, f"{name} speaks and is heard"):
         reference = spoken_form(normalizer, text)
@@ -113,7 +113,9 @@ def main(argv: list[str] | None = None) -> None:
         rows += judge(name, system, recognizer, normalizer, HARD_INPUTS[: args.limit])
     command = shlex.join(["python", "benchmarks/hard_inputs.py", *(sys.argv[1:] if argv is None else argv)])
     report = {"command": command, "asr": args.asr, "environment": where, "inputs": [asdict(row) for row in rows]}
-    caption = f"Recogniser {args.asr}. Commit {where['commit']}, {where['cpu']}, {where['date'][:10]}.\n\n    {command}\n"
+    caption = (
+        f"Recogniser {args.asr}. Commit {where['commit']}, {where['cpu']}, {where['date'][:10]}.\n\n    {command}\n"
+    )
     write_atomically(Path(f"{args.out}.json"), json.dumps(report, indent=2, ensure_ascii=False) + "\n")
     write_atomically(Path(f"{args.out}.md"), f"{table(rows)}\n{caption}")
     print(f"{table(rows)}{args.out}.json, .md")

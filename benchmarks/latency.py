@@ -12,7 +12,6 @@ training, since the time does not depend on what the weights are; texts are then
 
 import argparse
 import json
-import resource
 import shlex
 import subprocess
 import sys
@@ -28,6 +27,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from benchmarks.environment import environment  # noqa: E402
 from benchmarks.latency_report import cer_plot, latency_plot, table  # noqa: E402
+from benchmarks.memory import peak_mib  # noqa: E402
 from benchmarks.speed import STAGES, TEXTS, UNTRAINED_S, Subject, Timing, speak, untrained_pair, voice_subject  # noqa: E402
 from pipelines.files import UserError, guard, write_atomically  # noqa: E402
 from speechllm.packing import PRECISIONS  # noqa: E402
@@ -109,7 +109,7 @@ def probe(args: argparse.Namespace) -> None:
     subjects = untrained_pair(args.config) if args.random_weights else [voice_subject(args.probe)]
     subject = next((s for s in subjects if s.name == args.probe), subjects[0])
     speak(subject, "medium", 1, 0, args.precision)
-    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+    print(peak_mib())
 
 
 def quality(voices: list[str], args: argparse.Namespace) -> dict[str, Any]:

@@ -7,6 +7,8 @@ from typing import Any, NamedTuple
 
 import torch
 
+from benchmarks.memory import peak_mib
+
 
 class Measured(NamedTuple):
     """One call."""
@@ -42,11 +44,7 @@ def reset_peak(device: str) -> None:
 
 
 def peak(device: str) -> float:
-    """Peak memory since reset_peak, MiB; not a number where the system does not tell."""
+    """Peak memory since reset_peak, MiB."""
     if device.startswith("cuda"):
         return torch.cuda.max_memory_allocated() / 2**20
-    status = Path("/proc/self/status")
-    if not status.exists():
-        return float("nan")
-    kib = next(line.split()[1] for line in status.read_text().splitlines() if line.startswith("VmHWM"))
-    return int(kib) / 2**10
+    return peak_mib()

@@ -1,12 +1,11 @@
 """The voice that ships: whole, small, documented, understood."""
 
-import resource
-import sys
 import time
 
 import numpy as np
 import pytest
 
+from benchmarks.memory import peak_mib
 from pipelines.config import load_yaml
 from pipelines.voice import VOICES, load_voice
 
@@ -114,7 +113,7 @@ def test_speed_and_memory(tts, fox, capsys):
         first = first or time.perf_counter() - begin
         samples += len(audio)
     factor = (time.perf_counter() - begin) / (samples / tts.sample_rate)
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (2**20 if sys.platform == "darwin" else 2**10)
+    peak = peak_mib()
     with capsys.disabled():
         print(f"\nheart: real-time factor {factor:.3f}, first audio {1000 * first:.0f} ms, peak {peak:.0f} MiB")
     assert factor < 1.0
