@@ -39,3 +39,15 @@ def make_audio(samples: int, seed: int) -> np.ndarray:
     tones = sum(np.sin(time * random.uniform(0.01, 0.6) + random.uniform(0, 6)) for _ in range(5)) / 5
     swell = 0.5 + 0.5 * np.sin(time * 2 * np.pi / 4000 + random.uniform(0, 6))
     return (0.6 * tones * swell + 0.1 * random.standard_normal(samples) * swell**2).clip(-1, 1).astype(np.float32)
+
+
+def make_scores() -> dict[str, list[list[np.ndarray]]]:
+    """What two discriminators of three layers might say of real and of generated audio, [B, T] each, by layer."""
+    random = np.random.RandomState(7)
+    return {
+        name: [
+            [(random.standard_normal((2, size)) * 0.5 + mean).astype(np.float32) for size in (40, 30, 20 + 5 * number)]
+            for number in range(2)
+        ]
+        for name, mean in (("real", 0.8), ("fake", 0.1))
+    }

@@ -8,9 +8,11 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import load_file
 
-from benchmarks.oracle.weights import make_audio, make_weights
+from benchmarks.oracle.weights import make_audio, make_scores, make_weights
 from codec import Codec, HiFiGANCodec
 from codec.nemo import translate
+from codec.training import paper_losses
+from codec.training.hifigan_module import HiFiGANOptim
 from parity.reduced import CONFIGS, TINY, lengths, reduced
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -67,3 +69,23 @@ def test_a_file_written_by_nemo():
     codes, frames = codec.encode(audio[:1])
     assert torch.equal(codes, results["item0.codes"].long())
     torch.testing.assert_close(codec.decode(codes)[:, 0], results["item0.audio"], atol=1e-5, rtol=0)
+
+
+def test_the_training_losses():
+    """All five, on 24 frames of audio and on scores of two discriminators; see benchmarks/oracle/losses.py."""
+    wanted, optim = json.loads((GOLDEN / "losses.json").read_text()), HiFiGANOptim()
+    real, fake = (
+        torch.stack([torch.from_numpy(make_audio(24 * 1024, seed + row)) for row in range(2)]) for seed in (0, 5)
+    )
+    judged = {
+        name: [(torch.from_numpy(layers[-1]), [torch.from_numpy(layer) for layer in layers]) for layers in made]
+        for name, made in make_scores().items()
+    }
+    found = {
+        "mel": paper_losses.mel_loss(fake, real, 22_050, optim.n_ffts, optim.mel_bands),
+        "stft": paper_losses.stft_loss(fake, real, optim.n_ffts),
+        "matching": paper_losses.matching_loss(judged["real"], judged["fake"]),
+        "adversarial": paper_losses.adversarial_loss(judged["fake"]),
+        "discriminator": paper_losses.discriminator_loss(judged["real"], judged["fake"]),
+    }
+    assert {name: value.item() for name, value in found.items()} == pytest.approx(wanted, rel=1e-5)

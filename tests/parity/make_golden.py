@@ -39,6 +39,7 @@ def main() -> None:
             shapes = Path(folder, name, "shapes.json").read_text()
             save_file(results, GOLDEN / f"{name}.safetensors", {"shapes": shapes})
         shutil.copy(Path(folder, "tiny", "model.nemo"), GOLDEN / "tiny.nemo")
+    subprocess.run([PYTHON, ROOT / "benchmarks/oracle/losses.py", GOLDEN / "losses.json"], check=True)
 
 
 if __name__ == "__main__":
