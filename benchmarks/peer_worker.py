@@ -1,6 +1,6 @@
 """One text-to-speech system reads sentences, timed; runs in that system's environment, for benchmarks/peers.py.
 
-    /tmp/piper/bin/python benchmarks/peer_worker.py piper request.json
+    .piper-venv/bin/python benchmarks/peer_worker.py piper request.json
 
 The request names sentences, a folder for 000.wav, 001.wav, ..., threads, and what the system needs. One line of JSON
 tells seconds to load, and for every sentence seconds to its first audio and to its last, after one unmeasured sentence;

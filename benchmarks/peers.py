@@ -1,7 +1,7 @@
 """What a user would choose between: this voice and others on one machine, with the same sentences and judges.
 
     python benchmarks/peers.py
-    python benchmarks/peers.py --peers heart piper --python piper=/tmp/piper/bin/python
+    python benchmarks/peers.py --peers heart piper --python piper=.piper-venv/bin/python
 
 Every system reads in a process of its own, under the interpreter that `--python NAME=PATH` gives it (this one if none),
 so that no system's packages need to be installed beside another's. Systems that are not installed are named and left

@@ -6,6 +6,7 @@ NeMo runs in its own environment, which `make nemo-oracle` builds; without it th
 import json
 import os
 import subprocess
+import time
 from pathlib import Path
 
 import pytest
@@ -37,7 +38,10 @@ def case(request, tmp_path_factory):
     command = [PYTHON, ROOT / "benchmarks/oracle/answer.py", folder / "requests.json", folder]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr[-3000:]
-    yield Codec.from_pretrained(folder / "full/model.nemo"), lengths, load_file(folder / "full/results.safetensors")
+    begin = time.perf_counter()
+    codec = Codec.from_pretrained(folder / "full/model.nemo")
+    print(f"{config.name}: NeMo's file is loaded in {time.perf_counter() - begin:.2f} s")
+    yield codec, lengths, load_file(folder / "full/results.safetensors")
     (folder / "full/model.nemo").unlink()
 
 
