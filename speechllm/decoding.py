@@ -159,12 +159,14 @@ class Stepper:
         rows = self.rows
         index = rows.position[:, None] + self.window  # [B, W]
         nearby = rows.reader_keys[self.index[:, None], index.clamp(max=rows.reader_keys.shape[1] - 1)]  # [B, W, D]
-        # A sum over channels and not a batched product, whose rounding would depend on B.
+        # Sums over channels and not batched products, whose rounding would depend on B.
         scores = (nearby * self.lm.reader_query(x)[:, None]).sum(-1) * x.shape[-1] ** -0.5
-        scores = (scores + self.lm.reader_advance(x)).masked_fill_(index >= rows.length[:, None], -torch.inf)
+        scores = scores + (x[:, None] * self.lm.advance).sum(-1) + self.lm.advance_bias
+        scores = scores.masked_fill_(index >= rows.length[:, None], -torch.inf)
+        moves = scores.softmax(-1)
         drawn = (scores / rows.temperatures[1] - noise).argmax(-1)  # [B]
-        advance = torch.where(rows.steady, steady_advance(scores, rows.due), drawn)
-        rows.confidence.copy_(scores.softmax(-1)[self.index, advance])
+        advance = torch.where(rows.steady, steady_advance(scores, moves[:, 0], rows.due), drawn)
+        rows.confidence.copy_(moves[self.index, advance])
         left, (limit, per_token, trailing, _) = rows.length - 1 - rows.position, rows.limits.unbind()
         # Pushed on when it stood too long, or when the frames left are only just enough, so that no text is cut off.
         late = (rows.standing >= per_token) | (limit - rows.frames - trailing <= left)

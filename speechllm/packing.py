@@ -102,7 +102,7 @@ class PackedLM:
         first, last = (layer for layer in model.frame_input if isinstance(layer, nn.Linear))
         self.half, self.values_in, self.values_out = half, plain(kind, first), plain(kind, last)
         self.reader_query = plain(kind, model.reader.query)
-        self.reader_advance = plain(KINDS["float32"], model.reader.advance)  # small, and it decides alone
+        self.advance, self.advance_bias = model.reader.advance.weight.detach(), model.reader.advance.bias.detach()
         # Stop is one more logit of the frame head, so both come from one product.
         weight = torch.cat([model.frame_head.weight, model.stop_head.weight]) * gain(model.norm)
         self.heads = kind(weight, torch.cat([model.frame_head.bias, model.stop_head.bias]))

@@ -51,7 +51,7 @@ def gumbel(shape: Sequence[int], generator: torch.Generator) -> Tensor:
     return torch.rand(list(shape), generator=generator).clamp_(min=1e-20).log_().neg_().log_()
 
 
-def steady_advance(scores: Tensor, due: Tensor) -> Tensor:
+def steady_advance(scores: Tensor, stay: Tensor, due: Tensor) -> Tensor:
     """How far readers go that do not draw their moves.
 
     Not by the likeliest move, for "stay" is that at nearly every frame, and a voice that always stays says its words
@@ -60,12 +60,13 @@ def steady_advance(scores: Tensor, due: Tensor) -> Tensor:
 
     Args:
         scores: logits [B, W]; entry w is for a move by w tokens.
+        stay: probability of not moving [B].
         due: moves owed, float32 [B], changed in place; begins at HALF_A_MOVE.
 
     Returns:
         int64 [B], 0 .. W - 1.
     """
-    due.add_(1 - scores.softmax(-1)[:, 0])
+    due.add_(1 - stay)
     moves = due >= 1
     due.sub_(moves.to(due.dtype))
     return torch.where(moves, scores[:, 1:].argmax(-1) + 1, 0)
