@@ -98,7 +98,7 @@ def peak_memory_mb(name: str, args: argparse.Namespace) -> float | None:
     """Largest resident memory of a process of its own that speaks the medium text once, MB."""
     command = [sys.executable, __file__, "--probe", name, "--precision", args.precision]
     if args.random_weights:
-        command += ["--random-weights", "--config", str(args.config)]
+        command += ["--random-weights", "--config", str(args.config), "--frames-per-step", str(args.frames_per_step)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     return float(done.stdout.split()[-1]) if not done.returncode else None
 
@@ -106,7 +106,10 @@ def peak_memory_mb(name: str, args: argparse.Namespace) -> float | None:
 def probe(args: argparse.Namespace) -> None:
     """The other end of peak_memory_mb."""
     torch.set_num_threads(1)
-    subjects = untrained_pair(args.config) if args.random_weights else [voice_subject(args.probe)]
+    if args.random_weights:
+        subjects = untrained_pair(args.config, frames_per_step=args.frames_per_step)
+    else:
+        subjects = [voice_subject(args.probe)]
     subject = next((s for s in subjects if s.name == args.probe), subjects[0])
     speak(subject, "medium", 1, 0, args.precision)
     print(peak_mib())
@@ -140,6 +143,9 @@ def arguments(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--voices", nargs=2, default=["heart", "heart-86fps"], help="two voices, names or folders")
     parser.add_argument("--random-weights", action="store_true", help="time --config at 21.5 and 86 fps, untrained")
     parser.add_argument("--config", type=Path, default=here.parent / "configs/speechllm/base.yaml", help="LM to time")
+    parser.add_argument(
+        "--frames-per-step", type=int, default=1, metavar="N", help="with --random-weights: time N against 1, 21.5 fps"
+    )
     parser.add_argument("--seconds", type=float, default=1.0, help="speech of the medium text, untrained; short half")
     parser.add_argument("--runs", type=int, help="counted runs of each; default 20, untrained 3, quick 2")
     parser.add_argument("--batch", type=int, nargs="+", help="requests at once; default 1 4 16, untrained 1")
@@ -162,8 +168,10 @@ def arguments(argv: list[str] | None) -> argparse.Namespace:
         args.cer = 0
     if not 0 < args.seconds <= 20:
         raise UserError(f"got --seconds {args.seconds}; expected more than 0 and at most 20")
-    if min(args.batch) < 1 or args.runs < 1 or args.threads < 1:
-        raise UserError("got a --batch, --runs or --threads below 1; expected at least 1")
+    if min(args.batch, default=1) < 1 or min(args.runs, args.threads, args.frames_per_step) < 1:
+        raise UserError("got a --batch, --runs, --threads or --frames-per-step below 1; expected at least 1")
+    if args.frames_per_step > 1 and not args.random_weights:
+        raise UserError("--frames-per-step goes with --random-weights; a trained voice has its own")
     return args
 
 
@@ -175,7 +183,7 @@ def main(argv: list[str] | None = None) -> None:
     torch.set_num_threads(args.threads)
     where = environment(("soundfile", "faster-whisper"))
     if args.random_weights:
-        pair = untrained_pair(args.config, args.device, args.seconds)
+        pair = untrained_pair(args.config, args.device, args.seconds, args.frames_per_step)
     else:
         pair = [voice_subject(name, args.device) for name in args.voices]
         if pair[0].name == pair[1].name:  # a voice against itself shows what the machine's noise alone does

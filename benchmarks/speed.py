@@ -74,23 +74,27 @@ def voice_subject(name: str, device: str = "cpu") -> Subject:
     return Subject(tts.voice.name, tts.voice.lm.to(device), tts.voice.codec.to(device), tts.sampling, tts)
 
 
-def untrained_pair(config: Path, device: str = "cpu", pace: float = 1.0) -> list[Subject]:
-    """The model of a configuration with random weights, at 21.5 and at 86 frames a second, with codecs likewise."""
+def untrained_pair(config: Path, device: str = "cpu", pace: float = 1.0, frames_per_step: int = 1) -> list[Subject]:
+    """The model of a configuration with random weights, at 21.5 and at 86 frames a second, with codecs likewise.
+
+    With `frames_per_step` above 1 both are at 21.5 frames a second, the first writing so many in a step.
+    """
     if not config.is_file():
         raise UserError(f"{config} does not exist; expected a configuration such as configs/speechllm/base.yaml")
     values = load_yaml(config.read_text("utf-8"), str(config))
     subjects = []
-    for rate in ("21.5fps", "86fps"):
+    for rate, each in (("21.5fps", frames_per_step), ("86fps" if frames_per_step == 1 else "21.5fps", 1)):
         codec = Codec.from_config(ROOT / f"configs/codec/lite-{rate}.yaml").eval().to(device)
         spec = CodeSpec(codec.frame_rate, codec.num_codebooks, codec.levels)
         shape: LMConfig = build(LMConfig, {"vocab_size": 80, **_spec(spec), **values.get("model", {})})
-        shape = replace(shape, max_frames=4096)  # longer than anything that is timed
+        shape = replace(shape, max_frames=4096, frames_per_step=each)  # longer than anything that is timed
         with torch.device("meta"):
             lm = SpeechLM(shape)
         lm = lm.to_empty(device=device)
         _fill(lm)
         endless = SamplingConfig(min_frames=10**6, trailing_frames=10**6)
-        subjects.append(Subject(f"{config.stem} {rate}", lm.eval(), codec, endless, pace=pace))
+        name = f"{config.stem} {rate}" + (f", {each} frames a step" if each > 1 else "")
+        subjects.append(Subject(name, lm.eval(), codec, endless, pace=pace))
     return subjects
 
 
@@ -126,20 +130,23 @@ class Voice:
         self.codec, self.stream = codec, codec.stream()
         self.goals = chunk_goals(codec)
         self.goal, self.count = next(self.goals), 0
+        self.over = False
         self.waiting: list[torch.Tensor] = []
         self.audio: list[torch.Tensor] = []
 
     def add(self, codes: torch.Tensor, last: bool) -> None:
-        """One frame, int64 [K]."""
+        """One frame, int64 [K]; those after the last are not wanted."""
+        if self.over:
+            return
+        self.over = last
         self.waiting.append(codes)
         self.count += 1
-        if self.count == self.goal or last:
-            self.audio.append(self.stream.push(torch.stack(self.waiting, dim=1)[None].to(self.codec_device)))
+        if last or self.count == self.goal:
+            codes = torch.stack(self.waiting, dim=1)[None].to(self.codec_device)
+            self.audio.append(self.stream.flush(codes) if last else self.stream.push(codes))
             self.waiting = []
         if self.count == self.goal:
             self.goal = next(self.goals)
-        if last:
-            self.audio.append(self.stream.flush())
 
     @property
     def codec_device(self) -> torch.device:

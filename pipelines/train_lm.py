@@ -39,6 +39,7 @@ class LMShape:
     reader_window: int = 10
     max_text: int = 256
     max_frames: int = 1024
+    frames_per_step: int = 1
 
 
 @dataclass(frozen=True)
@@ -96,8 +97,9 @@ def main() -> None:
     if not train:
         raise UserError(f"{config.shards} has no more than the {config.held_out} held-out utterances; encode more")
     # Lightning resumes in the middle of its epoch and stops at its full length, so only the draws move on.
-    batches = BatchDataset(shards, train, config.batch_tokens, config.optim.max_steps, config.seed, seen)
-    validation = BatchDataset(shards, held, config.batch_tokens, 1, config.seed)
+    each = config.model.frames_per_step
+    batches = BatchDataset(shards, train, config.batch_tokens, config.optim.max_steps, config.seed, seen, each)
+    validation = BatchDataset(shards, held, config.batch_tokens, 1, config.seed, 0, each)
     validation.size = len(validation.batches)
     print(f"speech LM: {sum(p.numel() for p in model.parameters()) / 1e6:.1f} M parameters, {len(train):,} utterances")
     fit(

@@ -1,6 +1,6 @@
 """LMConfig, fixed by a checkpoint, and SamplingConfig, fixed by a request."""
 
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
 
@@ -42,12 +42,28 @@ class LMConfig:
     reader_window: int = 10  # text tokens that one frame can advance at most, plus one
     max_text: int = 256  # tokens
     max_frames: int = 1024
+    frames_per_step: int = 1  # codec frames that one step of the transformer writes
 
     def __post_init__(self) -> None:
+        if self.frames_per_step < 1:
+            raise ValueError(f"got frames_per_step={self.frames_per_step}; expected 1 or more")
         if self.dim % (2 * self.num_heads):
             raise ValueError(f"got dim={self.dim}, num_heads={self.num_heads}; dim must be a multiple of 2 * num_heads")
         if not 0 < self.reader_layer < self.num_layers:
             raise ValueError(f"got reader_layer={self.reader_layer}; expected 1..{self.num_layers - 1}")
+
+    @property
+    def step(self) -> CodeSpec:
+        """The codes of one step: those of its frames, one after the other."""
+        count = self.frames_per_step
+        return replace(
+            self.codes, frame_rate=self.codes.frame_rate / count, num_codebooks=count * self.codes.num_codebooks
+        )
+
+    @property
+    def max_steps(self) -> int:
+        """Steps that hold max_frames."""
+        return -(-self.max_frames // self.frames_per_step)
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> "LMConfig":

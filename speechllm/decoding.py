@@ -1,6 +1,6 @@
 """One decoding step for many requests at once, each at its own place: the state of their rows, and the step.
 
-Shapes: B rows, S text positions, M cache positions, K codebooks, P digits of a frame, V levels of the largest digit,
+Shapes: B rows, S text positions, M cache positions, K codebooks, P digits of a step, V levels of the largest digit,
 D width, H heads, E = D / H, L layers, W reader window.
 
 The step is one function of fixed shapes without a decision in Python: on a CPU it is called on the rows in use and as
@@ -19,9 +19,9 @@ from speechllm.packing import PackedLM
 from speechllm.sampling import DigitSampler, steady_advance
 
 BLOCK = 64  # cache positions are used in multiples of this, so that every row meets the same attention kernel
-NOISE_FRAMES = 32  # frames of random numbers drawn at once
+NOISE_STEPS = 32  # steps of random numbers drawn at once
 # State whose first axis is the rows; the mask's last axis is cut to size too.
-BY_ROW = """text reader_keys reader_values length position frames standing due steady digits noise codes confidence
+BY_ROW = """text reader_keys reader_values length position steps standing due steady digits noise codes confidence
 done""".split()
 
 
@@ -37,22 +37,22 @@ class Rows:
     reader_values: Tensor
     length: Tensor  # text tokens, int64 [B]
     position: Tensor  # token being read, int64 [B]
-    frames: Tensor  # frames made, int64 [B]
-    standing: Tensor  # frames since the reader last moved, int64 [B]
+    steps: Tensor  # steps made, int64 [B]
+    standing: Tensor  # steps since the reader last moved, int64 [B]
     due: Tensor  # moves a steady reader owes, float32 [B]
     steady: Tensor  # bool [B], the reader's moves are not drawn
-    digits: Tensor  # of the last frame, int64 [B, P]
-    limits: Tensor  # int64 [4, B]: frames there may be, frames a token, trailing frames, frames before a stop
+    digits: Tensor  # of the last step, int64 [B, P]
+    limits: Tensor  # int64 [4, B]: steps there may be, steps a token, trailing steps, steps before a stop
     temperatures: Tensor  # float32 [2, B, 1]: of the digits, of the reader; 1 where nothing is drawn
-    noise: Tensor  # float32 [B, NOISE_FRAMES, W + P * V], log(-log(uniform)), 0 where nothing is drawn
+    noise: Tensor  # float32 [B, NOISE_STEPS, W + P * V], log(-log(uniform)), 0 where nothing is drawn
     codes: Tensor  # what the step made, int64 [B, K]
     confidence: Tensor  # float32 [B]
     done: Tensor  # bool [B], this was the last frame
 
     @classmethod
     def allocate(cls, config: LMConfig, batch: int, text: int, total: int, like: Tensor, cache: torch.dtype) -> "Rows":
-        """Empty rows that hold `text` tokens and `total` tokens and frames each, on the device of `like`."""
-        spec, head = config.codes, config.dim // config.num_heads
+        """Empty rows that hold `text` tokens and `total` tokens and steps each, on the device of `like`."""
+        spec, head = config.step, config.dim // config.num_heads
         shape = config.num_layers, batch, -(-total // BLOCK) * BLOCK, config.num_heads, head
 
         def ints(*size: int) -> Tensor:
@@ -72,14 +72,14 @@ class Rows:
             reader_values=floats(batch, text, config.dim),
             length=ints(batch) + 1,
             position=ints(batch),
-            frames=ints(batch),
+            steps=ints(batch),
             standing=ints(batch),
             due=floats(batch),
             steady=torch.zeros(batch, dtype=torch.bool, device=like.device),
             digits=ints(batch, spec.num_digits),
             limits=ints(4, batch),
             temperatures=floats(2, batch, 1) + 1,
-            noise=floats(batch, NOISE_FRAMES, config.reader_window + spec.num_digits * max(spec.levels)),
+            noise=floats(batch, NOISE_STEPS, config.reader_window + spec.num_digits * max(spec.levels)),
             codes=ints(batch, spec.num_codebooks),
             confidence=floats(batch),
             done=torch.zeros(batch, dtype=torch.bool, device=like.device),
@@ -94,7 +94,7 @@ class Rows:
 
     def move(self, source: int, target: int) -> None:
         """Copy everything of one row to another."""
-        used = int(self.length[source] + self.frames[source])
+        used = int(self.length[source] + self.steps[source])
         for cache in (self.keys, self.values):
             cache[:, target, :used] = cache[:, source, :used]
         for name in ("limits", "temperatures"):
@@ -108,11 +108,11 @@ class Stepper:
 
     Args:
         lm: packed weights.
-        rows: a view; every call advances each of its rows by a frame.
+        rows: a view; every call advances each of its rows by a step.
     """
 
     def __init__(self, lm: PackedLM, rows: Rows):
-        self.lm, self.rows, spec = lm, rows, lm.config.codes
+        self.lm, self.rows, spec = lm, rows, lm.config.codes  # of a frame
         device, (batch, total) = rows.mask.device, (rows.mask.shape[0], rows.mask.shape[3])
         self.index = torch.arange(batch, device=device)  # [B]
         self.window = torch.arange(lm.config.reader_window, device=device)  # [W]
@@ -123,22 +123,22 @@ class Stepper:
 
     @torch.inference_mode()
     def __call__(self) -> None:
-        """Make one frame of every row: `codes`, `position`, `confidence` and `done` of the rows are new."""
+        """Make one step of every row: `codes`, `position`, `confidence` and `done` of the rows are new."""
         lm, rows, layer = self.lm, self.rows, self.lm.config.reader_layer
         embedded = lm.values_out(gelu(lm.values_in((rows.digits - lm.half) / lm.half)))
-        x = rows.text[self.index, rows.position] + torch.where(rows.frames[:, None] == 0, lm.begin, embedded)
+        x = rows.text[self.index, rows.position] + torch.where(rows.steps[:, None] == 0, lm.begin, embedded)
         # A row that has no place left (idle, or its request taken away) writes its last place again.
-        place = (rows.length + rows.frames).clamp_(max=self.total - 1)  # [B]
+        place = (rows.length + rows.steps).clamp_(max=self.total - 1)  # [B]
         self.mask.index_put_((self.index, place), self.seen)
-        cos, sin = lm.rotary[rows.frames.clamp(max=len(lm.rotary) - 1)][:, None, None].unbind(3)  # [B, 1, 1, E]
+        cos, sin = lm.rotary[rows.steps.clamp(max=len(lm.rotary) - 1)][:, None, None].unbind(3)  # [B, 1, 1, E]
         for number in range(layer):
             x = self.block(number, x, place, cos, sin)
-        drawn = rows.noise[self.index, rows.frames % NOISE_FRAMES]  # [B, W + P V]
+        drawn = rows.noise[self.index, rows.steps % NOISE_STEPS]  # [B, W + P V]
         self.read(x, drawn[:, : len(self.window)])
         x = x + rows.reader_values[self.index, rows.position]
         for number in range(layer, lm.config.num_layers):
             x = self.block(number, x, place, cos, sin)
-        self.emit(lm.heads(norm(x, lm.least)), drawn[:, len(self.window) :])
+        self.emit(norm(x, lm.least) * lm.gain, drawn[:, len(self.window) :])
 
     def block(self, number: int, x: Tensor, place: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
         """One transformer block on [B, D]; its keys and values are written at `place` [B]."""
@@ -169,20 +169,27 @@ class Stepper:
         rows.confidence.copy_(moves[self.index, advance])
         left, (limit, per_token, trailing, _) = rows.length - 1 - rows.position, rows.limits.unbind()
         # Pushed on when it stood too long, or when the frames left are only just enough, so that no text is cut off.
-        late = (rows.standing >= per_token) | (limit - rows.frames - trailing <= left)
+        late = (rows.standing >= per_token) | (limit - rows.steps - trailing <= left)
         advance = advance + ((advance == 0) & late & (left > 0))
         rows.position.add_(advance)
         rows.standing.add_(1).mul_(advance == 0)
 
-    def emit(self, logits: Tensor, noise: Tensor) -> None:
-        """Draw the frame out of logits [B, num_logits + 1], the last one that of stopping."""
+    def emit(self, x: Tensor, noise: Tensor) -> None:
+        """Draw the frames of a step from its state [B, D], each of them knowing those before."""
         rows, (limit, _, trailing, minimum) = self.rows, self.rows.limits.unbind()
-        rows.digits.copy_(self.sampler(logits[:, :-1], rows.temperatures[0], noise))
+        logits, parts = self.lm.heads(x), noise.split(noise.shape[1] // self.lm.config.frames_per_step, dim=1)
+        stop, digits = logits[:, -1], [self.sampler(logits[:, :-1], rows.temperatures[0], parts[0])]
+        for part in parts[1:]:
+            half = self.lm.half[: digits[-1].shape[1]]
+            known = torch.cat([x, (digits[-1] - half) / half], dim=-1)
+            x = x + self.lm.local_out(gelu(self.lm.local_in(known)))
+            digits.append(self.sampler(self.lm.heads(x)[:, :-1], rows.temperatures[0], part))
+        rows.digits.copy_(torch.cat(digits, dim=1))
         torch.sum(rows.digits.unflatten(1, (-1, len(self.bases))) * self.bases, -1, out=rows.codes)
-        rows.frames.add_(1)
-        over = (logits[:, -1] > 0) | (rows.standing >= trailing)
-        over = over & (rows.position == rows.length - 1) & (rows.frames >= minimum)
-        torch.logical_or(over, rows.frames >= limit, out=rows.done)
+        rows.steps.add_(1)
+        over = (stop > 0) | (rows.standing >= trailing)
+        over = over & (rows.position == rows.length - 1) & (rows.steps >= minimum)
+        torch.logical_or(over, rows.steps >= limit, out=rows.done)
 
 
 def norm(x: Tensor, least: float) -> Tensor:

@@ -23,7 +23,7 @@ from torch import Tensor
 
 from speechllm.attention import KVCache
 from speechllm.config import LMConfig, SamplingConfig
-from speechllm.decoding import BLOCK, NOISE_FRAMES, Rows, Stepper
+from speechllm.decoding import BLOCK, NOISE_STEPS, Rows, Stepper
 from speechllm.graph import CapturedStep
 from speechllm.model import SpeechLM
 from speechllm.packing import PackedLM, Precision
@@ -57,13 +57,13 @@ class Request:
     ids: Tensor  # int64 [S]
     sampling: SamplingConfig
     generator: torch.Generator
-    limit: int  # frames there may be
-    frames: int = 0
+    limit: int  # steps there may be
+    steps: int = 0
 
     @property
     def total(self) -> int:
-        """Cache positions in use after the next frame."""
-        return len(self.ids) + self.frames + 1
+        """Cache positions in use after the next step."""
+        return len(self.ids) + self.steps + 1
 
 
 def frame_limit(config: LMConfig, tokens: int) -> int:
@@ -102,9 +102,10 @@ class Engine:
         if captured and device.type != "cuda":
             raise ValueError(f"got captured=True on {device}; only a CUDA device replays graphs")
         text, frames = longest or (model.config.max_text, model.config.max_frames)
+        self.each = model.config.frames_per_step
         cache = torch.bfloat16 if precision == "bfloat16" else torch.float32
         self.model, self.lm, self.slots, self.device = model, packed(model, precision), slots, device
-        self.rows = Rows.allocate(model.config, slots, text, text + frames, model.begin, cache)
+        self.rows = Rows.allocate(model.config, slots, text, text + -(-frames // self.each), model.begin, cache)
         self.waiting: deque[Request] = deque()
         self.running: list[Request] = []  # in the order of their rows
         self.tickets = 0
@@ -129,7 +130,7 @@ class Engine:
         if not 1 <= len(ids) <= most:
             raise ValueError(f"got {len(ids)} tokens; this model reads 1..{most} at once, split the text")
         generator = torch.Generator().manual_seed(sampling.seed)
-        limit = min(frame_limit(config, len(ids)), self.rows.mask.shape[3] - len(ids))
+        limit = min(-(-frame_limit(config, len(ids)) // self.each), self.rows.mask.shape[3] - len(ids))
         self.tickets += 1
         self.waiting.append(Request(self.tickets, ids, sampling, generator, limit))
         return self.tickets
@@ -151,12 +152,12 @@ class Engine:
 
     @torch.inference_mode()
     def step(self) -> list[Made]:
-        """One frame of every running request, after free slots were given to waiting ones."""
+        """The frames of one step of every running request, after free slots were given to waiting ones."""
         self.fill()
         if not self.running:
             return []
         for row, request in enumerate(self.running):
-            if request.frames % NOISE_FRAMES == 0:
+            if request.steps % NOISE_STEPS == 0:
                 self.draw(row, request)
         self.advance()
         return self.collect()
@@ -183,12 +184,14 @@ class Engine:
     def collect(self) -> list[Made]:
         """Frames the step has made; slots of requests that ended are free."""
         rows, count = self.rows, len(self.running)
-        codes = rows.codes[:count].cpu().clone()
+        codes = rows.codes[:count].cpu().clone().view(count, self.each, -1)
         position, confidence, done = (t[:count].tolist() for t in (rows.position, rows.confidence, rows.done))
         made = []
         for row, request in enumerate(self.running):
-            request.frames += 1
-            made.append(Made(request.ticket, Frame(codes[row], position[row], confidence[row]), done[row]))
+            request.steps += 1
+            for index, frame in enumerate(codes[row]):
+                last = done[row] and index == self.each - 1
+                made.append(Made(request.ticket, Frame(frame, position[row], confidence[row]), last))
         for row in reversed(range(count)):
             if done[row]:
                 self.release(row)
@@ -203,7 +206,7 @@ class Engine:
         self.running.pop()
 
     def draw(self, row: int, request: Request) -> None:
-        """Random numbers of the row's next NOISE_FRAMES frames, from the request's own stream."""
+        """Random numbers of the row's next NOISE_STEPS steps, from the request's own stream."""
         window, sampling = self.model.config.reader_window, request.sampling
         noise = self.rows.noise[row]
         drawn = slice(0 if sampling.reader_temperature > 0 else window, None if sampling.temperature > 0 else window)
@@ -225,12 +228,13 @@ class Engine:
         rows.keys[:, row, :length] = cache.keys[:, 0].transpose(1, 2)
         rows.values[:, row, :length] = cache.values[:, 0].transpose(1, 2)
         rows.mask[row].fill_(-torch.inf)[..., :length] = 0
-        for state in (rows.position, rows.frames, rows.standing, rows.noise):
+        for state in (rows.position, rows.steps, rows.standing, rows.noise):
             state[row] = 0
         s = request.sampling
         rows.due[row], rows.steady[row] = HALF_A_MOVE, s.reader_temperature == 0
         rows.length[row] = length
-        rows.limits[:, row] = torch.tensor([request.limit, s.max_frames_per_token, s.trailing_frames, s.min_frames])
+        frames = torch.tensor([s.max_frames_per_token, s.trailing_frames, s.min_frames])
+        rows.limits[0, row], rows.limits[1:, row] = request.limit, -(-frames // self.each)
         rows.temperatures[:, row, 0] = torch.tensor([s.temperature or 1.0, s.reader_temperature or 1.0])
         self.running.append(request)
 

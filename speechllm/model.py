@@ -1,6 +1,10 @@
 """SpeechLM: a decoder-only transformer that reads text tokens and writes codec frames, one frame a step.
 
-Shapes: B batch, S text tokens, T frames, P digits of a frame, D width, W reader window.
+With `frames_per_step` above 1 a step writes several frames: the transformer sees and predicts them as one frame of more
+codebooks, and a local head makes each of them from the ones before it in the step. Only the ends of this package know:
+training stacks frames into steps, the engine takes steps apart.
+
+Shapes: B batch, S text tokens, T frames (steps), P digits of a frame (step), D width, W reader window.
 
     position   0 .. S-1        S             S+1        ...   S+T-1
     input      text tokens     BOS           frame 0    ...   frame T-2
@@ -16,6 +20,7 @@ Source: prefix LM; FSQ digits as inputs and outputs; the reader is a monotonic p
 """
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -76,6 +81,19 @@ class Reader(nn.Module):
         return scores.masked_fill(index >= text_lengths[:, None, None], float("-inf"))
 
 
+class LocalHead(nn.Module):
+    """From the state of a frame to that of the next in the same step, once the frame is known. [..., D] -> [..., D]."""
+
+    def __init__(self, dim: int, num_digits: int):
+        super().__init__()
+        self.input = nn.Linear(dim + num_digits, 2 * dim)
+        self.output = nn.Linear(2 * dim, dim)
+
+    def forward(self, x: Tensor, values: Tensor) -> Tensor:
+        """States [..., D] and the frames' values [..., P of one frame]."""
+        return x + self.output(F.gelu(self.input(torch.cat([x, values], dim=-1))))
+
+
 class LMOutput(NamedTuple):
     """Predictions at every frame."""
 
@@ -92,17 +110,18 @@ class SpeechLM(nn.Module):
     def __init__(self, config: LMConfig):
         super().__init__()
         self.config = config
-        dim, spec = config.dim, config.codes
+        dim = config.dim
         self.text_embedding = nn.Embedding(config.vocab_size, dim)
-        self.frame_input = nn.Sequential(nn.Linear(spec.num_digits, 2 * dim), nn.GELU(), nn.Linear(2 * dim, dim))
+        self.frame_input = nn.Sequential(nn.Linear(config.step.num_digits, 2 * dim), nn.GELU(), nn.Linear(2 * dim, dim))
         self.begin = nn.Parameter(torch.zeros(dim))  # stands for the frame before the first
         blocks = [Block(dim, config.num_heads, config.mlp_dim) for _ in range(config.num_layers)]
         self.blocks = nn.ModuleList(blocks)
         self.reader = Reader(dim, config.reader_window)
         self.norm = nn.RMSNorm(dim, eps=1e-6)
-        self.frame_head = nn.Linear(dim, spec.num_logits)
+        self.frame_head = nn.Linear(dim, config.codes.num_logits)
+        self.local = LocalHead(dim, config.codes.num_digits) if config.frames_per_step > 1 else None
         self.stop_head = nn.Linear(dim, 1)
-        table = rotary_table(max(config.max_text, config.max_frames), dim // config.num_heads)
+        table = rotary_table(max(config.max_text, config.max_steps), dim // config.num_heads)
         self.register_buffer("rotary", table, persistent=False)
         self.apply(self.initialise)
         for block in blocks:
@@ -156,7 +175,16 @@ class SpeechLM(nn.Module):
                 x = torch.cat([states, spoken + self.reader.value(states)[rows, positions]], dim=1)
             x = block(x, rotary, mask, None, layer)
         x = self.norm(x[:, length:])
-        return LMOutput(self.frame_head(x), self.stop_head(x)[..., 0], reader)
+        logits = [self.frame_head(state) for state in self.states(x, digits)]
+        return LMOutput(torch.cat(logits, dim=-1), self.stop_head(x)[..., 0], reader)
+
+    def states(self, x: Tensor, digits: Tensor) -> Iterator[Tensor]:
+        """The state [B, T, D] that each frame of a step is predicted from, given the digits of those before it."""
+        yield x
+        if self.local is not None:
+            for known in digits.split(self.config.codes.num_digits, dim=-1)[:-1]:
+                x = self.local(x, digits_to_values(known, self.config.codes.levels))
+                yield x
 
     # files
 

@@ -98,22 +98,27 @@ class PackedLM:
         self.blocks = [PackedBlock(block, kind) for block in model.blocks if isinstance(block, Block)]
         # Digits -> values in [-1, 1] is (digit - half) / half.
         half = torch.tensor([level // 2 for level in model.config.codes.levels], device=model.begin.device)
-        half = half.repeat(model.config.codes.num_codebooks)  # [P]
+        half = half.repeat(model.config.step.num_codebooks)  # [P]
         first, last = (layer for layer in model.frame_input if isinstance(layer, nn.Linear))
         self.half, self.values_in, self.values_out = half, plain(kind, first), plain(kind, last)
         self.reader_query = plain(kind, model.reader.query)
         self.advance, self.advance_bias = model.reader.advance.weight.detach(), model.reader.advance.bias.detach()
+        self.gain = gain(model.norm)
         # Stop is one more logit of the frame head, so both come from one product.
-        weight = torch.cat([model.frame_head.weight, model.stop_head.weight]) * gain(model.norm)
+        weight = torch.cat([model.frame_head.weight, model.stop_head.weight])
         self.heads = kind(weight, torch.cat([model.frame_head.bias, model.stop_head.bias]))
+        if model.local is not None:
+            self.local_in, self.local_out = plain(kind, model.local.input), plain(kind, model.local.output)
 
     @property
     def bytes_per_step(self) -> int:
         """Bytes of weights that one step reads, whatever the number of rows."""
         size = {"float32": 4, "bfloat16": 2, "int8": 1}[self.precision]
-        c, spec = self.config, self.config.codes
+        c, frame = self.config, self.config.codes
         block = 4 * c.dim * c.dim + 3 * c.dim * c.mlp_dim
-        ends = 2 * c.dim * (spec.num_digits + c.dim) + c.dim * c.dim + c.dim * (spec.num_logits + 1 + c.reader_window)
+        ends = 2 * c.dim * (c.step.num_digits + c.dim) + c.dim * (c.dim + c.reader_window)
+        ends += c.frames_per_step * c.dim * (frame.num_logits + 1)
+        ends += (c.frames_per_step - 1) * 2 * c.dim * (2 * c.dim + frame.num_digits)
         return size * (c.num_layers * block + ends)
 
 

@@ -1,5 +1,9 @@
-"""Batches of examples out of code shards. Shapes: B batch, S text tokens, T frames, P digits of a frame."""
+"""Batches of examples out of code shards.
 
+Shapes: B batch, S text tokens, T frames, P digits of a frame; of steps where a model writes several frames in one.
+"""
+
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -23,8 +27,20 @@ class Batch(NamedTuple):
     frames: Tensor  # int64 [B]
 
 
-def collate(examples: list[Example], levels: tuple[int, ...]) -> Batch:
+def stack(example: Example, count: int) -> Example:
+    """`count` frames at a time as one of so many times the codebooks; the last frame is repeated where they end."""
+    short = -len(example.codes) % count
+    codes = torch.cat([example.codes, example.codes[-1:].expand(short, -1)]).view(-1, count * example.codes.shape[1])
+    positions = example.positions
+    if positions is not None:  # what is read at the end of the step
+        positions = torch.cat([positions, positions[-1:].expand(short)])[count - 1 :: count]
+    return replace(example, codes=codes, positions=positions)
+
+
+def collate(examples: list[Example], levels: tuple[int, ...], frames_per_step: int = 1) -> Batch:
     """Pad examples to one batch."""
+    if frames_per_step > 1:
+        examples = [stack(example, frames_per_step) for example in examples]
     codes = pad_sequence([e.codes for e in examples], batch_first=True)
     positions = [torch.zeros(len(e.codes), dtype=torch.long) if e.positions is None else e.positions for e in examples]
     return Batch(
@@ -49,17 +65,26 @@ class BatchDataset(Dataset[Batch]):
         size: number of items.
         seed: of the order.
         first: items already used up by an earlier part of the run.
+        frames_per_step: of the model.
     """
 
     def __init__(
-        self, shards: list[Shard], indices: list[tuple[int, int]], tokens: int, size: int, seed: int, first: int = 0
+        self,
+        shards: list[Shard],
+        indices: list[tuple[int, int]],
+        tokens: int,
+        size: int,
+        seed: int,
+        first: int = 0,
+        frames_per_step: int = 1,
     ):
         self.shards, self.size, self.seed, self.first = shards, size, seed, first
+        self.frames_per_step = frames_per_step
         lengths = []
         for s, i in indices:
             tensors = shards[s].tensors
-            spans = (tensors[name][i : i + 2] for name in ("id_offsets", "code_offsets"))
-            lengths.append(sum(int(span[1] - span[0]) for span in spans))
+            text, frames = (int(tensors[name][i : i + 2].diff()) for name in ("id_offsets", "code_offsets"))
+            lengths.append(text + -(-frames // frames_per_step))
         order = sorted(range(len(indices)), key=lengths.__getitem__)
         self.batches: list[list[tuple[int, int]]] = []
         current: list[tuple[int, int]] = []
@@ -74,7 +99,7 @@ class BatchDataset(Dataset[Batch]):
         return self.size
 
     def __getitem__(self, index: int) -> Batch:
-        return collate(self.examples(index), self.shards[0].spec.levels)
+        return collate(self.examples(index), self.shards[0].spec.levels, self.frames_per_step)
 
     def examples(self, index: int) -> list[Example]:
         """The utterances of item `index`."""

@@ -70,7 +70,7 @@ class LitSpeechLM(lightning.LightningModule):
         # Randomness comes from the step number, so that a resumed run equals an uninterrupted one.
         generator = torch.Generator(batch.digits.device).manual_seed(self.global_step)
         random = dict(generator=generator, device=batch.digits.device)
-        levels = self.model.config.codes.levels * self.model.config.codes.num_codebooks
+        levels = self.model.config.codes.levels * self.model.config.step.num_codebooks
         top = torch.tensor(levels, device=batch.digits.device) - 1
         noise = torch.randint(0, 2, batch.digits.shape, **random) * 2 - 1
         hit = torch.rand(batch.digits.shape, **random) < self.optim.noisy_digits

@@ -80,7 +80,18 @@ def test_two_voices_are_timed_on_the_same_texts(shared_voice, tmp_path, monkeypa
     assert report["voice"]["toy"]["batch_1"]["short"]["text"]["p50"] > 0
 
 
-@pytest.mark.parametrize("flags", [["--batch", "0"], ["--runs", "-1"], ["--threads", "0"]])
+def test_frames_a_step_against_one(config, quick_texts):
+    stacked, plain = speed.untrained_pair(config, frames_per_step=2)
+    assert (stacked.name, plain.name) == ("tiny 21.5fps, 2 frames a step", "tiny 21.5fps")
+    assert stacked.codec.frame_rate == plain.codec.frame_rate
+    half, whole = (speed.speak(subject, "medium", 2, 0) for subject in (stacked, plain))
+    assert half.steps == -(-whole.steps // 2)
+    assert half.audio_s == whole.audio_s
+    with pytest.raises(UserError, match="goes with --random-weights"):
+        main(["--frames-per-step", "2"])
+
+
+@pytest.mark.parametrize("flags", [["--batch", "0"], ["--runs", "-1"], ["--threads", "0"], ["--frames-per-step", "0"]])
 def test_numbers_below_one_are_refused(flags):
     with pytest.raises(UserError, match="below 1"):
         main(flags)

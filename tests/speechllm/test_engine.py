@@ -61,6 +61,16 @@ def test_a_batch_does_not_change_the_answer(model, precision, slots):
     assert all(same(a, b) for a, b in zip(together(Engine(model, slots, precision), work), alone, strict=True))
 
 
+@pytest.mark.parametrize("precision", ["float32", "int8"])
+def test_nor_with_several_frames_a_step(precision):
+    model = talker(frames_per_step=3)
+    work = requests(7)
+    alone = [list(generate(model, *request, precision)) for request in work]
+    assert all(len(frames) % 3 == 0 and frames[0].position == frames[2].position for frames in alone)
+    assert len({len(frames) for frames in alone}) > 3
+    assert all(same(a, b) for a, b in zip(together(Engine(model, 3, precision), work), alone, strict=True))
+
+
 @pytest.mark.parametrize("threads", [1, 2])
 def test_nor_at_the_size_that_ships(threads):
     """The kernels that real widths meet, and more threads, which could share out the sums."""

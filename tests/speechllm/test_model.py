@@ -5,8 +5,8 @@ import torch
 
 import toys
 from speechllm import SamplingConfig, SpeechLM, generate
-from speechllm.decoding import Stepper
 from speechllm.digits import codes_to_digits
+from speechllm.engine import packed
 
 TEXT, FRAMES = 12, 10
 
@@ -26,22 +26,37 @@ def inputs(text: int = TEXT, frames: int = FRAMES, seed: int = 0):
 
 
 @torch.no_grad()
-def test_decoding_step_by_step_with_a_cache_equals_the_whole_at_once(model, monkeypatch):
+@pytest.mark.parametrize("each", [1, 2, 3])
+def test_decoding_step_by_step_with_a_cache_equals_the_whole_at_once(each, monkeypatch):
     """What the engine computed for each frame it made is what teacher forcing computes for those frames."""
+    model, made = toys.toy_lm(toys.toy_lm_config(frames_per_step=each)), []
     ids, lengths, _, _ = inputs()
-    logits, emit = [], Stepper.emit
-    monkeypatch.setattr(Stepper, "emit", lambda self, y, noise: logits.append(y[0].clone()) or emit(self, y, noise))
+    heads = packed(model).heads
+    monkeypatch.setattr(packed(model), "heads", lambda x: made.append(heads(x)[0]) or heads(x))
     sampling = SamplingConfig(temperature=1.0, reader_temperature=2.0, min_frames=FRAMES)
     frames = list(generate(model, ids[0], sampling))
-    digits = codes_to_digits(torch.stack([f.codes for f in frames])[None], toys.LEVELS)
-    positions = torch.tensor([[f.position for f in frames]])
-    whole = model(ids, lengths, digits, positions)
+    codes = torch.stack([f.codes for f in frames]).view(1, -1, each * 8)
+    positions = torch.tensor([[f.position for f in frames[::each]]])
+    whole = model(ids, lengths, codes_to_digits(codes, toys.LEVELS), positions)
     moves = positions[0].diff(prepend=torch.tensor([0]))
     confidence = whole.reader[0].softmax(-1).gather(1, moves[:, None])[:, 0]
-    assert len(frames) >= FRAMES
-    assert torch.allclose(torch.stack(logits)[:, :-1], whole.digits[0], atol=1e-4)
-    assert torch.allclose(torch.stack(logits)[:, -1], whole.stop[0], atol=1e-4)
-    assert torch.allclose(torch.tensor([f.confidence for f in frames]), confidence, atol=1e-4)
+    logits = torch.stack(made)
+    assert len(frames) == len(logits) >= FRAMES
+    assert torch.allclose(logits[:, :-1].reshape(whole.digits[0].shape), whole.digits[0], atol=1e-4)
+    assert torch.allclose(logits[::each, -1], whole.stop[0], atol=1e-4)
+    assert torch.allclose(torch.tensor([f.confidence for f in frames[::each]]), confidence, atol=1e-4)
+
+
+@torch.no_grad()
+def test_frames_of_a_step_know_those_before_them():
+    model = toys.toy_lm(toys.toy_lm_config(frames_per_step=2))
+    ids, lengths, _, positions = inputs(frames=4)
+    digits = codes_to_digits(toys.random_codes(1, 8).transpose(1, 2).reshape(1, 4, 16), toys.LEVELS)
+    changed = digits.clone()
+    changed[:, 2, :32] = 0  # the first frame of step 2
+    before, after = (model(ids, lengths, d, positions).digits.unflatten(-1, (2, -1)) for d in (digits, changed))
+    same = (before - after).abs().amax(-1) == 0  # [1, steps, frames of a step]
+    assert same[0].tolist() == [[True, True], [True, True], [True, False], [False, False]]
 
 
 @torch.no_grad()

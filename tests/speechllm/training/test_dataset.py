@@ -1,11 +1,13 @@
 """Batches out of shards: every utterance once a pass, the same order for a seed, resumable anywhere."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 
 import toys
 from speechllm.shards import Example, Shard, write_shard
-from speechllm.training.dataset import BatchDataset, collate, split
+from speechllm.training.dataset import BatchDataset, collate, split, stack
 
 
 @pytest.fixture
@@ -57,6 +59,19 @@ def test_held_out_utterances_are_not_trained_on(shards):
     train, held = split(shards, 2)
     assert held == [(0, 0), (0, 1)]
     assert not set(train) & set(held) and len(train) + len(held) == 12
+
+
+def test_frames_are_stacked_into_steps(shards):
+    example = replace(shards[0][3], positions=torch.arange(15) // 4)
+    stacked = stack(example, 2)
+    assert torch.equal(stacked.codes[:7], example.codes[:14].view(7, 16))
+    assert torch.equal(stacked.codes[7], example.codes[14].repeat(2))  # the last frame has no other half
+    assert stacked.positions.tolist() == [0, 0, 1, 1, 2, 2, 3, 3]
+    batch = collate([shards[0][0], shards[0][3]], toys.LEVELS, 2)
+    assert batch.frames.tolist() == [3, 8] and batch.digits.shape == (2, 8, 64)
+    dataset = BatchDataset(shards, split(shards, 0)[0], 60, 8, 0, frames_per_step=3)
+    assert max(b.ids.shape[0] * (b.ids.shape[1] + b.codes.shape[1]) for b in dataset) <= 60
+    assert dataset[0].codes.shape[2] == 24
 
 
 def test_padding_lies_at_the_ends(shards):

@@ -67,9 +67,10 @@ def test_corrupted_inputs_differ_by_step_and_by_one_level_at_most(monkeypatch):
     assert not torch.equal(digits, draws[2][0]) and not torch.equal(keep, draws[2][1])
 
 
-def test_one_batch_is_learnt_by_heart():
-    module = LitSpeechLM(SpeechLM(toys.toy_lm_config(dim=64, num_layers=2)), LMOptim())
-    batch = collate(examples(3), toys.LEVELS)
+@pytest.mark.parametrize("each", [1, 2])
+def test_one_batch_is_learnt_by_heart(each):
+    module = LitSpeechLM(SpeechLM(toys.toy_lm_config(dim=64, num_layers=2, frames_per_step=each)), LMOptim())
+    batch = collate(examples(3), toys.LEVELS, each)
     optimizer = torch.optim.AdamW(module.parameters(), 5e-3)
     first: dict[str, float] = {}
     for _ in range(150):
