@@ -150,7 +150,9 @@ def arguments(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--runs", type=int, help="counted runs of each; default 20, untrained 3, quick 2")
     parser.add_argument("--batch", type=int, nargs="+", help="requests at once; default 1 4 16, untrained 1")
     parser.add_argument("--lengths", nargs="+", default=list(TEXTS), choices=list(TEXTS))
-    parser.add_argument("--precision", default="float32", choices=PRECISIONS, help="of the LM's weights in decoding")
+    parser.add_argument(
+        "--precision", choices=PRECISIONS, help="of the LM's weights in decoding; default int8, bfloat16 on a GPU"
+    )
     parser.add_argument("--device", default="cpu", help="cpu or cuda")
     parser.add_argument("--clock", default="wall", choices=["wall", "cpu"], help="cpu: where other work takes turns")
     parser.add_argument("--threads", type=int, default=1, help="CPU threads")
@@ -162,6 +164,7 @@ def arguments(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--out", type=Path, default=here / "results/latency", help="for OUT.json, .md and plots")
     parser.add_argument("--probe", help=argparse.SUPPRESS)
     args = parser.parse_args(argv)
+    args.precision = args.precision or ("int8" if args.device == "cpu" else "bfloat16")
     args.batch = args.batch or ([1] if args.random_weights else [1, 4, 16])
     args.runs = args.runs or (2 if args.quick else 3 if args.random_weights else 20)
     if args.quick:

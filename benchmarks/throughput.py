@@ -159,13 +159,16 @@ def arguments(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--roofline", action="store_true", help="a step against the bandwidth of this machine")
     parser.add_argument("--steps", type=int, default=40, help="steps timed for --roofline")
     parser.add_argument("--tokens", type=int, default=60, help="text tokens for --roofline")
-    parser.add_argument("--precision", default="float32", choices=PRECISIONS, help="of the LM's weights in decoding")
+    parser.add_argument(
+        "--precision", choices=PRECISIONS, help="of the LM's weights in decoding; default int8, bfloat16 on a GPU"
+    )
     parser.add_argument("--device", default="cpu", help="cpu or cuda")
     parser.add_argument("--clock", default="wall", choices=["wall", "cpu"], help="cpu: where other work takes turns")
     parser.add_argument("--threads", type=int, default=1, help="CPU threads")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", type=Path, default=here / "results/throughput", help="for OUT.json, .md and .png")
     args = parser.parse_args(argv)
+    args.precision = args.precision or ("int8" if args.device == "cpu" else "bfloat16")
     if min(*args.streams, args.runs, args.steps, args.tokens, args.threads) < 1:
         raise UserError("got --streams, --runs, --steps, --tokens or --threads below 1; expected at least 1")
     return args
