@@ -37,6 +37,7 @@ from benchmarks.scores import Interval  # noqa: E402
 from benchmarks.speaker import SpeakerEncoder, mean_embedding  # noqa: E402
 from benchmarks.systems import SYSTEMS, Clip, System, load_systems, optional, record  # noqa: E402
 from pipelines.files import UserError, guard, write_atomically  # noqa: E402
+from speechllm.packing import PRECISIONS  # noqa: E402
 
 PACKAGES = ("faster-whisper", "ctranslate2", "distillmos", "resemblyzer", "jiwer", "hibari-tts", "soxr")
 
@@ -234,6 +235,7 @@ def main(argv: list[str] | None = None) -> None:
     )
     parser.add_argument("--limit", type=int, help="only the first N sentences")
     parser.add_argument("--systems", nargs="+", default=list(SYSTEMS), help=f"some of: {' '.join(SYSTEMS)}")
+    parser.add_argument("--precision", default="int8", choices=PRECISIONS, help="of the LM's weights in decoding")
     parser.add_argument("--seed", type=int, default=0, help="of synthesis and of the bootstrap")
     parser.add_argument("--threads", type=int, default=1, help="CPU threads, for synthesis as for the judges")
     parser.add_argument("--out", type=Path, default=here / "results/intelligibility", help="for OUT.json, .md and .png")
@@ -245,7 +247,7 @@ def main(argv: list[str] | None = None) -> None:
         raise UserError(f"got --threads {args.threads}; expected at least 1")
     scores.character_errors("a", "a")  # complains now, not after all the work, if jiwer is missing
     torch.set_num_threads(args.threads)
-    teacher, systems = load_systems(args.systems, args.voice)
+    teacher, systems = load_systems(args.systems, args.voice, args.precision)
     recognizer = load_recognizer(args.asr, args.threads)
     judges = Judges(recognizer, optional("MOS", MosPredictor), optional("similarity", SpeakerEncoder))
     where = environment(PACKAGES)  # before the work, so that the load average is not our own
@@ -254,6 +256,7 @@ def main(argv: list[str] | None = None) -> None:
     summary = {name: summarize([row for row in rows if row.system == name], args.seed) for name in systems}
     command = shlex.join(["python", "benchmarks/intelligibility.py", *(sys.argv[1:] if argv is None else argv)])
     report = {"command": command, "voice": args.voice, "asr": args.asr, "seed": args.seed, "threads": args.threads}
+    report |= {"precision": args.precision}
     report |= {"environment": where, "summary": named(summary), "sentences": [asdict(row) for row in rows]}
     caption = (
         f"Recogniser {args.asr}, {args.threads} thread{'s'[: args.threads > 1]}, seed {args.seed}; [low, high] are "

@@ -14,6 +14,7 @@ import torch
 from rich.progress import track
 
 from pipelines.files import UserError
+from speechllm.packing import Precision
 
 SYSTEMS = ("teacher", "codec", "voice")
 TEACHER_RATE = 22_050  # Hz; what the codecs were trained on, so that the teacher has no bandwidth they cannot have
@@ -94,7 +95,9 @@ def optional(what: str, load: Callable[[], Any]) -> Any:
         return None
 
 
-def load_systems(names: Sequence[str], voice: str) -> tuple[System | None, dict[str, System]]:
+def load_systems(
+    names: Sequence[str], voice: str, precision: Precision = "int8"
+) -> tuple[System | None, dict[str, System]]:
     """The teacher, whether or not it is to be judged, and the systems asked for, in their order."""
     unknown = [name for name in names if name not in SYSTEMS]
     if unknown:
@@ -104,7 +107,7 @@ def load_systems(names: Sequence[str], voice: str) -> tuple[System | None, dict[
     if "codec" in names or "voice" in names:
         from pipelines.tts import TTS  # here, so that a teacher can be measured without a voice
 
-        tts = TTS.from_pretrained(voice)
+        tts = TTS.from_pretrained(voice, precision=precision)
         rate = tts.codec.sample_rate
         found |= {"codec": codec_system(tts.codec), "voice": voice_system(tts)}
     teacher = optional("teacher, codec and similarity", lambda: teacher_system(rate))
