@@ -84,7 +84,7 @@ class TTS:
 
     Args:
         voice: of pipelines.voice.load_voice.
-        precision: of the LM's weights. int8 takes less than two thirds of float32's time and is heard as well (README).
+        precision: of the LM's weights. int8 takes a quarter less time than float32 and is heard as well (README).
     """
 
     def __init__(self, voice: Voice, precision: Precision = "int8"):

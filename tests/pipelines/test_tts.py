@@ -7,6 +7,7 @@ import pytest
 import torch
 
 import toys
+from pipelines import tts as module
 from pipelines.files import UserError
 from pipelines.tts import FIRST_CHUNK, MAX_CHUNK, TTS, WordTime, word_times
 from pipelines.voice import load_voice
@@ -184,3 +185,12 @@ def test_a_broken_voice_gives_one_clear_error(toy_voice, file, content, message)
 def test_an_unknown_voice_lists_those_there_are(name):
     with pytest.raises(UserError, match="expected a voice folder or one of"):
         load_voice(name)
+
+
+@pytest.mark.parametrize("precision", ["int8", "float32"])
+def test_the_precision_is_that_of_the_lm(shared_voice, monkeypatch, precision):
+    seen, generate = [], module.generate
+    monkeypatch.setattr(module, "generate", lambda *a: seen.append(a[3]) or generate(*a))
+    options = {} if precision == "int8" else {"precision": precision}  # the default is int8
+    TTS.from_pretrained(str(shared_voice), **options).synthesize("Hello.")
+    assert seen == [precision]

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from speechllm.attention import Attention, KVCache, rotary_table, rotate
+from speechllm.attention import Attention, KVCache, attend, rotary_table, rotate
 
 DIM, HEADS, LENGTH = 16, 2, 9
 
@@ -67,3 +67,15 @@ def test_rotation_keeps_lengths_and_knows_only_distances():
     assert torch.allclose(torch.stack(products), products[0].expand(17), atol=1e-5)
     elsewhere = (rotate(query, table[:1]) * rotate(key, table[9:10])).sum()
     assert not torch.allclose(products[0], elsewhere, atol=1e-3)
+
+
+def test_training_attends_as_speaking_does():
+    """On a CPU training multiplies out what inference leaves to a fused kernel."""
+    generator = torch.Generator().manual_seed(0)
+    q, k, v = (torch.randn(2, 3, 7, 8, generator=generator) for _ in range(3))
+    mask = torch.ones(7, 7, dtype=torch.bool).tril()
+    with torch.no_grad():
+        fused = attend(q, k, v, mask)
+    trained = attend(q.requires_grad_(), k, v, mask)
+    assert trained.grad_fn is not None and torch.allclose(trained, fused, atol=1e-6)
+    assert not torch.allclose(attend(q, k, v, None)[:, :, 0], fused[:, :, 0], atol=1e-2)

@@ -1,5 +1,6 @@
 """The aligner: exact best paths, and learning a known alignment from codes and text alone."""
 
+from dataclasses import replace
 from itertools import combinations
 
 import pytest
@@ -97,3 +98,9 @@ def test_alone_or_in_a_batch_the_scores_are_the_same():
         # The last frames see the padding of a batch through three convolutions, as they would see silence.
         steps = aligner.steps_per_frame * (len(example.codes) - 4)
         assert torch.allclose(scores[row, :steps, : wanted.shape[1]], wanted[:steps], atol=1e-4)
+
+
+def test_a_step_lasts_as_long_at_any_frame_rate():
+    slow, fast = (Aligner(replace(toys.TOY_SPEC, frame_rate=rate), 9, dim=24) for rate in (22_050 / 1024, 22_050 / 256))
+    assert (slow.steps_per_frame, fast.steps_per_frame) == (4, 1)
+    assert fast(toys.random_codes(1, 6).transpose(1, 2)).shape == (1, 6, 9)
