@@ -37,7 +37,7 @@ class GroupedFSQ(nn.Module):
             raise ValueError(f"got num_codebooks={num_codebooks}, levels={list(levels)}; need K >= 1 and levels >= 2")
         self.num_codebooks = num_codebooks
         self.levels = tuple(levels)
-        level = torch.tensor(self.levels * num_codebooks)
+        level = torch.tensor(self.levels * num_codebooks, device="cpu")  # constants, also of a codec made on meta
         bases = [1]
         for count in self.levels[:-1]:
             bases.append(bases[-1] * count)
@@ -49,7 +49,7 @@ class GroupedFSQ(nn.Module):
         self.register_buffer("shift", torch.tan(offset / scale)[:, None], persistent=False)
         self.register_buffer("half_level", (level // 2)[:, None], persistent=False)
         self.register_buffer("level", level[:, None], persistent=False)
-        self.register_buffer("bases", torch.tensor(bases)[:, None], persistent=False)
+        self.register_buffer("bases", torch.tensor(bases, device="cpu")[:, None], persistent=False)
 
     @property
     def dim(self) -> int:

@@ -159,7 +159,6 @@ class HiFiGANCodec(Codec, family="hifigan"):
         refuse_misfits(codec.state_dict(), weights)
         codec.load_state_dict(weights, assign=True)
         pack(codec)
-        codec.quantizer = GroupedFSQ(config.num_codebooks, config.levels)  # its constants were on meta, too
         return codec
 
 

@@ -51,7 +51,7 @@ class TrainLM:
     run_dir: Path = Path("runs/lm")
     model: LMShape = field(default_factory=LMShape)
     optim: LMOptim = field(default_factory=LMOptim)
-    init_from: Path | None = None  # an LM folder whose weights to start from
+    init_from: Path | None = None  # an LM folder whose weights to start from, where they fit
     batch_tokens: int = 2500  # text tokens and frames in a batch, padding included
     held_out: int = 128  # utterances kept out of training
     validate_every: int = 500  # steps
@@ -75,6 +75,19 @@ def usable(shards: list[Shard], config: TrainLM) -> list[tuple[int, int]]:
     return fits
 
 
+def take_weights(model: SpeechLM, folder: Path) -> str:
+    """Start from another LM: tensors of the same name and shape are taken over, the others (an LM of another codec has
+    other ends) stay as they are. Returns what was done, in words."""
+    other, mine = SpeechLM.from_pretrained(folder), model.state_dict()
+    if other.config.dim != model.config.dim:
+        raise UserError(f"{folder} is an LM of width {other.config.dim}; expected {model.config.dim}, as model.dim says")
+    theirs = other.state_dict().items()
+    fits = {name: tensor for name, tensor in theirs if name in mine and mine[name].shape == tensor.shape}
+    model.load_state_dict(fits, strict=False)
+    fresh = sorted(set(mine) - set(fits))
+    return f"weights of {folder}: {len(fits)} of {len(mine)} tensors" + (f"; fresh: {', '.join(fresh)}" if fresh else "")
+
+
 def main() -> None:
     config = parse(TrainLM, __doc__)
     if config.num_threads:
@@ -86,7 +99,7 @@ def main() -> None:
     shape = LMConfig(shards[0].spec, tokenizer.vocab_size, tokenizer.fingerprint, **dataclasses.asdict(config.model))
     model = SpeechLM(shape)
     if config.init_from:
-        model.load_state_dict(SpeechLM.from_pretrained(config.init_from).state_dict())
+        print(take_weights(model, config.init_from))
     last, seen = config.run_dir / "last.ckpt", 0
     if last.is_file():
         seen = int(torch.load(last, weights_only=True)["global_step"])
