@@ -80,12 +80,12 @@ def take_weights(model: SpeechLM, folder: Path) -> str:
     other ends) stay as they are. Returns what was done, in words."""
     other, mine = SpeechLM.from_pretrained(folder), model.state_dict()
     if other.config.dim != model.config.dim:
-        raise UserError(f"{folder} is an LM of width {other.config.dim}; expected {model.config.dim}, as model.dim says")
+        raise UserError(f"{folder} is an LM of width {other.config.dim}; model.dim is {model.config.dim}")
     theirs = other.state_dict().items()
     fits = {name: tensor for name, tensor in theirs if name in mine and mine[name].shape == tensor.shape}
     model.load_state_dict(fits, strict=False)
-    fresh = sorted(set(mine) - set(fits))
-    return f"weights of {folder}: {len(fits)} of {len(mine)} tensors" + (f"; fresh: {', '.join(fresh)}" if fresh else "")
+    fresh = ", ".join(sorted(set(mine) - set(fits))) or "none"
+    return f"weights of {folder}: {len(fits)} of {len(mine)} tensors; fresh: {fresh}"
 
 
 def main() -> None:

@@ -92,7 +92,7 @@ def test_weights_of_an_lm_of_another_codec_are_taken_over_where_they_fit(tmp_pat
     theirs = toys.toy_lm().state_dict()
     for name, tensor in twin.state_dict().items():
         assert torch.equal(tensor, (fresh if name.startswith("frame_head") else theirs)[name]), name
-    with pytest.raises(UserError, match="width 32; expected 16"):
+    with pytest.raises(UserError, match="width 32; model.dim is 16"):
         train_lm.take_weights(toys.toy_lm(toys.toy_lm_config(dim=16)), tmp_path / "lm")
 
 
