@@ -42,8 +42,18 @@ def test_it_loads_and_its_parts_belong_together():
     assert (voice.codec.num_codebooks, voice.codec.codebook_size) == (8, 2016)
 
 
-def test_it_is_small_enough_to_ship():
-    files = [path for path in HEART.rglob("*") if path.is_file()]
+def test_its_twin_differs_in_its_codec_and_not_in_its_transformer():
+    heart, twin = load_voice("heart"), load_voice("heart-86fps")
+    assert round(twin.codec.frame_rate, 2) == 86.13
+    assert (twin.codec.num_codebooks, twin.codec.codebook_size) == (8, 1000)
+    assert twin.tokenizer.fingerprint == heart.tokenizer.fingerprint
+    shapes = [{name: tensor.shape for name, tensor in voice.lm.blocks.state_dict().items()} for voice in (heart, twin)]
+    assert shapes[0] == shapes[1]
+
+
+@pytest.mark.parametrize("voice", ["heart", "heart-86fps"])
+def test_it_is_small_enough_to_ship(voice):
+    files = [path for path in (VOICES / voice).rglob("*") if path.is_file()]
     assert sum(path.stat().st_size for path in files) <= 48e6
     assert not [path for path in files if path.suffix in (".ckpt", ".partial", ".wav")]
 
