@@ -2,6 +2,8 @@
 
 import io
 import pickle
+import subprocess
+import sys
 import tarfile
 import time
 from pathlib import Path
@@ -188,3 +190,11 @@ def test_a_hub_id_without_a_network(monkeypatch):
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     with pytest.raises(ConnectionError, match="give its path"):
         Codec.from_pretrained("nvidia/low-frame-rate-speech-codec-22khz-none")
+
+
+def test_loading_does_not_import_the_compiler(tiny_file):
+    """Arithmetic on the meta device does, and takes longer than reading the largest codec."""
+    code = "import sys, codec; codec.Codec.from_pretrained(sys.argv[1]); print('torch._dynamo' in sys.modules)"
+    command = [sys.executable, "-c", code, str(tiny_file)]
+    done = subprocess.run(command, cwd=Path(__file__).parents[2], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["False"]
