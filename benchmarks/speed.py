@@ -14,7 +14,7 @@ from typing import Any
 import soundfile
 import torch
 
-from codec import Codec
+from codec import Codec, CodecStream
 from pipelines.config import build, load_yaml
 from pipelines.files import UserError
 from pipelines.tts import TTS, chunk_goals, speakable
@@ -123,38 +123,56 @@ class Timing:
     steps: int
 
 
-class Voice:
-    """One request's way from codes to sound: decoded when its goals are reached, like pipelines/tts.py does."""
+class Chorus:
+    """From codes to sound for requests that begin together: decoded side by side, at the goals of pipelines/tts.py.
 
-    def __init__(self, codec: Codec):
-        self.codec, self.stream = codec, codec.stream()
-        self.goals = chunk_goals(codec)
-        self.goal, self.count = next(self.goals), 0
-        self.over = False
-        self.waiting: list[torch.Tensor] = []
-        self.audio: list[torch.Tensor] = []
+    Args:
+        codec: of all of them.
+        tickets: their names.
+    """
 
-    def add(self, codes: torch.Tensor, last: bool) -> None:
-        """One frame, int64 [K]; those after the last are not wanted."""
-        if self.over:
-            return
-        self.over = last
-        self.waiting.append(codes)
+    def __init__(self, codec: Codec, tickets: list[int]):
+        self.stream, self.goals = codec.stream(), chunk_goals(codec)
+        self.goal = next(self.goals)
+        self.device = next(codec.parameters()).device
+        self.going = list(tickets)  # in the order of the stream's items
+        self.count = self.pushed = 0  # frames of each that still goes
+        self.codes: dict[int, list[torch.Tensor]] = {ticket: [] for ticket in tickets}
+        self.audio: dict[int, list[torch.Tensor]] = {ticket: [] for ticket in tickets}
+
+    def add(self, frames: dict[int, torch.Tensor], ended: set[int]) -> None:
+        """The next frame of every request that goes on, int64 [K]; for those in `ended` it was the last."""
         self.count += 1
-        if last or self.count == self.goal:
-            codes = torch.stack(self.waiting, dim=1)[None].to(self.codec_device)
-            self.audio.append(self.stream.flush(codes) if last else self.stream.push(codes))
-            self.waiting = []
+        for ticket in self.going:
+            self.codes[ticket].append(frames[ticket])
+        if over := [ticket for ticket in self.going if ticket in ended]:
+            self.decode(self.part(over) if len(over) < len(self.going) else self.stream, over, last=True)
+            left = [ticket for ticket in self.going if ticket not in ended]
+            if left:
+                self.stream = self.part(left)
+            self.going = left
         if self.count == self.goal:
-            self.goal = next(self.goals)
+            if self.going:
+                self.decode(self.stream, self.going, last=False)
+            self.pushed, self.goal = self.count, next(self.goals)
+
+    def part(self, tickets: list[int]) -> CodecStream:
+        """The stream of some of those that go on."""
+        if not self.pushed:
+            return self.stream.codec.stream()
+        return self.stream.take(torch.tensor([self.going.index(ticket) for ticket in tickets], device=self.device))
+
+    def decode(self, stream: CodecStream, tickets: list[int], last: bool) -> None:
+        """Decode what has not been decoded yet."""
+        codes = torch.stack([torch.stack(self.codes[ticket][self.pushed :], dim=1) for ticket in tickets])
+        audio = (stream.flush if last else stream.push)(codes.to(self.device))
+        for ticket, part in zip(tickets, audio, strict=True):
+            self.audio[ticket].append(part)
 
     @property
-    def codec_device(self) -> torch.device:
-        return next(self.codec.parameters()).device
-
-    @property
-    def samples(self) -> int:
-        return sum(part.shape[-1] for part in self.audio)
+    def heard(self) -> bool:
+        """Whether there is sound of each."""
+        return all(any(part.shape[-1] for part in parts) for parts in self.audio.values())
 
 
 def speak(
@@ -184,7 +202,7 @@ def speak(
             engine.submit(ids, replace(subject.sampling, seed=seed * 1_000_003 + number * batch + row))
             for row in range(batch)
         ]
-        voices = {ticket: Voice(subject.codec) for ticket in tickets}
+        chorus = Chorus(subject.codec, tickets)
         engine.fill()
         spent["prefill"] += clock() - mark
         stop = subject.frames(length)
@@ -194,20 +212,21 @@ def speak(
             between = clock()
             spent["lm"] += between - mark
             steps += 1
-            for ticket, frame, last in made:
-                voice = voices[ticket]
-                over = last or voice.count + 1 == stop
-                voice.add(frame.codes, over)
-                if over and not last:
+            for number in range(config.frames_per_step):  # frames of a request come one after the other
+                frames = {one.ticket: one for one in made[number :: config.frames_per_step]}
+                stopped = {ticket for ticket in chorus.going if chorus.count + 1 == stop}
+                for ticket in stopped:
                     engine.cancel(ticket)
+                ended = stopped | {ticket for ticket, one in frames.items() if one.last}
+                chorus.add({ticket: one.frame.codes for ticket, one in frames.items()}, ended)
             spent["codec"] += clock() - between
-            if not first and all(voice.samples for voice in voices.values()):
+            if not first and chorus.heard:
                 first = clock() - begin
-        for parts, voice in zip(whole, voices.values(), strict=True):
-            parts += voice.audio
+        for parts, ticket in zip(whole, tickets, strict=True):
+            parts += chorus.audio[ticket]
         mark = clock()
     for parts in whole:
-        audio = torch.cat(parts, dim=-1)[0, 0].cpu().numpy()
+        audio = torch.cat(parts, dim=-1)[0].cpu().numpy()
         audio_s += len(audio) / subject.codec.sample_rate
         soundfile.write(io.BytesIO(), audio, subject.codec.sample_rate, "PCM_16", format="WAV")
     spent["write"] = clock() - mark

@@ -45,15 +45,12 @@ class Filters(NamedTuple):
     noise: Tensor  # natural log magnitude of the noise filter [B, S, F]
 
 
-class Past:
+class Past(dict[nn.Module, Tensor]):
     """What networks over frames still need of an utterance that arrives in pieces, all [B, frames, D].
 
     Frames come out once everything they depend on is there: a piece goes in, and as many frames come out as have become
     certain. With an empty past, one piece that is also the last is the whole utterance.
     """
-
-    def __init__(self) -> None:
-        self.held: dict[nn.Module, Tensor] = {}
 
     def window(self, layer: nn.Module, x: Tensor, reach: int, last: bool) -> Tensor:
         """Input of a layer that sees `reach` frames on each side; gives 2 * reach frames less than it gets.
@@ -61,14 +58,14 @@ class Past:
         Beyond both ends of the utterance lie zeros.
         """
         zeros = x.new_zeros(x.shape[0], reach, x.shape[2])
-        x = torch.cat([self.held.get(layer, zeros), x, zeros[:, : reach * last]], dim=1)
-        self.held[layer] = x[:, max(x.shape[1] - 2 * reach, 0) :]
+        x = torch.cat([self.get(layer, zeros), x, zeros[:, : reach * last]], dim=1)
+        self[layer] = x[:, max(x.shape[1] - 2 * reach, 0) :]
         return x
 
     def wait(self, layer: nn.Module, x: Tensor, count: int) -> Tensor:
         """The oldest `count` frames of what went in here and has not come out yet."""
-        x = torch.cat([self.held[layer], x], dim=1) if layer in self.held else x
-        self.held[layer] = x[:, count:]
+        x = torch.cat([self[layer], x], dim=1) if layer in self else x
+        self[layer] = x[:, count:]
         return x[:, :count]
 
 
@@ -100,7 +97,7 @@ class Blocks(nn.Sequential):
 
     def forward(self, x: Tensor, past: Past | None = None, last: bool = True) -> Tensor:
         """Frames [B, T, D] -> those that are certain; without a past, the whole utterance."""
-        past = past or Past()
+        past = Past() if past is None else past
         for block in self:
             x = block(x, past, last)
         return x
@@ -176,7 +173,7 @@ class FeatureDecoder(nn.Module):
 
     def forward(self, values: Tensor, past: Past | None = None, last: bool = True) -> Tensor:
         """Values -> the features that are certain; without a past, those of the whole utterance."""
-        past = past or Past()
+        past = Past() if past is None else past
         values = values.transpose(1, 2)
         x = self.up(self.coarse(self.input(values), past, last))
         x = self.fine(x.unflatten(2, (self.stack, -1)).flatten(1, 2), past, last)  # [B, S, fine]
@@ -219,7 +216,7 @@ class Vocoder(nn.Module):
 
     def forward(self, features: Tensor, past: Past | None = None, last: bool = True) -> Filters:
         """Features -> the filters that are certain; without a past, those of the whole utterance."""
-        past = past or Past()
+        past = Past() if past is None else past
         x = self.blocks(self.input(features), past, last)
         features = past.wait(self, features, x.shape[1])
         envelope, f0 = self.detailed(features, x).clamp(max=6), features_to_f0(features)

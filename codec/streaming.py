@@ -1,5 +1,6 @@
 """Decoding codes as they arrive. Shapes: B batch, K codebooks, t frames of one push."""
 
+import copy
 from abc import ABC, abstractmethod
 from typing import Any
 
@@ -57,9 +58,30 @@ class CodecStream(ABC):
             raise ValueError(f"got codes of {len(codes)} items; this stream decodes {len(self.none)}")
         self.none = codes[:, :, :0]
 
+    def take(self, rows: Tensor) -> "CodecStream":
+        """A stream that goes on from here with the items `rows` alone, int64 [b]; this one stays as it is.
+
+        So that utterances decoded together can end, each at its own length.
+        """
+        other = copy.copy(self)
+        for name, value in vars(self).items():
+            setattr(other, name, select(value, rows))
+        return other
+
     @abstractmethod
     def advance(self, codes: Tensor, last: bool) -> Tensor:
         """Add checked codes, which may be none; returns audio [B, n]."""
+
+
+def select(state: Any, rows: Tensor) -> Any:
+    """The items `rows` of every tensor [B, ...] in a state of dicts and named tuples; whatever else is in it stays."""
+    if isinstance(state, Tensor):
+        return state[rows]
+    if isinstance(state, dict):
+        return type(state)({name: select(value, rows) for name, value in state.items()})
+    if isinstance(state, tuple):
+        return type(state)(*(select(value, rows) for value in state))
+    return state
 
 
 class WindowStream(CodecStream):

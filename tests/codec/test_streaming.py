@@ -76,7 +76,7 @@ def test_memory_does_not_grow(toy_codec):
     stream, codes = toy_codec.stream(), toys.random_codes(1, 60)
     for t in range(60):
         stream.push(codes[:, :, t : t + 1])
-        held = [*stream.past.held.values(), *stream.filters]
+        held = [*stream.past.values(), *stream.filters]
         assert max(tensor.shape[1] for tensor in held) <= 2 * toy_codec.context * toy_codec.config.stack
 
 
@@ -117,3 +117,28 @@ def test_what_does_not_fit_is_refused_at_once_and_leaves_the_stream_as_it_was(to
             stream.push(wrong)
     parts += [stream.push(codes[:, :, 10:]), stream.flush()]
     assert (torch.cat(parts, dim=-1) - audio).abs().max() <= TOLERANCE * audio.abs().max()
+
+
+def test_utterances_decoded_together_end_each_at_its_own_length(toy_codec):
+    codes, lengths = toys.random_codes(3, FRAMES), [FRAMES, 9, 21]
+    together, going, heard = toy_codec.stream(), [0, 1, 2], {row: [] for row in range(3)}
+    for start in range(0, FRAMES, 3):
+        over = [row for row in going if lengths[row] == start]
+        for row in over:
+            heard[row].append(together.take(torch.tensor([going.index(row)])).flush()[0])
+        together = together.take(torch.tensor([going.index(row) for row in going if row not in over]))
+        going = [row for row in going if row not in over]
+        for row, audio in zip(going, together.push(codes[going, :, start : start + 3]), strict=True):
+            heard[row].append(audio)
+    heard[0].append(together.flush()[0])
+    for row, count in enumerate(lengths):
+        alone = toy_codec.decode(codes[row : row + 1, :, :count])[0]
+        assert (torch.cat(heard[row], dim=-1) - alone).abs().max() <= TOLERANCE * alone.abs().max()
+
+
+def test_taking_an_item_leaves_the_stream_as_it_was(toy_codec):
+    codes = toys.random_codes(2, FRAMES)
+    stream, other = toy_codec.stream(), toy_codec.stream()
+    assert torch.equal(stream.push(codes[:, :, :10]), other.push(codes[:, :, :10]))
+    stream.take(torch.tensor([1])).flush()
+    assert torch.equal(stream.flush(codes[:, :, 10:]), other.flush(codes[:, :, 10:]))
