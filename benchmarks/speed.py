@@ -141,16 +141,18 @@ class Chorus:
         self.audio: dict[int, list[torch.Tensor]] = {ticket: [] for ticket in tickets}
 
     def add(self, frames: dict[int, torch.Tensor], ended: set[int]) -> None:
-        """The next frame of every request that goes on, int64 [K]; for those in `ended` it was the last."""
+        """The next frame of every request that goes on, int64 [K]; those in `ended` are over, with it or before it."""
         self.count += 1
         for ticket in self.going:
-            self.codes[ticket].append(frames[ticket])
-        if over := [ticket for ticket in self.going if ticket in ended]:
-            self.decode(self.part(over) if len(over) < len(self.going) else self.stream, over, last=True)
-            left = [ticket for ticket in self.going if ticket not in ended]
-            if left:
-                self.stream = self.part(left)
-            self.going = left
+            self.codes[ticket] += [frames[ticket]] if ticket in frames else []
+        over = [ticket for ticket in self.going if ticket in ended]
+        left = [ticket for ticket in self.going if ticket not in ended]
+        for length in {len(self.codes[ticket]) for ticket in over}:
+            alike = [ticket for ticket in over if len(self.codes[ticket]) == length]
+            self.decode(self.stream if len(alike) == len(self.going) else self.part(alike), alike, last=True)
+        if over and left:
+            self.stream = self.part(left)
+        self.going = left
         if self.count == self.goal:
             if self.going:
                 self.decode(self.stream, self.going, last=False)
@@ -164,8 +166,8 @@ class Chorus:
 
     def decode(self, stream: CodecStream, tickets: list[int], last: bool) -> None:
         """Decode what has not been decoded yet."""
-        codes = torch.stack([torch.stack(self.codes[ticket][self.pushed :], dim=1) for ticket in tickets])
-        audio = (stream.flush if last else stream.push)(codes.to(self.device))
+        codes = [torch.stack(self.codes[ticket], dim=1)[:, self.pushed :] for ticket in tickets]
+        audio = (stream.flush if last else stream.push)(torch.stack(codes).to(self.device))
         for ticket, part in zip(tickets, audio, strict=True):
             self.audio[ticket].append(part)
 
@@ -213,12 +215,12 @@ def speak(
             spent["lm"] += between - mark
             steps += 1
             for number in range(config.frames_per_step):  # frames of a request come one after the other
-                frames = {one.ticket: one for one in made[number :: config.frames_per_step]}
+                found = made[number :: config.frames_per_step]
                 stopped = {ticket for ticket in chorus.going if chorus.count + 1 == stop}
                 for ticket in stopped:
                     engine.cancel(ticket)
-                ended = stopped | {ticket for ticket, one in frames.items() if one.last}
-                chorus.add({ticket: one.frame.codes for ticket, one in frames.items()}, ended)
+                frames = {one.ticket: one.frame.codes for one in found if one.frame is not None}
+                chorus.add(frames, stopped | {one.ticket for one in found if one.last})
             spent["codec"] += clock() - between
             if not first and chorus.heard:
                 first = clock() - begin

@@ -28,11 +28,11 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from codec import Codec  # noqa: E402
 from pipelines.voice import Voice, load_voice  # noqa: E402
 from speechllm import SamplingConfig, generate  # noqa: E402
-from speechllm.engine import SLOWEST_RATE, Frame  # noqa: E402
 from speechllm.frontend import FrontendOutput, TextFrontend  # noqa: E402
 from speechllm.normalizer import Normalizer  # noqa: E402
 from speechllm.packing import Precision  # noqa: E402
 from speechllm.phonemizer import Phonemizer  # noqa: E402
+from speechllm.request import SLOWEST_RATE, Frame  # noqa: E402
 from speechllm.sentences import iter_sentences  # noqa: E402
 
 MAX_CHARS = 180  # of a sentence; longer ones are split, as the LM has heard few of them

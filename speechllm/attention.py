@@ -1,6 +1,7 @@
-"""Attention with rotary positions and an optional key-value cache.
+"""Attention with rotary positions.
 
-Shapes: B batch, L positions of this call, M positions in the cache, H heads, D width, E = D / H.
+Shapes: B batch, L positions of queries, M of keys, H heads of queries, G heads of keys and values (each serves H / G
+heads of queries), D width, E channels of a head.
 
 Rotary convention: the two halves of a head's E channels form the pairs (x1, x2) -> (x1 cos - x2 sin, x2 cos + x1 sin).
 """
@@ -10,10 +11,16 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 
-def rotary_table(length: int, head_dim: int, theta: float = 10_000.0) -> Tensor:
-    """Cosines and sines, float32 [length, 2, head_dim], each repeated for both halves (sines with their sign)."""
-    frequencies = theta ** (-torch.arange(0, head_dim, 2) / head_dim)
-    angles = torch.arange(length)[:, None] * frequencies
+def rotary_table(length: int, head_dim: int, theta: float = 10_000.0, rounded: bool = False) -> Tensor:
+    """Cosines and sines, float32 [length, 2, head_dim], each repeated for both halves (sines with their sign).
+
+    `rounded` takes frequencies as bfloat16 holds them: a model whose every buffer was cast for training learned those.
+    """
+    # Constants, also of a model made on the meta device.
+    frequencies = theta ** (-torch.arange(0, head_dim, 2, device="cpu") / head_dim)
+    if rounded:
+        frequencies = frequencies.bfloat16().float()
+    angles = torch.arange(length, device="cpu")[:, None] * frequencies
     cos, sin = angles.cos(), angles.sin()
     return torch.stack([torch.cat([cos, cos], 1), torch.cat([-sin, sin], 1)], dim=1)
 
@@ -25,58 +32,53 @@ def rotate(x: Tensor, rotary: Tensor) -> Tensor:
 
 
 def attend(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None) -> Tensor:
-    """Softmax attention of [B, H, L, E] over [B, H, M, E]; `mask` bool, broadcast to [B, H, L, M], True = seen.
+    """Softmax attention of [B, H, L, E] over [B, G, M, E]; `mask` bool, broadcast to [B, H, L, M], True = seen.
 
     Training on a CPU multiplies the scores out: at a sentence's length a training step then takes a fifth less time
     than with the fused kernel, whose backward pass is slow there.
     """
+    if k.shape[1] < q.shape[1]:
+        k, v = (heads.repeat_interleave(q.shape[1] // heads.shape[1], dim=1) for heads in (k, v))
     if mask is None or not (q.is_cpu and torch.is_grad_enabled()):
         return F.scaled_dot_product_attention(q, k, v, attn_mask=mask)
     scores = (q @ k.transpose(-1, -2)) * q.shape[-1] ** -0.5
     return scores.masked_fill(~mask, float("-inf")).softmax(-1).to(v.dtype) @ v
 
 
-class KVCache:
-    """Keys and values of one layer stack, allocated once by the caller and written in place.
+class Attention(nn.Module):
+    """Attention of several heads, [B, L, D] -> [B, L, D].
 
     Args:
-        shape: layers, batch, heads, positions, channels of a head.
+        dim: D.
+        num_heads: H.
+        num_kv_heads: G, grouped queries (arXiv 2305.13245); 0 = H.
+        head_dim: E; 0 = D / H.
+        qk_norm: normalise queries and keys, head by head, before they are rotated (arXiv 2302.05442).
+        gated: scale what attention returns by a sigmoid of the input (arXiv 2505.06708).
     """
 
-    def __init__(self, shape: tuple[int, int, int, int, int], device: torch.device | None = None):
-        self.keys = torch.zeros(shape, device=device)
-        self.values = torch.zeros(shape, device=device)
-        self.length = 0  # positions written by every layer
-
-    def append(self, layer: int, keys: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
-        """Write [B, H, L, E] after the positions already there; returns all of them [B, H, M + L, E]."""
-        end = self.length + keys.shape[2]
-        if end > self.keys.shape[3]:
-            raise ValueError(f"got position {end} in a cache of {self.keys.shape[3]}; allocate a longer cache")
-        self.keys[layer, :, :, self.length : end] = keys
-        self.values[layer, :, :, self.length : end] = values
-        return self.keys[layer, :, :, :end], self.values[layer, :, :, :end]
-
-    def advance(self, count: int) -> None:
-        """Close a step of `count` positions, after the last layer has written it."""
-        self.length += count
-
-
-class Attention(nn.Module):
-    """Multi-head attention, [B, L, D] -> [B, L, D]."""
-
-    def __init__(self, dim: int, num_heads: int):
+    def __init__(
+        self,
+        dim: int,
+        num_heads: int,
+        num_kv_heads: int = 0,
+        head_dim: int = 0,
+        qk_norm: bool = False,
+        gated: bool = False,
+    ):
         super().__init__()
-        self.num_heads = num_heads
-        self.qkv = nn.Linear(dim, 3 * dim, bias=False)
-        self.output = nn.Linear(dim, dim, bias=False)
+        kv, self.head_dim = num_kv_heads or num_heads, head_dim or dim // num_heads
+        self.heads = [num_heads, kv, kv, num_heads * gated]  # of queries, keys, values and gates in qkv
+        self.qkv = nn.Linear(dim, sum(self.heads) * self.head_dim, bias=False)
+        self.output = nn.Linear(num_heads * self.head_dim, dim, bias=False)
+        self.q_norm = nn.RMSNorm(self.head_dim, eps=1e-6) if qk_norm else None
+        self.k_norm = nn.RMSNorm(self.head_dim, eps=1e-6) if qk_norm else None
 
-    def forward(self, x: Tensor, rotary: Tensor, mask: Tensor | None, cache: KVCache | None, layer: int) -> Tensor:
-        """`mask` bool [B, 1, L, M + L], True = may be seen; None = everything may."""
-        batch, length, dim = x.shape
-        q, k, v = self.qkv(x).view(batch, length, 3, self.num_heads, -1).unbind(2)  # [B, L, H, E]
+    def forward(self, x: Tensor, rotary: Tensor, mask: Tensor | None) -> Tensor:
+        """`mask` bool [B, 1, L, L], True = may be seen; None = everything may."""
+        q, k, v, gate = self.qkv(x).unflatten(2, (-1, self.head_dim)).split(self.heads, dim=2)  # [B, L, H or G, E]
+        if self.q_norm is not None and self.k_norm is not None:
+            q, k = self.q_norm(q), self.k_norm(k)
         q, k, v = rotate(q, rotary).transpose(1, 2), rotate(k, rotary).transpose(1, 2), v.transpose(1, 2)
-        if cache is not None:
-            k, v = cache.append(layer, k, v)
-        y = attend(q, k, v, mask)
-        return self.output(y.transpose(1, 2).reshape(batch, length, dim))
+        y = attend(q, k, v, mask).transpose(1, 2).flatten(2)
+        return self.output(y * gate.flatten(2).sigmoid() if self.heads[3] else y)

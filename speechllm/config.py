@@ -38,19 +38,62 @@ class LMConfig:
     num_layers: int = 6
     num_heads: int = 4
     mlp_dim: int = 704
-    reader_layer: int = 2  # layers before the reader head
+    num_kv_heads: int = 0  # heads of keys and values, each shared by a group of heads; 0 = num_heads
+    head_dim: int = 0  # channels of a head; 0 = dim / num_heads
+    qk_norm: bool = False  # queries and keys are normalised
+    gated_attention: bool = False  # what attention returns passes a gate
+    causal_text: bool = False  # text sees the text before it only
+    shared_positions: bool = False  # frames count on from the text, and not from 0
+    rope_theta: float = 10_000.0
+    rope_rounded: bool = False  # rotary frequencies are those that bfloat16 can hold
+    frame_tables: int = 0  # channels of the table that each digit of an input frame is looked up in; 0 = its value
+    stop_after: bool = False  # the stop head judges a frame when it is read, a step after it was made
+    prefix_queries: int = 0  # positions of a voice prefix made from reference codes; 0 = none
+    prefix_layers: int = 2
+    prefix_heads: int = 8
+    prefix_mlp_dim: int = 0  # 0 = 4 * dim
+    reader_layer: int = 2  # layers before the reader head; 0 = no reader
     reader_window: int = 10  # text tokens that one frame can advance at most, plus one
-    max_text: int = 256  # tokens
+    max_text: int = 256  # tokens, a prefix included
     max_frames: int = 1024
     frames_per_step: int = 1  # codec frames that one step of the transformer writes
 
     def __post_init__(self) -> None:
         if self.frames_per_step < 1:
             raise ValueError(f"got frames_per_step={self.frames_per_step}; expected 1 or more")
-        if self.dim % (2 * self.num_heads):
+        if not self.head_dim and self.dim % (2 * self.num_heads):
             raise ValueError(f"got dim={self.dim}, num_heads={self.num_heads}; dim must be a multiple of 2 * num_heads")
-        if not 0 < self.reader_layer < self.num_layers:
-            raise ValueError(f"got reader_layer={self.reader_layer}; expected 1..{self.num_layers - 1}")
+        if self.head_dim % 2 or self.num_heads % self.kv_heads:
+            raise ValueError(
+                f"got head_dim={self.head_dim}, num_heads={self.num_heads}, num_kv_heads={self.num_kv_heads}; "
+                "expected an even head_dim, and num_heads a multiple of num_kv_heads"
+            )
+        if not 0 <= self.reader_layer < self.num_layers:
+            raise ValueError(f"got reader_layer={self.reader_layer}; expected 0..{self.num_layers - 1}")
+        if self.prefix_queries and self.dim % self.prefix_heads:
+            raise ValueError(
+                f"got dim={self.dim}, prefix_heads={self.prefix_heads}; dim must be a multiple of the heads"
+            )
+
+    @property
+    def kv_heads(self) -> int:
+        """Heads of keys and values."""
+        return self.num_kv_heads or self.num_heads
+
+    @property
+    def head_width(self) -> int:
+        """Channels of a head."""
+        return self.head_dim or self.dim // self.num_heads
+
+    @property
+    def window(self) -> int:
+        """Text tokens that the reader chooses from; 0 without a reader."""
+        return self.reader_window if self.reader_layer else 0
+
+    @property
+    def max_positions(self) -> int:
+        """Rotary positions in use."""
+        return self.max_text + self.max_steps + 1 if self.shared_positions else max(self.max_text, self.max_steps)
 
     @property
     def step(self) -> CodeSpec:
@@ -88,7 +131,13 @@ class SamplingConfig:
     min_frames: int = 4  # no stop before, the shortest clip every codec of the family can decode
     max_frames_per_token: int = 24  # about 1.1 s: a reader that stands still longer is pushed on
     trailing_frames: int = 12  # at most this many frames after the last token was reached
+    # For models without a reader, which have no such bounds:
+    max_frames: int = 0  # of the whole; 0 = by the length of the text, see engine.frame_limit
+    guidance: float = 1.0  # how far from what the model would say without text (arXiv 2207.12598); 1 = off
+    guidance_frames: int = 0  # frames that are guided; 0 = all
 
     def __post_init__(self) -> None:
         if not 0 <= self.temperature <= 2:
             raise ValueError(f"got temperature={self.temperature}; expected 0..2")
+        if not 0 < self.guidance <= 20:
+            raise ValueError(f"got guidance={self.guidance}; expected more than 0, at most 20")

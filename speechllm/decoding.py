@@ -1,7 +1,7 @@
 """One decoding step for many requests at once, each at its own place: the state of their rows, and the step.
 
 Shapes: B rows, S text positions, M cache positions, K codebooks, P digits of a step, V levels of the largest digit,
-D width, H heads, E = D / H, L layers, W reader window.
+D width, H heads of queries, G of keys and values, E channels of a head, L layers, W reader window.
 
 The step is one function of fixed shapes without a decision in Python: on a CPU it is called on the rows in use and as
 many cache positions as they fill, on a GPU it is captured once, sampling included, and replayed.
@@ -15,24 +15,24 @@ from torch import Tensor
 
 from speechllm.config import LMConfig
 from speechllm.digits import bases
-from speechllm.packing import PackedLM
+from speechllm.packing import PackedLM, gelu, norm
 from speechllm.sampling import DigitSampler, steady_advance
 
 BLOCK = 64  # cache positions are used in multiples of this, so that every row meets the same attention kernel
 NOISE_STEPS = 32  # steps of random numbers drawn at once
 # State whose first axis is the rows; the mask's last axis is cut to size too.
 BY_ROW = """text reader_keys reader_values length position steps standing due steady digits noise codes confidence
-done""".split()
+done empty leader unguided guidance guided""".split()
 
 
 @dataclass
 class Rows:
     """The state of B requests, allocated once and changed in place."""
 
-    keys: Tensor  # [L, B, M, H, E]
+    keys: Tensor  # [L, B, M, G, E]
     values: Tensor
     mask: Tensor  # of the cache's type [B, 1, 1, M], 0 = may be seen, -inf = may not
-    text: Tensor  # embedded [B, S, D]
+    text: Tensor  # embedded [B, S, D], for the reader; S = 0 without one
     reader_keys: Tensor  # [B, S, D]
     reader_values: Tensor
     length: Tensor  # text tokens, int64 [B]
@@ -47,16 +47,25 @@ class Rows:
     noise: Tensor  # float32 [B, NOISE_STEPS, W + P * V], log(-log(uniform)), 0 where nothing is drawn
     codes: Tensor  # what the step made, int64 [B, K]
     confidence: Tensor  # float32 [B]
-    done: Tensor  # bool [B], this was the last frame
+    done: Tensor  # bool [B], this was the last step
+    empty: Tensor  # bool [B], it made no frame: the stop head found that the one before was the last
+    # Guidance takes a second row, which reads the same frames without the text. Rows know each other by number:
+    leader: Tensor  # int64 [B], the row whose frames this one reads; itself unless it is such a second row
+    unguided: Tensor  # int64 [B], the row of what would be said without the text; itself where nothing is guided
+    guidance: Tensor  # float32 [B], 1 = off
+    guided: Tensor  # int64 [B], steps that are guided
 
     @classmethod
     def allocate(cls, config: LMConfig, batch: int, text: int, total: int, like: Tensor, cache: torch.dtype) -> "Rows":
         """Empty rows that hold `text` tokens and `total` tokens and steps each, on the device of `like`."""
-        spec, head = config.step, config.dim // config.num_heads
-        shape = config.num_layers, batch, -(-total // BLOCK) * BLOCK, config.num_heads, head
+        spec, text = config.step, text if config.reader_layer else 0
+        shape = config.num_layers, batch, -(-total // BLOCK) * BLOCK, config.kv_heads, config.head_width
 
         def ints(*size: int) -> Tensor:
             return torch.zeros(size, dtype=torch.long, device=like.device)
+
+        def bools() -> Tensor:
+            return torch.zeros(batch, dtype=torch.bool, device=like.device)
 
         def floats(*size: int, dtype: torch.dtype = torch.float32) -> Tensor:
             return torch.zeros(size, dtype=dtype, device=like.device)
@@ -75,14 +84,19 @@ class Rows:
             steps=ints(batch),
             standing=ints(batch),
             due=floats(batch),
-            steady=torch.zeros(batch, dtype=torch.bool, device=like.device),
+            steady=bools(),
             digits=ints(batch, spec.num_digits),
             limits=ints(4, batch),
             temperatures=floats(2, batch, 1) + 1,
-            noise=floats(batch, NOISE_STEPS, config.reader_window + spec.num_digits * max(spec.levels)),
+            noise=floats(batch, NOISE_STEPS, config.window + spec.num_digits * max(spec.levels)),
             codes=ints(batch, spec.num_codebooks),
             confidence=floats(batch),
-            done=torch.zeros(batch, dtype=torch.bool, device=like.device),
+            done=bools(),
+            empty=bools(),
+            leader=torch.arange(batch, device=like.device),
+            unguided=torch.arange(batch, device=like.device),
+            guidance=floats(batch) + 1,
+            guided=ints(batch),
         )
 
     def view(self, batch: int, total: int) -> "Rows":
@@ -115,44 +129,42 @@ class Stepper:
         self.lm, self.rows, spec = lm, rows, lm.config.codes  # of a frame
         device, (batch, total) = rows.mask.device, (rows.mask.shape[0], rows.mask.shape[3])
         self.index = torch.arange(batch, device=device)  # [B]
-        self.window = torch.arange(lm.config.reader_window, device=device)  # [W]
+        self.window = torch.arange(lm.config.window, device=device)  # [W]
         self.total, self.mask, self.seen = total, rows.mask[:, 0, 0], rows.mask.new_zeros(())
-        self.caches = list(zip(rows.keys.unbind(), rows.values.unbind(), strict=True))  # of each layer, [B, M, H, E]
+        self.caches = list(zip(rows.keys.unbind(), rows.values.unbind(), strict=True))  # of each layer, [B, M, G, E]
         self.sampler = DigitSampler(spec.levels, spec.num_codebooks).to(device)
         self.bases = bases(spec.levels, device)
 
     @torch.inference_mode()
     def __call__(self) -> None:
-        """Make one step of every row: `codes`, `position`, `confidence` and `done` of the rows are new."""
-        lm, rows, layer = self.lm, self.rows, self.lm.config.reader_layer
-        embedded = lm.values_out(gelu(lm.values_in((rows.digits - lm.half) / lm.half)))
-        x = rows.text[self.index, rows.position] + torch.where(rows.steps[:, None] == 0, lm.begin, embedded)
+        """Make one step of every row: `codes`, `position`, `confidence`, `done` and `empty` of the rows are new."""
+        lm, rows, config = self.lm, self.rows, self.lm.config
+        x = torch.where(rows.steps[:, None] == 0, lm.begin, lm.embed(rows.digits))
+        if config.reader_layer:
+            x = rows.text[self.index, rows.position] + x
         # A row that has no place left (idle, or its request taken away) writes its last place again.
         place = (rows.length + rows.steps).clamp_(max=self.total - 1)  # [B]
         self.mask.index_put_((self.index, place), self.seen)
-        cos, sin = lm.rotary[rows.steps.clamp(max=len(lm.rotary) - 1)][:, None, None].unbind(3)  # [B, 1, 1, E]
-        for number in range(layer):
-            x = self.block(number, x, place, cos, sin)
+        turn = place if config.shared_positions else rows.steps
+        cos, sin = lm.rotary[turn.clamp(max=len(lm.rotary) - 1)][:, :, None].unbind(1)  # [B, 1, E]
         drawn = rows.noise[self.index, rows.steps % NOISE_STEPS]  # [B, W + P V]
-        self.read(x, drawn[:, : len(self.window)])
-        x = x + rows.reader_values[self.index, rows.position]
-        for number in range(layer, lm.config.num_layers):
+        for number in range(config.num_layers):
+            if config.reader_layer and number == config.reader_layer:
+                self.read(x, drawn[:, : len(self.window)])
+                x = x + rows.reader_values[self.index, rows.position]
             x = self.block(number, x, place, cos, sin)
         self.emit(norm(x, lm.least) * lm.gain, drawn[:, len(self.window) :])
 
     def block(self, number: int, x: Tensor, place: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
         """One transformer block on [B, D]; its keys and values are written at `place` [B]."""
-        block, config, batch, (keys, values) = self.lm.blocks[number], self.lm.config, x.shape[0], self.caches[number]
-        qkv = block.qkv(norm(x, self.lm.least)).view(batch, 3, config.num_heads, -1)  # [B, 3, H, E]
-        qk = qkv[:, :2]
-        qk = (qk * cos + qk.roll(cos.shape[-1] // 2, -1) * sin).to(keys.dtype)  # [B, 2, H, E]
-        keys.index_put_((self.index, place), qk[:, 1])
-        values.index_put_((self.index, place), qkv[:, 2].to(values.dtype))
-        query = qk[:, 0].unsqueeze(2)  # [B, H, 1, E]
+        block, batch, (keys, values) = self.lm.blocks[number], x.shape[0], self.caches[number]
+        q, k, v, gate = block.project(x, cos, sin)
+        keys.index_put_((self.index, place), k.to(keys.dtype))
+        values.index_put_((self.index, place), v.to(values.dtype))
+        # Queries that share keys are so many positions to the kernel, [B, G, H / G, E]; nothing is repeated.
+        query = q.to(keys.dtype).view(batch, keys.shape[2], -1, keys.shape[3])
         y = F.scaled_dot_product_attention(query, keys.transpose(1, 2), values.transpose(1, 2), self.rows.mask)
-        x = x + block.output(y.view(batch, -1).float())
-        gate, up = block.gate_up(norm(x, self.lm.least)).chunk(2, dim=-1)
-        return x + block.down(F.silu(gate) * up)
+        return block.finish(x, y.reshape(batch, -1).float(), gate)
 
     def read(self, x: Tensor, noise: Tensor) -> None:
         """Move the reader: `position`, `standing`, `due` and `confidence`."""
@@ -176,31 +188,42 @@ class Stepper:
 
     def emit(self, x: Tensor, noise: Tensor) -> None:
         """Draw the frames of a step from its state [B, D], each of them knowing those before."""
-        rows, (limit, _, trailing, minimum) = self.rows, self.rows.limits.unbind()
-        logits, parts = self.lm.heads(x), noise.split(noise.shape[1] // self.lm.config.frames_per_step, dim=1)
-        stop, digits = logits[:, -1], [self.sampler(logits[:, :-1], rows.temperatures[0], parts[0])]
+        rows, parts = self.rows, noise.split(noise.shape[1] // self.lm.config.frames_per_step, dim=1)
+        logits = self.lm.heads(x)
+        stop, digits = logits[:, -1], [self.draw(logits[:, :-1], parts[0])]
         for part in parts[1:]:
             half = self.lm.half[: digits[-1].shape[1]]
             known = torch.cat([x, (digits[-1] - half) / half], dim=-1)
             x = x + self.lm.local_out(gelu(self.lm.local_in(known)))
-            digits.append(self.sampler(self.lm.heads(x)[:, :-1], rows.temperatures[0], part))
+            digits.append(self.draw(self.lm.heads(x)[:, :-1], part))
         rows.digits.copy_(torch.cat(digits, dim=1))
         torch.sum(rows.digits.unflatten(1, (-1, len(self.bases))) * self.bases, -1, out=rows.codes)
+        self.end(stop > 0)
+
+    def draw(self, logits: Tensor, noise: Tensor) -> Tensor:
+        """Digits of a frame of each row from logits [B, V of all]."""
+        rows = self.rows
+        if self.lm.config.reader_layer:
+            return self.sampler(logits, rows.temperatures[0], noise)
+        without = logits[rows.unguided]
+        weight = torch.where(rows.steps < rows.guided, rows.guidance, 1)[:, None]
+        digits = self.sampler(without + weight * (logits - without), rows.temperatures[0], noise)
+        # With no reader, how sure the model is shows in its frames.
+        rows.confidence.copy_(self.sampler.likelihood(logits, digits))
+        return digits[rows.leader]
+
+    def end(self, stop: Tensor) -> None:
+        """Count the step, and see whether it was the last, given what the stop head says, bool [B]."""
+        rows, config, (limit, _, trailing, minimum) = self.rows, self.lm.config, self.rows.limits.unbind()
+        if config.stop_after:  # of the step before, if there was one
+            rows.empty.copy_(stop & (rows.steps >= minimum.clamp(min=1)))
+            stop = rows.empty
         rows.steps.add_(1)
-        over = (stop > 0) | (rows.standing >= trailing)
-        over = over & (rows.position == rows.length - 1) & (rows.steps >= minimum)
-        torch.logical_or(over, rows.steps >= limit, out=rows.done)
-
-
-def norm(x: Tensor, least: float) -> Tensor:
-    """RMS norm of [B, D] without its gain and the square root of D, which are in the weights that follow.
-
-    F.rms_norm takes five times as long on a few rows. Every operation here rounds correctly, so that a row's result
-    does not depend on whether it falls to a vector or a scalar loop. `least` is D * eps.
-    """
-    return x / torch.linalg.vector_norm(x, 2, -1, keepdim=True).square_().add_(least).sqrt_()
-
-
-def gelu(x: Tensor) -> Tensor:
-    """x times the normal distribution function; F.gelu takes ten times as long to start on a few rows."""
-    return x * (torch.erf(x * 0.5**0.5) + 1) * 0.5
+        if config.reader_layer:
+            stop = (stop | (rows.standing >= trailing)) & (rows.position == rows.length - 1)
+        if not config.stop_after:
+            stop = stop & (rows.steps >= minimum)
+        torch.logical_or(stop, rows.steps >= limit, out=rows.done)
+        if not config.reader_layer:
+            rows.done.copy_(rows.done[rows.leader])
+            rows.empty.copy_(rows.empty[rows.leader])

@@ -11,72 +11,32 @@ Continuous batching: a request that ends gives its slot to the next one waiting 
 every request draws from its own random stream, and no kernel in use rounds by the number of rows (see packing.py and
 decoding.py), so the same request and seed give the same codes alone, in any company, and after any eviction. On a CPU
 that holds up to as many threads as the model has heads; with more, attention splits its sums when rows are few.
+
+A guided request takes two rows: its own, and one that reads the same frames without the text.
 """
 
 from collections import deque
-from dataclasses import dataclass
-from typing import NamedTuple
+from dataclasses import replace
 from weakref import WeakKeyDictionary
 
 import torch
 from torch import Tensor
 
-from speechllm.attention import KVCache
-from speechllm.config import LMConfig, SamplingConfig
+from speechllm.config import SamplingConfig
 from speechllm.decoding import BLOCK, NOISE_STEPS, Rows, Stepper
 from speechllm.graph import CapturedStep
 from speechllm.model import SpeechLM
 from speechllm.packing import PackedLM, Precision
+from speechllm.prefill import prefill
+from speechllm.request import STUCK_S, Frame, Made, Request, frame_limit
 from speechllm.sampling import HALF_A_MOVE, gumbel
-
-FRAMES_AT_LEAST = 64  # frames any text may have
-SLOWEST_RATE = 21.533203125  # Hz; limits in frames are meant at this rate and grow with a faster one
-
-
-class Frame(NamedTuple):
-    """One generated codec frame."""
-
-    codes: Tensor  # int64 [K]
-    position: int  # token it speaks
-    confidence: float  # probability the reader gave to that token, in [0, 1]
-
-
-class Made(NamedTuple):
-    """A frame of one of several requests."""
-
-    ticket: int  # what submit() returned
-    frame: Frame
-    last: bool  # the request is over
-
-
-@dataclass
-class Request:
-    """A text to speak, and what the host must know of it while it is spoken."""
-
-    ticket: int
-    ids: Tensor  # int64 [S]
-    sampling: SamplingConfig
-    generator: torch.Generator
-    limit: int  # steps there may be
-    steps: int = 0
-
-    @property
-    def total(self) -> int:
-        """Cache positions in use after the next step."""
-        return len(self.ids) + self.steps + 1
-
-
-def frame_limit(config: LMConfig, tokens: int) -> int:
-    """Frames that a text of so many tokens may have: several times what any speaker takes."""
-    faster = max(1.0, config.codes.frame_rate / SLOWEST_RATE)
-    return min(config.max_frames, round((FRAMES_AT_LEAST + 12 * tokens) * faster))
 
 
 class Engine:
     """Decode up to `slots` requests at once; more of them wait.
 
     Args:
-        model: in eval mode. It is read for prefill; its weights must not change while the engine is in use.
+        model: in eval mode. Its weights must not change while the engine is in use.
         slots: rows of a step at most.
         precision: of the weights in decoding steps; float32 and bfloat16 anywhere, int8 on a CPU.
         longest: text tokens and frames of one request at most; None = all the model can hold.
@@ -104,7 +64,14 @@ class Engine:
         text, frames = longest or (model.config.max_text, model.config.max_frames)
         self.each = model.config.frames_per_step
         cache = torch.bfloat16 if precision == "bfloat16" else torch.float32
-        self.model, self.lm, self.slots, self.device = model, packed(model, precision), slots, device
+        self.config, self.lm, self.slots, self.device, self.text = (
+            model.config,
+            packed(model, precision),
+            slots,
+            device,
+            text,
+        )
+        self.stuck = round(STUCK_S * model.config.codes.frame_rate)
         self.rows = Rows.allocate(model.config, slots, text, text + -(-frames // self.each), model.begin, cache)
         self.waiting: deque[Request] = deque()
         self.running: list[Request] = []  # in the order of their rows
@@ -120,35 +87,57 @@ class Engine:
         """Whether there is anything to do."""
         return bool(self.running or self.waiting)
 
-    def submit(self, ids: Tensor, sampling: SamplingConfig) -> int:
+    def submit(
+        self, ids: Tensor, sampling: SamplingConfig, prefix: Tensor | None = None, unguided: Tensor | None = None
+    ) -> int:
         """Add a request; returns its ticket.
 
+        Args:
+            ids: int64 [S].
+            sampling: temperature, seed, limits and guidance.
+            prefix: of a voice, [Q, D], before the text.
+            unguided: what is read in place of `ids` where guidance asks what would be said without the text, int64 [s].
+
         Raises:
-            ValueError: no text or more than the model can hold.
+            ValueError: no text, more than the model can hold, or guidance that this model or engine cannot give.
         """
-        config, most = self.model.config, min(self.model.config.max_text, self.rows.text.shape[1])
+        most = min(self.config.max_text, self.text) - (0 if prefix is None else len(prefix))
         if not 1 <= len(ids) <= most:
             raise ValueError(f"got {len(ids)} tokens; this model reads 1..{most} at once, split the text")
-        generator = torch.Generator().manual_seed(sampling.seed)
-        limit = min(-(-frame_limit(config, len(ids)) // self.each), self.rows.mask.shape[3] - len(ids))
+        guided = sampling.guidance != 1
+        if guided and (self.config.reader_layer or unguided is None or self.slots < 2):
+            raise ValueError(
+                f"got guidance={sampling.guidance}; it takes a model without a reader, the ids to read in place of the "
+                "text, and an engine of 2 slots; use guidance=1"
+            )
         self.tickets += 1
-        self.waiting.append(Request(self.tickets, ids, sampling, generator, limit))
+        generator = torch.Generator().manual_seed(sampling.seed)
+        request = Request(self.tickets, ids, prefix, sampling, generator, 0)
+        frames = sampling.max_frames or frame_limit(self.config, len(ids))
+        request.limit = min(-(-frames // self.each), self.rows.mask.shape[3] - request.length)
+        self.waiting.append(request)
+        if guided and unguided is not None:
+            follower = replace(request, ids=unguided, leader=request, limit=request.limit)
+            self.waiting.append(follower)
         return self.tickets
 
     @torch.inference_mode()
     def cancel(self, ticket: int) -> None:
         """Forget a request, waiting or running; the others do not notice."""
         self.waiting = deque(request for request in self.waiting if request.ticket != ticket)
-        for row, request in enumerate(self.running):
-            if request.ticket == ticket:
-                self.release(row)
-                return
+        self.release([row for row, request in enumerate(self.running) if request.ticket == ticket])
 
     @torch.inference_mode()
     def fill(self) -> None:
         """Prefill waiting requests into free slots; `step` does so itself."""
-        while self.waiting and len(self.running) < self.slots:
-            self.admit(self.waiting.popleft())
+        while self.waiting:
+            ticket = self.waiting[0].ticket
+            pair = [request for request in list(self.waiting)[:2] if request.ticket == ticket]
+            if len(self.running) + len(pair) > self.slots:
+                return
+            for _ in pair:
+                self.admit(self.waiting.popleft())
+            self.pair()
 
     @torch.inference_mode()
     def step(self) -> list[Made]:
@@ -185,53 +174,71 @@ class Engine:
         """Frames the step has made; slots of requests that ended are free."""
         rows, count = self.rows, len(self.running)
         codes = rows.codes[:count].cpu().clone().view(count, self.each, -1)
-        position, confidence, done = (t[:count].tolist() for t in (rows.position, rows.confidence, rows.done))
-        made = []
+        state = rows.position, rows.confidence, rows.done, rows.empty
+        position, confidence, done, empty = (t[:count].tolist() for t in state)
+        made: list[Made] = []
         for row, request in enumerate(self.running):
             request.steps += 1
+            if request.leader is not None:
+                continue
+            if empty[row]:
+                made.append(Made(request.ticket, None, True))
+                continue
+            if not self.config.reader_layer:
+                done[row] |= max(request.watch(frame) for frame in codes[row]) >= self.stuck
             for index, frame in enumerate(codes[row]):
                 last = done[row] and index == self.each - 1
                 made.append(Made(request.ticket, Frame(frame, position[row], confidence[row]), last))
-        for row in reversed(range(count)):
-            if done[row]:
-                self.release(row)
+        over = {request.ticket for row, request in enumerate(self.running) if done[row]}
+        self.release([row for row, request in enumerate(self.running) if request.ticket in over])
         return made
 
-    def release(self, row: int) -> None:
-        """Free a row; the last one moves there, so that rows in use stay together."""
-        last = len(self.running) - 1
-        if row != last:
-            self.rows.move(last, row)
-            self.running[row] = self.running[last]
-        self.running.pop()
+    def release(self, freed: list[int]) -> None:
+        """Free rows; the last ones move there, so that rows in use stay together."""
+        for row in sorted(freed, reverse=True):
+            last = len(self.running) - 1
+            if row != last:
+                self.rows.move(last, row)
+                self.running[row] = self.running[last]
+            self.running.pop()
+        if freed:
+            self.pair()
+
+    def pair(self) -> None:
+        """Tell rows where those they share frames with are."""
+        if self.config.reader_layer:
+            return
+        places = {request: row for row, request in enumerate(self.running)}
+        leaders = [places[request.leader or request] for request in self.running]
+        unguided = list(range(len(leaders)))
+        for row, leader in enumerate(leaders):
+            unguided[leader] = max(row, unguided[leader]) if row != leader else unguided[leader]
+        for rows, found in ((self.rows.leader, leaders), (self.rows.unguided, unguided)):
+            rows[: len(found)] = torch.tensor(found, dtype=torch.long)
 
     def draw(self, row: int, request: Request) -> None:
         """Random numbers of the row's next NOISE_STEPS steps, from the request's own stream."""
-        window, sampling = self.model.config.reader_window, request.sampling
+        window, sampling = self.config.window, request.sampling
         noise = self.rows.noise[row]
         drawn = slice(0 if sampling.reader_temperature > 0 else window, None if sampling.temperature > 0 else window)
         noise[:, drawn] = gumbel(noise[:, drawn].shape, request.generator).to(noise.device)
 
     def admit(self, request: Request) -> None:
         """Prefill: run the text through all layers, into the next free row."""
-        model, rows, row, ids = self.model, self.rows, len(self.running), request.ids
-        config, length = model.config, len(ids)
+        rows, row, length = self.rows, len(self.running), request.length
         self.clear(-(-length // BLOCK) * BLOCK)
-        x = model.text_embedding(ids.to(self.device))[None]  # [1, S, D]
-        cache = KVCache((config.num_layers, 1, config.num_heads, length, config.dim // config.num_heads), self.device)
-        rows.text[row, :length] = x[0]
-        for layer, block in enumerate(model.blocks):
-            if layer == config.reader_layer:
-                rows.reader_keys[row, :length] = model.reader.key(x)[0]
-                rows.reader_values[row, :length] = model.reader.value(x)[0]
-            x = block(x, model.rotary[:length], None, cache, layer)
-        rows.keys[:, row, :length] = cache.keys[:, 0].transpose(1, 2)
-        rows.values[:, row, :length] = cache.values[:, 0].transpose(1, 2)
+        found = prefill(self.lm, request.ids, request.prefix)
+        rows.keys[:, row, :length], rows.values[:, row, :length] = found.keys, found.values
+        if found.states is not None and self.lm.reader is not None:
+            rows.text[row, :length] = found.text
+            rows.reader_keys[row, :length] = self.lm.reader.key(found.states)
+            rows.reader_values[row, :length] = self.lm.reader.value(found.states)
         rows.mask[row].fill_(-torch.inf)[..., :length] = 0
         for state in (rows.position, rows.steps, rows.standing, rows.noise):
             state[row] = 0
         s = request.sampling
         rows.due[row], rows.steady[row] = HALF_A_MOVE, s.reader_temperature == 0
+        rows.guidance[row], rows.guided[row] = s.guidance, -(-s.guidance_frames // self.each) or request.limit
         rows.length[row] = length
         frames = torch.tensor([s.max_frames_per_token, s.trailing_frames, s.min_frames])
         rows.limits[0, row], rows.limits[1:, row] = request.limit, -(-frames // self.each)

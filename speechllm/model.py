@@ -15,6 +15,10 @@ The *reader* is a head in the middle of the stack that says which token frame t 
 the next W-1. What it points at is added to the frame's state, and comes back with the frame as the next input, so the
 model always knows where it is: it cannot skip more than W-1 tokens, cannot go back and cannot repeat.
 
+The reader is optional (`reader_layer: 0`), and so are the habits of published models that LMConfig lists: text that
+sees only what is before it, one count of positions, a voice prefix before the text, a stop head that judges frames as it
+reads them. The text then holds its own marks, and BOS stands for the last of them.
+
 Source: prefix LM; FSQ digits as inputs and outputs; the reader is a monotonic pointer like those of neural HMM TTS
 (arXiv 2108.13320), trained on the alignments of speechllm/training/aligner.py.
 """
@@ -29,24 +33,26 @@ import torch.nn.functional as F
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from speechllm.attention import Attention, KVCache, rotary_table
+from speechllm.attention import Attention, rotary_table
 from speechllm.config import LMConfig
 from speechllm.digits import digits_to_values
+from speechllm.inputs import DigitTables, VoicePrefix
 
 
 class Block(nn.Module):
     """Pre-norm attention and SwiGLU on residual paths."""
 
-    def __init__(self, dim: int, num_heads: int, mlp_dim: int):
+    def __init__(self, config: LMConfig):
         super().__init__()
+        dim, c = config.dim, config
         self.attention_norm = nn.RMSNorm(dim, eps=1e-6)
-        self.attention = Attention(dim, num_heads)
+        self.attention = Attention(dim, c.num_heads, c.num_kv_heads, c.head_dim, c.qk_norm, c.gated_attention)
         self.mlp_norm = nn.RMSNorm(dim, eps=1e-6)
-        self.gate_up = nn.Linear(dim, 2 * mlp_dim, bias=False)
-        self.down = nn.Linear(mlp_dim, dim, bias=False)
+        self.gate_up = nn.Linear(dim, 2 * config.mlp_dim, bias=False)
+        self.down = nn.Linear(config.mlp_dim, dim, bias=False)
 
-    def forward(self, x: Tensor, rotary: Tensor, mask: Tensor | None, cache: KVCache | None, layer: int) -> Tensor:
-        x = x + self.attention(self.attention_norm(x), rotary, mask, cache, layer)
+    def forward(self, x: Tensor, rotary: Tensor, mask: Tensor | None) -> Tensor:
+        x = x + self.attention(self.attention_norm(x), rotary, mask)
         gate, up = self.gate_up(self.mlp_norm(x)).chunk(2, dim=-1)
         return x + self.down(F.silu(gate) * up)
 
@@ -99,7 +105,7 @@ class LMOutput(NamedTuple):
 
     digits: Tensor  # logits [B, T, num_logits], digit after digit
     stop: Tensor  # logit that this frame is the last [B, T]
-    reader: Tensor  # logits [B, T, W]
+    reader: Tensor | None  # logits [B, T, W]
 
 
 class SpeechLM(nn.Module):
@@ -112,16 +118,26 @@ class SpeechLM(nn.Module):
         self.config = config
         dim = config.dim
         self.text_embedding = nn.Embedding(config.vocab_size, dim)
-        self.frame_input = nn.Sequential(nn.Linear(config.step.num_digits, 2 * dim), nn.GELU(), nn.Linear(2 * dim, dim))
+        self.frame_input: nn.Module
+        if config.frame_tables:
+            levels = config.codes.levels * config.step.num_codebooks
+            self.frame_input = DigitTables(levels, config.frame_tables, dim)
+        else:
+            digits = config.step.num_digits
+            self.frame_input = nn.Sequential(nn.Linear(digits, 2 * dim), nn.GELU(), nn.Linear(2 * dim, dim))
         self.begin = nn.Parameter(torch.zeros(dim))  # stands for the frame before the first
-        blocks = [Block(dim, config.num_heads, config.mlp_dim) for _ in range(config.num_layers)]
+        blocks = [Block(config) for _ in range(config.num_layers)]
         self.blocks = nn.ModuleList(blocks)
-        self.reader = Reader(dim, config.reader_window)
+        self.reader = Reader(dim, config.reader_window) if config.reader_layer else None
+        self.prefix = None
+        if config.prefix_queries:
+            shape = config.prefix_queries, config.prefix_layers, config.prefix_heads
+            self.prefix = VoicePrefix(*shape, config.prefix_mlp_dim or 4 * dim, config.codes.num_digits, dim)
         self.norm = nn.RMSNorm(dim, eps=1e-6)
         self.frame_head = nn.Linear(dim, config.codes.num_logits)
         self.local = LocalHead(dim, config.codes.num_digits) if config.frames_per_step > 1 else None
         self.stop_head = nn.Linear(dim, 1)
-        table = rotary_table(max(config.max_text, config.max_steps), dim // config.num_heads)
+        table = rotary_table(config.max_positions, config.head_width, config.rope_theta, config.rope_rounded)
         self.register_buffer("rotary", table, persistent=False)
         self.apply(self.initialise)
         for block in blocks:
@@ -138,13 +154,20 @@ class SpeechLM(nn.Module):
 
     def embed_frames(self, digits: Tensor, keep: Tensor | None = None) -> Tensor:
         """Digits int64 [B, T, P] -> [B, T, D]; frames with keep [B, T] False are hidden (training only)."""
-        values = digits_to_values(digits, self.config.codes.levels)
-        if keep is not None:
+        values = digits if self.config.frame_tables else digits_to_values(digits, self.config.codes.levels)
+        if keep is not None and not self.config.frame_tables:
             values = values * keep[..., None]
-        return self.frame_input(values)
+        x: Tensor = self.frame_input(values)
+        return x * keep[..., None] if keep is not None and self.config.frame_tables else x
 
     def forward(
-        self, ids: Tensor, text_lengths: Tensor, digits: Tensor, positions: Tensor, keep: Tensor | None = None
+        self,
+        ids: Tensor,
+        text_lengths: Tensor,
+        digits: Tensor,
+        positions: Tensor,
+        keep: Tensor | None = None,
+        prefix: Tensor | None = None,
     ) -> LMOutput:
         """Teacher forcing over a padded batch.
 
@@ -152,31 +175,46 @@ class SpeechLM(nn.Module):
             ids: int64 [B, S].
             text_lengths: int64 [B].
             digits: of the true frames, int64 [B, T, P].
-            positions: token each frame speaks, int64 [B, T].
+            positions: token each frame speaks, int64 [B, T]; without a reader not looked at.
             keep: bool [B, T], frames whose codes may be seen as inputs; None = all.
+            prefix: of a voice, [B, Q, D], before the text.
         """
-        length, (batch, frames) = ids.shape[1], positions.shape
+        config, (batch, frames) = self.config, positions.shape
         text = self.text_embedding(ids)
+        if prefix is not None:
+            text, text_lengths = torch.cat([prefix, text], dim=1), text_lengths + prefix.shape[1]
+        length, rows = text.shape[1], torch.arange(batch, device=ids.device)[:, None]
+        # A stop head that judges what was read has to read the last frame too.
+        read = frames + 1 if config.stop_after else frames
+        spoken = torch.cat([self.begin.expand(batch, 1, -1), self.embed_frames(digits, keep)], dim=1)[:, :read]
         previous = F.pad(positions, (1, 0))[:, :-1]  # the token of the frame before; the first starts at 0
-        rows = torch.arange(batch, device=ids.device)[:, None]
-        begin = self.begin.expand(batch, 1, -1)
-        inputs = torch.cat([begin, self.embed_frames(digits, keep)[:, :-1]], dim=1) + text[rows, previous]
-        x = torch.cat([text, inputs], dim=1)
-        index = torch.arange(length + frames, device=ids.device)
-        rotary = self.rotary[torch.cat([index[:length], index[:frames]])]
-        causal = (index[:, None] >= index) | (index < length)
-        seen = torch.where(index < length, index < text_lengths[:, None], True)  # text padding, [B, S + T]
-        from_text = (index[:, None] < length) & (index >= length)
-        mask = (causal & ~from_text & seen[:, None])[:, None]
+        if self.reader is not None:
+            spoken = spoken + text[rows, F.pad(positions, (1, 0))[:, :read]]
+        x = torch.cat([text, spoken], dim=1)
+        mask, places = self.layout(length, read, text_lengths)
+        rotary, reader = self.rotary[places], None
         for layer, block in enumerate(self.blocks):
-            if layer == self.config.reader_layer:
+            if self.reader is not None and layer == config.reader_layer:
                 states, spoken = x[:, :length], x[:, length:]
-                reader = self.reader.logits(spoken, self.reader.key(states), previous, text_lengths)
-                x = torch.cat([states, spoken + self.reader.value(states)[rows, positions]], dim=1)
-            x = block(x, rotary, mask, None, layer)
+                reader = self.reader.logits(spoken[:, :frames], self.reader.key(states), previous, text_lengths)
+                at = torch.cat([positions, positions[:, -1:]], dim=1)[:, :read]
+                x = torch.cat([states, spoken + self.reader.value(states)[rows, at]], dim=1)
+            x = block(x, rotary, mask)
         x = self.norm(x[:, length:])
-        logits = [self.frame_head(state) for state in self.states(x, digits)]
-        return LMOutput(torch.cat(logits, dim=-1), self.stop_head(x)[..., 0], reader)
+        logits = [self.frame_head(state) for state in self.states(x[:, :frames], digits)]
+        return LMOutput(torch.cat(logits, dim=-1), self.stop_head(x)[:, read - frames :, 0], reader)
+
+    def layout(self, length: int, frames: int, text_lengths: Tensor) -> tuple[Tensor, Tensor]:
+        """What may be seen, bool [B, 1, L, L], and rotary positions int64 [B or 1, L]; L = length + frames."""
+        index = torch.arange(length + frames, device=text_lengths.device)
+        text = index < length
+        seen = torch.where(text, index < text_lengths[:, None], True)  # all but text padding, [B, L]
+        mask = index[:, None] >= index
+        if not self.config.causal_text:
+            mask = (mask | text) & ~(text[:, None] & ~text)
+        start = text_lengths[:, None] if self.config.shared_positions else text_lengths.new_zeros(1, 1)
+        places = torch.where(text, index, start + index - length)
+        return (mask & seen[:, None])[:, None], places
 
     def states(self, x: Tensor, digits: Tensor) -> Iterator[Tensor]:
         """The state [B, T, D] that each frame of a step is predicted from, given the digits of those before it."""

@@ -1,6 +1,7 @@
 """Weights of a speech LM laid out for decoding: few rows at a time, each row's result independent of the others.
 
-Shapes: R rows, I and O features in and out, D width.
+Shapes: R rows, I and O features in and out, D width, H heads of queries, G of keys and values, E channels of a head,
+P digits of a step.
 
 A matrix product may round differently with another number of rows, because another kernel does it; a request would then
 be answered differently in a batch than alone. Hence three kinds of layer, and none of them does that:
@@ -19,6 +20,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from speechllm.inputs import DigitTables
 from speechllm.model import Block, SpeechLM
 
 Precision = Literal["float32", "bfloat16", "int8"]
@@ -76,57 +78,124 @@ KINDS: dict[str, Callable[[Tensor, Tensor | None], Linear]] = {
 
 
 class PackedBlock:
-    """The weights of one transformer block; the norms' gains are folded into the matrices that follow them."""
+    """The weights of one transformer block; the norms' gains are folded into the matrices that follow them.
+
+    What a block does around attention is the same for the rows of a step and for the positions of a text; attention
+    itself is not, see decoding.py and prefill.py.
+    """
 
     def __init__(self, block: Block, kind: Callable[[Tensor, Tensor | None], Linear]):
-        self.qkv = kind(block.attention.qkv.weight * gain(block.attention_norm), None)
-        self.output = kind(block.attention.output.weight, None)
+        attention = block.attention
+        self.heads, self.head_dim = attention.heads, attention.head_dim
+        self.qkv = kind(attention.qkv.weight * gain(block.attention_norm), None)
+        self.output = plain(kind, attention.output)
         self.gate_up = kind(block.gate_up.weight * gain(block.mlp_norm), None)
-        self.down = kind(block.down.weight, None)
+        self.down = plain(kind, block.down)
+        self.least_dim, self.least_head = len(block.mlp_norm.weight) * EPS, attention.head_dim * EPS
+        self.qk_gain: Tensor | None = None
+        if attention.q_norm is not None and attention.k_norm is not None:
+            counts = self.heads[:2]
+            gains = [gain(n).expand(c, -1) for n, c in zip((attention.q_norm, attention.k_norm), counts, strict=True)]
+            self.qk_gain = torch.cat(gains)  # [H + G, E]
+
+    def project(self, x: Tensor, cos: Tensor, sin: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """States [R, D] -> queries [R, H, E], keys and values [R, G, E], and gates [R, H or 0, E].
+
+        `cos` and `sin` [R, 1, E] turn queries and keys.
+        """
+        turned = self.heads[0] + self.heads[1]
+        qkv = self.qkv(norm(x, self.least_dim)).view(x.shape[0], -1, self.head_dim)
+        qk, v, gate = qkv.split([turned, *self.heads[2:]], dim=1)
+        if self.qk_gain is not None:
+            qk = norm(qk, self.least_head) * self.qk_gain
+        qk = qk * cos + qk.roll(self.head_dim // 2, -1) * sin
+        return qk[:, : self.heads[0]], qk[:, self.heads[0] :], v, gate
+
+    def finish(self, x: Tensor, y: Tensor, gate: Tensor) -> Tensor:
+        """States [R, D] after what attention returned, [R, H * E], and the MLP."""
+        if self.heads[3]:
+            y = y * gate.flatten(1).sigmoid()
+        x = x + self.output(y)
+        gate, up = self.gate_up(norm(x, self.least_dim)).chunk(2, dim=-1)
+        return x + self.down(F.silu(gate) * up)
 
 
 class PackedLM:
-    """All that a decoding step needs of a model, in one precision. The model stays as it was."""
+    """All that decoding needs of a model, in one precision. The model stays as it was, of any type of weights."""
 
     @torch.inference_mode()
     def __init__(self, model: SpeechLM, precision: Precision = "float32"):
         if precision not in KINDS:
             raise ValueError(f"got precision {precision!r}; expected one of {', '.join(PRECISIONS)}")
         kind, self.config, self.precision = KINDS[precision], model.config, precision
-        self.rotary, self.begin = model.rotary, model.begin
+        self.device, self.text_embedding = model.begin.device, model.text_embedding
+        self.rotary, self.begin = model.rotary, model.begin.float()
         self.least = model.config.dim * EPS  # what the norms' eps is, in a sum over channels
         self.blocks = [PackedBlock(block, kind) for block in model.blocks if isinstance(block, Block)]
+        self.tables: Tensor | None = None
+        if isinstance(model.frame_input, DigitTables):
+            tables = model.frame_input
+            self.tables, self.offsets, self.scale = tables.tables.weight.float(), tables.offsets, tables.scale.float()
+            first, last = tables.hidden, tables.output
+        else:
+            first, last = (layer for layer in model.frame_input.children() if isinstance(layer, nn.Linear))
         # Digits -> values in [-1, 1] is (digit - half) / half.
-        half = torch.tensor([level // 2 for level in model.config.codes.levels], device=model.begin.device)
-        half = half.repeat(model.config.step.num_codebooks)  # [P]
-        first, last = (layer for layer in model.frame_input if isinstance(layer, nn.Linear))
-        self.half, self.values_in, self.values_out = half, plain(kind, first), plain(kind, last)
-        self.reader_query = plain(kind, model.reader.query)
-        self.advance, self.advance_bias = model.reader.advance.weight.detach(), model.reader.advance.bias.detach()
+        half = torch.tensor([level // 2 for level in model.config.codes.levels], device=self.device)
+        self.half = half.repeat(model.config.step.num_codebooks)  # [P]
+        self.values_in, self.values_out = plain(kind, first), plain(kind, last)
+        self.reader = model.reader
+        if model.reader is not None:
+            self.reader_query, advance = plain(kind, model.reader.query), model.reader.advance
+            self.advance, self.advance_bias = advance.weight.detach(), advance.bias.detach()
         self.gain = gain(model.norm)
         # Stop is one more logit of the frame head, so both come from one product.
         weight = torch.cat([model.frame_head.weight, model.stop_head.weight])
-        self.heads = kind(weight, torch.cat([model.frame_head.bias, model.stop_head.bias]))
+        self.heads = kind(weight.float(), torch.cat([model.frame_head.bias, model.stop_head.bias]).float())
         if model.local is not None:
             self.local_in, self.local_out = plain(kind, model.local.input), plain(kind, model.local.output)
+
+    def embed(self, digits: Tensor) -> Tensor:
+        """The frames of a step as inputs, int64 [R, P] -> [R, D]."""
+        if self.tables is None:
+            return self.values_out(gelu(self.values_in((digits - self.half) / self.half)))
+        x = self.values_out(gelu(self.values_in(self.tables[digits + self.offsets].flatten(1))))
+        return F.layer_norm(x, x.shape[-1:]) * self.scale
 
     @property
     def bytes_per_step(self) -> int:
         """Bytes of weights that one step reads, whatever the number of rows."""
         size = {"float32": 4, "bfloat16": 2, "int8": 1}[self.precision]
         c, frame = self.config, self.config.codes
-        block = 4 * c.dim * c.dim + 3 * c.dim * c.mlp_dim
-        ends = 2 * c.dim * (c.step.num_digits + c.dim) + c.dim * (c.dim + c.reader_window)
+        heads = (2 + c.gated_attention) * c.num_heads + 2 * c.kv_heads
+        block = heads * c.head_width * c.dim + 3 * c.dim * c.mlp_dim
+        ends = c.dim * (c.frame_tables * c.step.num_digits + c.dim)
+        if not c.frame_tables:
+            ends = 2 * c.dim * (c.step.num_digits + c.dim)
+        ends += c.dim * (c.dim + c.window) if c.window else 0
         ends += c.frames_per_step * c.dim * (frame.num_logits + 1)
         ends += (c.frames_per_step - 1) * 2 * c.dim * (2 * c.dim + frame.num_digits)
         return size * (c.num_layers * block + ends)
 
 
-def gain(norm: nn.RMSNorm) -> Tensor:
-    """What the step's `norm` leaves to the next matrix, [D]."""
-    return norm.weight * len(norm.weight) ** 0.5
+def gain(layer: nn.RMSNorm) -> Tensor:
+    """What `norm` leaves to the next matrix, [D]."""
+    return layer.weight.detach().float() * len(layer.weight) ** 0.5
 
 
 def plain(kind: Callable[[Tensor, Tensor | None], Linear], layer: nn.Linear) -> Linear:
     """A layer as it is."""
-    return kind(layer.weight.detach(), None if layer.bias is None else layer.bias.detach())
+    return kind(layer.weight.detach().float(), None if layer.bias is None else layer.bias.detach().float())
+
+
+def norm(x: Tensor, least: float) -> Tensor:
+    """RMS norm of [..., D] without its gain and the square root of D, which are in the weights that follow.
+
+    F.rms_norm takes five times as long on a few rows. Every operation here rounds correctly, so that a row's result
+    does not depend on whether it falls to a vector or a scalar loop. `least` is D * eps.
+    """
+    return x / torch.linalg.vector_norm(x, 2, -1, keepdim=True).square_().add_(least).sqrt_()
+
+
+def gelu(x: Tensor) -> Tensor:
+    """x times the normal distribution function; F.gelu takes ten times as long to start on a few rows."""
+    return x * (torch.erf(x * 0.5**0.5) + 1) * 0.5

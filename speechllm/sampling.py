@@ -45,6 +45,11 @@ class DigitSampler(nn.Module):
         table = logits[:, self.index] + self.absent  # [B, P, V]
         return (table / temperature[..., None] - noise.view(table.shape)).argmax(-1)
 
+    def likelihood(self, logits: Tensor, digits: Tensor) -> Tensor:
+        """Probability of drawn digits int64 [B, P] at temperature 1, geometric mean over them, float32 [B]."""
+        table = (logits[:, self.index] + self.absent).log_softmax(-1)
+        return table.gather(-1, digits[..., None]).mean((1, 2)).exp_()
+
 
 def gumbel(shape: Sequence[int], generator: torch.Generator) -> Tensor:
     """log(-log(uniform)), float32: the largest of logits minus it is a draw from their softmax."""

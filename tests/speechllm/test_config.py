@@ -28,7 +28,7 @@ def test_an_unknown_key_is_named():
         LMConfig.from_dict({**toys.toy_lm_config().to_dict(), "num_layerz": 3})
 
 
-@pytest.mark.parametrize("changes", [{"dim": 30, "num_heads": 4}, {"reader_layer": 0}, {"reader_layer": 3}])
+@pytest.mark.parametrize("changes", [{"dim": 30, "num_heads": 4}, {"reader_layer": -1}, {"reader_layer": 3}])
 def test_impossible_shapes_say_what_was_given(changes):
     with pytest.raises(ValueError, match=rf"got .*{'dim=30' if 'dim' in changes else 'reader_layer='}.*"):
         toys.toy_lm_config(**changes)

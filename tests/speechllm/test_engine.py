@@ -6,8 +6,9 @@ import torch
 import toys
 from speechllm import SamplingConfig, generate
 from speechllm.decoding import Stepper
-from speechllm.engine import Engine, Frame, frame_limit, packed
+from speechllm.engine import Engine, packed
 from speechllm.packing import Float32Linear, Int8Linear
+from speechllm.request import Frame, frame_limit
 
 LENGTHS = [20, 1, 7, 33, 12, 3, 25, 9, 16, 5, 40, 2, 11, 28, 8, 18, 30, 4, 22, 13]
 
