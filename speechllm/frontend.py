@@ -1,6 +1,8 @@
 """The text side of speaking as one object: sentence -> normaliser -> phonemiser -> ids, and the tokens of each word."""
 
-from typing import NamedTuple
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any, NamedTuple, Protocol
 
 from speechllm.normalizer import Normalizer
 from speechllm.phonemizer import Phonemizer
@@ -22,6 +24,23 @@ class FrontendOutput(NamedTuple):
     phonemes: str
     ids: list[int]
     words: list[SpokenWord]
+    # What the text asks of generation where the LM has no reader to rely on:
+    sampling: Mapping[str, Any] = MappingProxyType({})  # fields of SamplingConfig
+    tries: int = 1  # to choose from
+    least_frames: int = 0  # fewer are not all of the text
+
+
+class Frontend(Protocol):
+    """The text side of any voice."""
+
+    def __call__(self, sentence: str) -> FrontendOutput:
+        """Prepare one sentence; ValueError where there is nothing to say or it cannot be spoken."""
+
+    def check(self, sentence: str) -> None:
+        """Raise that ValueError without preparing anything."""
+
+    def load(self) -> None:
+        """Read what would otherwise be read with the first sentence."""
 
 
 class TextFrontend:
@@ -52,3 +71,11 @@ class TextFrontend:
             words.append(SpokenWord(word.text, first, last))
             first = last
         return FrontendOutput(text, phonemes, self.tokenizer.encode(phonemes), words)
+
+    def check(self, sentence: str) -> None:
+        """See Frontend."""
+        self.normalizer.normalize(sentence)
+
+    def load(self) -> None:
+        """See Frontend."""
+        self.phonemizer.load()

@@ -16,8 +16,8 @@ the next W-1. What it points at is added to the frame's state, and comes back wi
 model always knows where it is: it cannot skip more than W-1 tokens, cannot go back and cannot repeat.
 
 The reader is optional (`reader_layer: 0`), and so are the habits of published models that LMConfig lists: text that
-sees only what is before it, one count of positions, a voice prefix before the text, a stop head that judges frames as it
-reads them. The text then holds its own marks, and BOS stands for the last of them.
+sees only what is before it, one count of positions, a voice prefix before the text, a stop head that judges frames
+when they are read. The text then holds its own marks, and BOS stands for the last of them.
 
 Source: prefix LM; FSQ digits as inputs and outputs; the reader is a monotonic pointer like those of neural HMM TTS
 (arXiv 2108.13320), trained on the alignments of speechllm/training/aligner.py.
@@ -35,7 +35,7 @@ from torch import Tensor, nn
 
 from speechllm.attention import Attention, rotary_table
 from speechllm.config import LMConfig
-from speechllm.digits import digits_to_values
+from speechllm.digits import codes_to_digits, digits_to_values
 from speechllm.inputs import DigitTables, VoicePrefix
 
 
@@ -159,6 +159,17 @@ class SpeechLM(nn.Module):
             values = values * keep[..., None]
         x: Tensor = self.frame_input(values)
         return x * keep[..., None] if keep is not None and self.config.frame_tables else x
+
+    def voice_prefix(self, codes: Tensor | None) -> Tensor | None:
+        """What stands before the text so that it is spoken by the voice of reference codes int64 [K, T]: [Q, D].
+
+        None gives the prefix of no voice in particular, or None where the model knows no prefix.
+        """
+        if self.prefix is None or codes is None:
+            return None if self.prefix is None else self.prefix.nobody.detach()
+        levels = self.config.codes.levels
+        with torch.inference_mode():
+            return self.prefix(codes_to_digits(codes.T[None], levels).to(self.begin.device), levels)[0]
 
     def forward(
         self,

@@ -1,0 +1,51 @@
+"""A safetensors file whose tensors are taken one at a time: read into memory, or left in the file."""
+
+import json
+import math
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError, safe_open
+from torch import Tensor
+
+DTYPES = {"BF16": torch.bfloat16, "F16": torch.float16, "F32": torch.float32}
+
+
+class WeightFile:
+    """The tensors of a file, in half or single precision.
+
+    Raises:
+        ValueError: not a sound safetensors file, or tensors of another type.
+    """
+
+    def __init__(self, path: Path):
+        self.path = path
+        try:
+            self.file = safe_open(path, "pt")  # checks the header: its size, that tensors fill the file and fit it
+            self.shapes = {name: tuple(self.file.get_slice(name).get_shape()) for name in self.file.keys()}  # noqa: SIM118
+            kinds = {name: self.file.get_slice(name).get_dtype() for name in self.shapes}
+        except (SafetensorError, OSError) as error:
+            raise ValueError(
+                f"{path} is not a readable safetensors file: {' '.join(str(error).split())[:200]}"
+            ) from None
+        if wrong := sorted({kind for kind in kinds.values() if kind not in DTYPES}):
+            raise ValueError(f"{path} holds tensors of type {', '.join(wrong)}; expected {', '.join(DTYPES)}")
+        with path.open("rb") as file:
+            size = int.from_bytes(file.read(8), "little")
+            header = json.loads(file.read(size))
+        self.types = {name: DTYPES[kind] for name, kind in kinds.items()}
+        self.starts = {name: 8 + size + header[name]["data_offsets"][0] for name in self.shapes}
+
+    def view(self, name: str) -> Tensor:
+        """A tensor that stays in the file; the system reads those parts of it that are looked at."""
+        return self.file.get_tensor(name)
+
+    def read(self, name: str) -> Tensor:
+        """A tensor in memory. The file is read and not mapped, so that its pages do not count twice."""
+        tensor = torch.empty(self.shapes[name], dtype=self.types[name])
+        with self.path.open("rb") as file:
+            file.seek(self.starts[name])
+            count = file.readinto(tensor.view(-1).view(torch.uint8).numpy().data) if tensor.numel() else 0  # type: ignore[attr-defined]
+        if count != math.prod(self.shapes[name]) * tensor.element_size():
+            raise ValueError(f"{self.path} has changed while it was read: {name} is cut short")
+        return tensor
