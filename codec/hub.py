@@ -2,7 +2,9 @@
 
 import os
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from codec.base import Codec
 from codec.licences import NSCL, OPEN_MODEL, Licence
@@ -34,32 +36,45 @@ def is_hub_id(source: str) -> bool:
     return HUB_ID.fullmatch(source) is not None and not source.endswith((".nemo", ".yaml", ".json", ".safetensors"))
 
 
-def load_from_hub(source: str, commercial: bool | None = None) -> Codec:
-    """Download the .nemo file of `owner/name[@revision]`, or take it from the cache, and load it.
+def fetch(repository: str, name: str, revision: str) -> str:
+    """The path of a file of a repository, out of the cache or downloaded.
 
     Raises:
         ImportError: huggingface_hub is not installed.
         ConnectionError: it is neither in the cache nor can it be downloaded.
-        PermissionError: its licence, see Codec.from_pretrained.
     """
     try:
         from huggingface_hub import hf_hub_download
     except ImportError:
         raise ImportError(
-            f"{source} reads as a hub id, and downloading needs huggingface_hub: pip install huggingface_hub, "
-            "or give the path of a .nemo file or of a codec folder"
+            f"{repository} reads as a hub id, and downloading needs huggingface_hub: pip install huggingface_hub, "
+            "or give the path of what was downloaded"
         ) from None
+    try:
+        return str(hf_hub_download(repository, name, revision=revision))
+    except Exception as error:  # no common base: connection, missing entry, gated, offline mode
+        raise ConnectionError(
+            f"{repository}: no {name} of revision {revision} in the cache, and it cannot be downloaded: "
+            f"{' '.join(str(error).split())[:200]}; download it elsewhere and give its path"
+        ) from error
+
+
+def fetch_folder(repository: str, revision: str, names: Iterable[str]) -> Path:
+    """The folder that holds files of a repository; raises as `fetch`."""
+    return {Path(fetch(repository, name, revision)).parent for name in names}.pop()
+
+
+def load_from_hub(source: str, commercial: bool | None = None) -> Codec:
+    """Download the .nemo file of `owner/name[@revision]`, or take it from the cache, and load it.
+
+    Raises:
+        ImportError, ConnectionError: see `fetch`.
+        PermissionError: its licence, see Codec.from_pretrained.
+    """
     repository, _, revision = source.partition("@")
     known = PUBLISHED.get(repository)
     revision = revision or (known and known.revision) or "main"
-    name = f"{repository.partition('/')[2]}.nemo"
-    try:
-        path = hf_hub_download(repository, name, revision=revision)
-    except Exception as error:  # no common base: connection, missing entry, gated, offline mode
-        raise ConnectionError(
-            f"{source}: no {name} of revision {revision} in the cache, and it cannot be downloaded: "
-            f"{' '.join(str(error).split())[:200]}; download it elsewhere and give its path"
-        ) from error
+    path = fetch(repository, f"{repository.partition('/')[2]}.nemo", revision)
     commit = re.search(r"snapshots/(\w+)", path.replace(os.sep, "/"))
     licence = replace(known.licence, source=f"{repository}@{commit[1] if commit else revision}") if known else None
     return load_nemo(path, commercial, licence)

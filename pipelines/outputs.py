@@ -13,7 +13,7 @@ import soundfile
 
 from codec.audio import WRITE_BLOCK, audio_format
 from pipelines.files import UserError, partial, write_atomically
-from pipelines.tts import Speech, WordTime
+from pipelines.speech import Speech, WordTime
 
 STREAM_LENGTH = 0x7FFFFFFF  # bytes, what a WAV header says when nobody knows yet
 

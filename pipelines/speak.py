@@ -16,7 +16,8 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from pipelines.files import UserError
 from pipelines.outputs import FileWriter, PipeWriter, plot, write_timestamps
-from pipelines.tts import MAX_CHARS, TTS, Piece, join
+from pipelines.speech import Piece, join
+from pipelines.tts import MAX_CHARS, TTS
 from speechllm.packing import PRECISIONS
 from speechllm.sentences import iter_sentences
 
@@ -29,19 +30,24 @@ def arguments(argv: list[str] | None = None) -> argparse.Namespace:
     source.add_argument("--text-file", help="UTF-8 file to read aloud; - for standard input")
     parser.add_argument("--out", default="speech.wav", help="wav, flac, ogg or mp3 by suffix; - for a WAV on stdout")
     parser.add_argument("--out-dir", type=Path, help="with --text-file: one file a line, 000.wav, 001.wav, ...")
-    parser.add_argument("--voice", default="heart", help="shipped voice, or a voice folder")
-    parser.add_argument("--codec", type=Path, help="codec folder to use in place of the voice's own")
+    parser.add_argument("--voice", default="heart", help="shipped voice, a voice folder, or gepard:FOLDER")
+    parser.add_argument("--codec", help="codec folder, or .nemo file, to use in place of the voice's own")
+    parser.add_argument("--prompt", help="with gepard: a recording of whose voice to speak in, 3 to 15 s; or none")
+    parser.add_argument("--language", default="", help="with gepard: en, es, pt or nl, to mark the text as such")
+    parser.add_argument("--tries", type=int, default=0, help="speak so often, keep the surest; 0 = as the voice says")
     parser.add_argument("--seed", type=int, default=0, help="same text and seed, same speech")
     parser.add_argument("--temperature", type=float, help="liveliness, 0 to 2; default as the voice says")
     parser.add_argument("--stream", action="store_true", help="with --out -: write audio as soon as it is certain")
     parser.add_argument("--timestamps", choices=["srt", "json"], help="write word times beside the audio")
     parser.add_argument("--plot", type=Path, help="draw waveform, mel spectrum and alignment to this image")
     parser.add_argument("--json", action="store_true", help="print the report as JSON")
-    parser.add_argument("--precision", choices=PRECISIONS, default="int8", help="of the LM's weights")
+    parser.add_argument("--precision", choices=PRECISIONS, help="of the LM's weights; default as the voice says")
     parser.add_argument("--threads", type=int, default=1, help="threads of torch, in LM and in codec; one is enough")
     args = parser.parse_args(argv)
     if args.threads < 1:
         raise UserError(f"got --threads {args.threads}; expected 1 or more")
+    if args.tries < 0:
+        raise UserError(f"got --tries {args.tries}; expected 1 or more, or 0 to leave it to the voice")
     if args.out_dir and (not args.text_file or args.timestamps or args.plot):
         raise UserError("--out-dir goes with --text-file, without --timestamps and --plot")
     if args.stream and args.out != "-":
@@ -77,7 +83,7 @@ def check(tts: TTS, text: str, where: str = "") -> int:
     sentences = [s for s in iter_sentences([text], MAX_CHARS) if any(c.isalnum() for c in s)]
     for sentence in sentences or [text]:
         try:
-            tts.frontend.normalizer.normalize(sentence)
+            tts.frontend.check(sentence)
         except ValueError as error:
             raise UserError(f"{where}{error}") from None
     return len(sentences)
@@ -181,7 +187,11 @@ def main(argv: list[str] | None = None) -> None:
     args = arguments(argv)
     torch.set_num_threads(args.threads)
     text = args.text if args.text is not None else read_text(args.text_file)
-    tts = TTS.from_pretrained(args.voice, args.codec, args.precision)
+    tts = TTS.from_pretrained(args.voice, args.codec, args.precision, args.prompt, args.language, args.tries)
+    if args.timestamps and not tts.voice.lm.config.reader_layer:
+        raise UserError(f"--timestamps needs a voice that knows where it reads; {tts.voice.name} does not")
+    for part, licence in tts.voice.card.get("licences", {}).items():
+        print(f"{part}: {licence}", file=sys.stderr)
     if args.out_dir:
         lines = [line for line in text.splitlines() if line.strip()]
         if not lines:
@@ -191,6 +201,6 @@ def main(argv: list[str] | None = None) -> None:
         for values in speak_lines(tts, lines, args):
             show(values, args.json, to_stderr=False)
         return
-    tts.frontend.phonemizer.load()
+    tts.frontend.load()
     count = check(tts, text) if not args.stream else 0
     show(speak(tts, text, args, Report(tts.sample_rate), count), args.json, to_stderr=args.out == "-")

@@ -15,9 +15,9 @@ Shapes: N audio samples, K codebooks, T codec frames.
 
 import sys
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import torch
@@ -26,12 +26,13 @@ from torch import Tensor
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from codec import Codec  # noqa: E402
+from pipelines.files import UserError  # noqa: E402
+from pipelines.speech import Piece, Speech, join, word_times  # noqa: E402
 from pipelines.voice import Voice, load_voice  # noqa: E402
 from speechllm import SamplingConfig, generate  # noqa: E402
-from speechllm.frontend import FrontendOutput, TextFrontend  # noqa: E402
-from speechllm.normalizer import Normalizer  # noqa: E402
+from speechllm.frontend import FrontendOutput  # noqa: E402
+from speechllm.generation import best_of  # noqa: E402
 from speechllm.packing import Precision  # noqa: E402
-from speechllm.phonemizer import Phonemizer  # noqa: E402
 from speechllm.request import SLOWEST_RATE, Frame  # noqa: E402
 from speechllm.sentences import iter_sentences  # noqa: E402
 
@@ -39,44 +40,8 @@ MAX_CHARS = 180  # of a sentence; longer ones are split, as the LM has heard few
 FIRST_CHUNK = 3  # codec frames of audio in the first piece, for a quick start; of a codec of 21.5 frames a second
 GROWTH = 4  # of a piece on the one before
 MAX_CHUNK = 48  # codec frames in the largest piece, about two seconds
-
-
-class WordTime(NamedTuple):
-    """A spoken word and when it is heard, seconds from the beginning."""
-
-    text: str
-    start_s: float
-    end_s: float
-
-
-@dataclass(frozen=True)
-class Piece:
-    """What has become certain since the piece before; the pieces joined are the speech."""
-
-    audio: np.ndarray  # float32 [N]
-    codes: Tensor  # int64 [K, T], the frames of this audio
-    words: list[WordTime] = field(default_factory=list)  # of the sentence, on its last piece
-    confidences: list[float] = field(default_factory=list)  # of the sentence's frames, on its last piece
-    positions: list[int] = field(default_factory=list)  # token of each of the sentence's frames, on its last piece
-    sentence: FrontendOutput | None = None  # on its last piece
-
-
-@dataclass(frozen=True)
-class Speech:
-    """A text spoken."""
-
-    audio: np.ndarray  # float32 [N] in [-1, 1]
-    sample_rate: int  # Hz
-    codes: Tensor  # int64 [K, T]
-    words: list[WordTime]
-    confidence: float  # mean probability of the reader's moves, in [0, 1]; low where words may have been misread
-    positions: list[list[int]]  # for each sentence, the token each frame speaks
-    sentences: list[FrontendOutput]
-
-    @property
-    def duration_s(self) -> float:
-        """Length in seconds."""
-        return len(self.audio) / self.sample_rate
+GROUP_CHARS = 60  # a voice without a reader is given so many at once, if there are
+KEEP = 64, 322  # codec frames that say whose voice it was, at least and at most; 3 to 15 s
 
 
 class TTS:
@@ -84,24 +49,45 @@ class TTS:
 
     Args:
         voice: of pipelines.voice.load_voice.
-        precision: of the LM's weights. int8 takes a quarter less time than float32 and is heard as well (README).
+        precision: of the LM's weights; None = as the voice says. For the shipped voice that is int8: it takes a quarter
+            less time than float32 and is heard as well (README).
+        tries: how often a sentence is spoken, in one batch, to choose from; 0 = as the voice thinks best for the text.
     """
 
-    def __init__(self, voice: Voice, precision: Precision = "int8"):
-        self.voice, self.precision = voice, precision
-        self.frontend = TextFrontend(Normalizer(), Phonemizer(), voice.tokenizer)
+    def __init__(self, voice: Voice, precision: Precision | None = None, tries: int = 0):
+        self.voice, self.tries = voice, tries
+        self.precision: Precision = precision or voice.card.get("precision", "int8")
+        self.frontend = voice.make_frontend()
         self.sampling = SamplingConfig(**voice.card.get("sampling", {}))
 
     @classmethod
     def from_pretrained(
-        cls, name: str = "heart", codec: str | Path | None = None, precision: Precision = "int8"
+        cls,
+        name: str = "heart",
+        codec: str | Path | None = None,
+        precision: Precision | None = None,
+        prompt: str | Path | None = None,
+        language: str = "",
+        tries: int = 0,
     ) -> "TTS":
-        """Load a shipped voice by name, or a voice folder by path. Nothing is downloaded.
+        """Load a shipped voice by name, a voice folder by path, or published weights as `gepard:PATH`.
+
+        Args:
+            name: of the voice. Nothing is downloaded, unless a hub id is given for published weights.
+            codec: in place of the voice's own.
+            precision, tries: see TTS.
+            prompt, language: of published weights; see docs/published-weights.md.
 
         Raises:
             UserError: no such voice, or it is broken.
         """
-        return cls(load_voice(name, Path(codec) if codec else None), precision)
+        from pipelines.published import SCHEME, load_published
+
+        if name.startswith(SCHEME):
+            return cls(load_published(name, codec, prompt, language), precision, tries)
+        if prompt or language:
+            raise UserError(f"the voice {name} speaks as it is; a prompt or a language goes with {SCHEME}PATH")
+        return cls(load_voice(name, Path(codec) if codec else None), precision, tries)
 
     @property
     def codec(self) -> Codec:
@@ -134,15 +120,20 @@ class TTS:
 
     def pieces(self, chunks: Iterable[str], seed: int = 0, **sampling: Any) -> Iterator[Piece]:
         """Speak a text that arrives in chunks, sentence by sentence; memory does not grow with its length."""
-        start_s = 0.0
-        for index, sentence in enumerate(speakable(chunks)):
+        start_s, prefix, heard = 0.0, self.voice.prefix, torch.empty(self.codec.num_codebooks, 0, dtype=torch.long)
+        sentences = speakable(chunks)
+        for index, sentence in enumerate(sentences if self.voice.lm.config.reader_layer else grouped(sentences)):
             prepared = self.frontend(sentence)
             # Every sentence has its own random stream: it sounds the same whatever was said before.
-            settings = replace(self.sampling, seed=(seed * 1_000_003 + index) % 2**63, **sampling)
+            settings = {"seed": (seed * 1_000_003 + index) % 2**63, **prepared.sampling, **sampling}
             for part in self.parts(prepared):
-                for piece in self.speak(part, settings, start_s):
+                for piece in self.speak(part, replace(self.sampling, **settings), start_s, prefix):
                     start_s += len(piece.audio) / self.sample_rate
+                    if self.voice.keeps_first and heard.shape[1] < KEEP[1]:
+                        heard = torch.cat([heard, piece.codes], dim=1)[:, : KEEP[1]]
                     yield piece
+            if self.voice.keeps_first and prefix is self.voice.prefix and heard.shape[1] >= KEEP[0]:
+                prefix = self.voice.lm.voice_prefix(heard)
 
     def parts(self, prepared: FrontendOutput) -> Iterator[FrontendOutput]:
         """A sentence as the LM can hold it: whole, or cut between words where its phonemes are too many."""
@@ -162,7 +153,17 @@ class TTS:
             yield prepared._replace(ids=prepared.ids[begin:stop], words=inside)
             begin = stop
 
-    def speak(self, prepared: FrontendOutput, sampling: SamplingConfig, start_s: float) -> Iterator[Piece]:
+    def frames(self, prepared: FrontendOutput, sampling: SamplingConfig, prefix: Tensor | None) -> Iterable[Frame]:
+        """The codec frames of one prepared sentence; as they are made, if there is one try."""
+        request = torch.tensor(prepared.ids), sampling, self.precision, prefix, self.voice.unguided
+        tries = self.tries or prepared.tries
+        if tries == 1:
+            return generate(self.voice.lm, *request)
+        return best_of(tries, prepared.least_frames, self.voice.lm, *request)
+
+    def speak(
+        self, prepared: FrontendOutput, sampling: SamplingConfig, start_s: float, prefix: Tensor | None = None
+    ) -> Iterator[Piece]:
         """Speak one prepared sentence that begins at `start_s`."""
         # The codec does not get a thread of its own: measured, the two fight for the interpreter and nothing is won.
         stream, goals = self.codec.stream(), chunk_goals(self.codec)
@@ -176,7 +177,7 @@ class TTS:
             first, pushed, done = done, len(frames), done + audio.shape[-1] // self.codec.hop_length
             return Piece(audio[0, 0].numpy(), codes[:, first:done])
 
-        for frame in generate(self.voice.lm, torch.tensor(prepared.ids), sampling, self.precision):
+        for frame in self.frames(prepared, sampling, prefix):
             frames.append(frame)
             if len(frames) == goal:
                 yield piece(stream.push)
@@ -219,37 +220,16 @@ def speakable(chunks: Iterable[str]) -> Iterator[str]:
         yield signs  # for the front end to read or refuse
 
 
-def word_times(prepared: FrontendOutput, positions: list[int], start_s: float, frame_rate: float) -> list[WordTime]:
-    """When each word is read. `start_s` is the beginning of the sentence.
-
-    A word lasts from the first frame that reads one of its tokens to the last; a word so short that the reader passed
-    it within a frame gets that frame.
-    """
-    times = []
-    for word in prepared.words:
-        reading = [t for t, position in enumerate(positions) if word.start_token <= position < word.end_token]
-        if reading:
-            first, last = reading[0], reading[-1] + 1
-        else:
-            first = next((t for t, position in enumerate(positions) if position >= word.end_token), len(positions) - 1)
-            last = first + 1
-        times.append(WordTime(word.text, round(start_s + first / frame_rate, 3), round(start_s + last / frame_rate, 3)))
-    return times
-
-
-def join(pieces: list[Piece], sample_rate: int) -> Speech:
-    """Pieces -> Speech."""
-    ends = [piece for piece in pieces if piece.sentence is not None]
-    confidences = [c for piece in ends for c in piece.confidences]
-    return Speech(
-        np.concatenate([piece.audio for piece in pieces]),
-        sample_rate,
-        torch.cat([piece.codes for piece in pieces], dim=1),
-        [word for piece in ends for word in piece.words],
-        float(np.mean(confidences)),
-        [piece.positions for piece in ends],
-        [piece.sentence for piece in ends if piece.sentence is not None],
-    )
+def grouped(sentences: Iterable[str]) -> Iterator[str]:
+    """Sentences, short ones joined with what follows: a voice without a reader is not to be trusted with few words."""
+    held = ""
+    for sentence in sentences:
+        held = f"{held} {sentence}".strip()
+        if len(held) >= GROUP_CHARS:
+            yield held
+            held = ""
+    if held:
+        yield held
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""A voice on disk: a folder of tokenizer, speech LM, codec and card.
+"""A voice: what it is to those who speak with it, and the folder of tokenizer, speech LM, codec and card it ships as.
 
 voices/heart/voice.yaml          provenance, licences, sampling defaults, measured figures
              tokenizer.model
@@ -6,14 +6,20 @@ voices/heart/voice.yaml          provenance, licences, sampling defaults, measur
              codec/              Codec.from_pretrained
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from torch import Tensor
 
 from codec import Codec
 from pipelines.config import build, load_yaml
 from pipelines.files import UserError
 from speechllm import SamplingConfig, SpeechLM
+from speechllm.frontend import Frontend, TextFrontend
+from speechllm.normalizer import Normalizer
+from speechllm.phonemizer import Phonemizer
 from speechllm.tokenizer import Tokenizer
 
 VOICES = Path(__file__).resolve().parents[1] / "voices"
@@ -25,9 +31,12 @@ class Voice:
 
     name: str
     card: dict[str, Any]
-    tokenizer: Tokenizer
+    make_frontend: Callable[[], Frontend]  # one for each thread
     lm: SpeechLM
     codec: Codec
+    prefix: Tensor | None = None  # of the LM's voice prefix, [Q, D]
+    unguided: Tensor | None = None  # ids that guidance reads in place of a text, int64 [s]
+    keeps_first: bool = False  # whoever speaks first goes on: the prefix is then made from what was said
 
 
 def find_voice(name: str) -> Path:
@@ -70,4 +79,4 @@ def load_voice(name: str, codec: Path | None = None) -> Voice:
         raise UserError(f"this voice speaks codes of codec {wanted}, {given} is {sound.fingerprint}")
     if tokenizer.fingerprint != lm.config.tokenizer_fingerprint:
         raise UserError(f"the tokenizer of {folder} is not the one its LM was trained with; restore the folder")
-    return Voice(folder.name, card, tokenizer, lm, sound)
+    return Voice(folder.name, card, lambda: TextFrontend(Normalizer(), Phonemizer(), tokenizer), lm, sound)

@@ -25,9 +25,8 @@ def rotary_table(length: int, head_dim: int, theta: float = 10_000.0, rounded: b
     return torch.stack([torch.cat([cos, cos], 1), torch.cat([-sin, sin], 1)], dim=1)
 
 
-def rotate(x: Tensor, rotary: Tensor) -> Tensor:
-    """Apply rotary [..., L, 2, E] to x [B, L, H, E]."""
-    cos, sin = rotary[..., 0, :].unsqueeze(-2), rotary[..., 1, :].unsqueeze(-2)  # [..., L, 1, E]
+def rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
+    """Turn x [..., L, H, E] by cos and sin [..., L, 1, E]."""
     return x * cos + x.roll(x.shape[-1] // 2, -1) * sin
 
 
@@ -74,11 +73,20 @@ class Attention(nn.Module):
         self.q_norm = nn.RMSNorm(self.head_dim, eps=1e-6) if qk_norm else None
         self.k_norm = nn.RMSNorm(self.head_dim, eps=1e-6) if qk_norm else None
 
-    def forward(self, x: Tensor, rotary: Tensor, mask: Tensor | None) -> Tensor:
-        """`mask` bool [B, 1, L, L], True = may be seen; None = everything may."""
-        q, k, v, gate = self.qkv(x).unflatten(2, (-1, self.head_dim)).split(self.heads, dim=2)  # [B, L, H or G, E]
+    def project(self, x: Tensor, cos: Tensor, sin: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Queries, keys, values and gates [..., L, H or G, E] of x [..., L, D]; the last has no heads if not gated."""
+        q, k, v, gate = self.qkv(x).unflatten(-1, (-1, self.head_dim)).split(self.heads, dim=-2)
         if self.q_norm is not None and self.k_norm is not None:
             q, k = self.q_norm(q), self.k_norm(k)
-        q, k, v = rotate(q, rotary).transpose(1, 2), rotate(k, rotary).transpose(1, 2), v.transpose(1, 2)
-        y = attend(q, k, v, mask).transpose(1, 2).flatten(2)
-        return self.output(y * gate.flatten(2).sigmoid() if self.heads[3] else y)
+        return rotate(q, cos, sin), rotate(k, cos, sin), v, gate
+
+    def finish(self, y: Tensor, gate: Tensor) -> Tensor:
+        """What attention returned, [..., L, H * E] -> [..., L, D]."""
+        out: Tensor = self.output(y * gate.flatten(-2).sigmoid() if self.heads[3] else y)
+        return out
+
+    def forward(self, x: Tensor, rotary: Tensor, mask: Tensor | None) -> Tensor:
+        """`rotary` [..., L, 2, E]; `mask` bool [B, 1, L, L], True = may be seen; None = everything may."""
+        q, k, v, gate = self.project(x, *rotary.unsqueeze(-2).unbind(-3))
+        y = attend(q.transpose(1, 2), k.transpose(1, 2), v.transpose(1, 2), mask)
+        return self.finish(y.transpose(1, 2).flatten(2), gate)

@@ -35,6 +35,7 @@ SHORT = 12  # tokens; texts so short run away or babble often, and guidance and 
 SAMPLING = {"temperature": 0.3, "min_frames": 1}
 SHORT_SAMPLING = {"guidance": 3.0, "guidance_frames": 20}
 SHORT_TRIES = 4
+PRECISION = "bfloat16"  # of its weights as they are
 
 
 @dataclass(frozen=True)

@@ -52,7 +52,18 @@ class Block(nn.Module):
         self.down = nn.Linear(config.mlp_dim, dim, bias=False)
 
     def forward(self, x: Tensor, rotary: Tensor, mask: Tensor | None) -> Tensor:
-        x = x + self.attention(self.attention_norm(x), rotary, mask)
+        return self.mlp(x + self.attention(self.attention_norm(x), rotary, mask))
+
+    def project(self, x: Tensor, cos: Tensor, sin: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """What attention is made of, see Attention.project; with `finish`, a block around an attention of one's own."""
+        return self.attention.project(self.attention_norm(x), cos, sin)
+
+    def finish(self, x: Tensor, y: Tensor, gate: Tensor) -> Tensor:
+        """States [..., L, D] after what attention returned, [..., L, H * E], and the MLP."""
+        return self.mlp(x + self.attention.finish(y, gate))
+
+    def mlp(self, x: Tensor) -> Tensor:
+        """SwiGLU on its residual path."""
         gate, up = self.gate_up(self.mlp_norm(x)).chunk(2, dim=-1)
         return x + self.down(F.silu(gate) * up)
 

@@ -13,7 +13,7 @@ be answered differently in a batch than alone. Hence three kinds of layer, and n
 * bfloat16: for GPUs, where a captured step always has the same number of rows.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Literal
 
 import torch
@@ -132,6 +132,11 @@ class PackedLM:
         self.rotary, self.begin = model.rotary, model.begin.float()
         self.least = model.config.dim * EPS  # what the norms' eps is, in a sum over channels
         self.blocks = [PackedBlock(block, kind) for block in model.blocks if isinstance(block, Block)]
+        # A text is run through the model's own weights where they are exact: once in a request, int8 is not worth it.
+        exact = model.begin.dtype == torch.float32
+        self.text_blocks: Sequence[Block | PackedBlock] = self.blocks
+        if exact:
+            self.text_blocks = [block for block in model.blocks if isinstance(block, Block)]
         self.tables: Tensor | None = None
         if isinstance(model.frame_input, DigitTables):
             tables = model.frame_input

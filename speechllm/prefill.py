@@ -33,7 +33,7 @@ def prefill(lm: PackedLM, ids: Tensor, prefix: Tensor | None = None) -> Prefille
     x, keys, values, states = text, [], [], None
     cos, sin = lm.rotary[: len(text), :, None].unbind(1)  # [S, 1, E]
     shared = lm.config.num_heads // lm.config.kv_heads
-    for number, block in enumerate(lm.blocks):
+    for number, block in enumerate(lm.text_blocks):
         if lm.config.reader_layer and number == lm.config.reader_layer:
             states = x
         q, k, v, gate = block.project(x, cos, sin)

@@ -21,9 +21,10 @@ class WeightFile:
     def __init__(self, path: Path):
         self.path = path
         try:
-            self.file = safe_open(path, "pt")  # checks the header: its size, that tensors fill the file and fit it
-            self.shapes = {name: tuple(self.file.get_slice(name).get_shape()) for name in self.file.keys()}  # noqa: SIM118
-            kinds = {name: self.file.get_slice(name).get_dtype() for name in self.shapes}
+            with safe_open(path, "pt") as file:  # checks the header: its size, that tensors fill the file and fit it
+                slices = {name: file.get_slice(name) for name in file.keys()}  # noqa: SIM118
+                self.shapes = {name: tuple(part.get_shape()) for name, part in slices.items()}
+                kinds = {name: part.get_dtype() for name, part in slices.items()}
         except (SafetensorError, OSError) as error:
             raise ValueError(
                 f"{path} is not a readable safetensors file: {' '.join(str(error).split())[:200]}"
@@ -37,15 +38,20 @@ class WeightFile:
         self.starts = {name: 8 + size + header[name]["data_offsets"][0] for name in self.shapes}
 
     def view(self, name: str) -> Tensor:
-        """A tensor that stays in the file; the system reads those parts of it that are looked at."""
-        return self.file.get_tensor(name)
+        """A tensor that stays in the file: the system reads those parts of it that are looked at."""
+        size, start = self.types[name].itemsize, self.starts[name]
+        if start % size:  # a file that does not align its tensors
+            return self.read(name)
+        storage = torch.UntypedStorage.from_file(str(self.path), False, self.path.stat().st_size)
+        whole = torch.empty(0, dtype=torch.uint8).set_(storage)
+        return whole[start : start + size * math.prod(self.shapes[name])].view(self.types[name]).view(self.shapes[name])
 
     def read(self, name: str) -> Tensor:
         """A tensor in memory. The file is read and not mapped, so that its pages do not count twice."""
         tensor = torch.empty(self.shapes[name], dtype=self.types[name])
         with self.path.open("rb") as file:
             file.seek(self.starts[name])
-            count = file.readinto(tensor.view(-1).view(torch.uint8).numpy().data) if tensor.numel() else 0  # type: ignore[attr-defined]
+            count = file.readinto(tensor.view(-1).view(torch.uint8).numpy().data) if tensor.numel() else 0
         if count != math.prod(self.shapes[name]) * tensor.element_size():
             raise ValueError(f"{self.path} has changed while it was read: {name} is cut short")
         return tensor

@@ -27,6 +27,7 @@ MARKS = dict(
     tokeniser_length=277, start_of_text=273, end_of_text=274, start_of_speech=270, end_of_speech=271, tts_pad=276
 )
 LEVELS = [8, 7, 6, 6]
+ROOT = Path(__file__).resolve().parents[1]
 
 
 def configuration(

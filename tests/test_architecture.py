@@ -23,11 +23,13 @@ DOORS = {
     "omegaconf": ["benchmarks/oracle/answer.py"],
     "safetensors": [
         *("codec/checkpoints.py", "codec/training/module.py", "speechllm/model.py", "speechllm/shards.py"),
+        "speechllm/weight_file.py",
         *("pipelines/extract_features.py", "benchmarks/oracle/answer.py"),
     ],
     "soundfile": ["codec/audio.py", "codec/training/dataset.py", "pipelines/*.py", "benchmarks/*.py"],
     "soxr": ["codec/audio.py", "pipelines/prepare_corpus.py", "benchmarks/*.py"],
     "sentencepiece": ["speechllm/tokenizer.py"],
+    "tokenizers": ["speechllm/gepard.py"],
     "nemo_text_processing": ["speechllm/normalizer.py"],
     "hibari": [
         *("speechllm/phonemizer.py", "pipelines/prepare_corpus.py", "benchmarks/systems.py"),

@@ -37,7 +37,7 @@ def test_it_loads_and_its_parts_belong_together():
     voice = load_voice("heart")
     assert voice.name == "heart"
     assert voice.lm.config.codes.codec_fingerprint == voice.codec.fingerprint
-    assert voice.lm.config.vocab_size == voice.tokenizer.vocab_size
+    assert voice.lm.config.vocab_size == voice.make_frontend().tokenizer.vocab_size
     assert round(voice.codec.frame_rate, 2) == 21.53
     assert (voice.codec.num_codebooks, voice.codec.codebook_size) == (8, 2016)
 
@@ -46,7 +46,7 @@ def test_its_twin_differs_in_its_codec_and_not_in_its_transformer():
     heart, twin = load_voice("heart"), load_voice("heart-86fps")
     assert round(twin.codec.frame_rate, 2) == 86.13
     assert (twin.codec.num_codebooks, twin.codec.codebook_size) == (8, 1000)
-    assert twin.tokenizer.fingerprint == heart.tokenizer.fingerprint
+    assert twin.make_frontend().tokenizer.fingerprint == heart.make_frontend().tokenizer.fingerprint
     shapes = [{name: tensor.shape for name, tensor in voice.lm.blocks.state_dict().items()} for voice in (heart, twin)]
     assert shapes[0] == shapes[1]
 

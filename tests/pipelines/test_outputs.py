@@ -12,7 +12,7 @@ import toys
 from codec.audio import WRITE_BLOCK
 from pipelines.files import UserError
 from pipelines.outputs import FileWriter, PipeWriter, clock, to_pcm, wav_header, write_timestamps
-from pipelines.tts import WordTime
+from pipelines.speech import WordTime
 
 AUDIO = toys.voiced(150, 1.0)
 

@@ -9,7 +9,8 @@ import torch
 import toys
 from pipelines import tts as module
 from pipelines.files import UserError
-from pipelines.tts import FIRST_CHUNK, MAX_CHUNK, TTS, WordTime, word_times
+from pipelines.speech import WordTime, word_times
+from pipelines.tts import FIRST_CHUNK, MAX_CHUNK, TTS
 from pipelines.voice import load_voice
 from speechllm.frontend import FrontendOutput, SpokenWord
 

@@ -7,6 +7,10 @@ from speechllm.attention import Attention, attend, rotary_table, rotate
 DIM, HEADS, LENGTH = 16, 2, 9
 
 
+def turn(x: torch.Tensor, table: torch.Tensor) -> torch.Tensor:
+    return rotate(x, *table.unsqueeze(-2).unbind(-3))
+
+
 def test_masked_positions_cannot_be_seen():
     attention, x = Attention(DIM, HEADS), torch.randn(1, LENGTH, DIM)
     rotary, mask = rotary_table(LENGTH, DIM // HEADS), torch.ones(1, 1, LENGTH, LENGTH, dtype=torch.bool)
@@ -20,11 +24,11 @@ def test_masked_positions_cannot_be_seen():
 def test_rotation_keeps_lengths_and_knows_only_distances():
     table = rotary_table(20, 8)
     query, key = torch.randn(2, 1, 1, 1, 8)  # [B, L, H, E]
-    turned = rotate(query.expand(1, 20, 1, 8), table)
+    turned = turn(query.expand(1, 20, 1, 8), table)
     assert torch.allclose(turned.norm(dim=-1), query.norm(dim=-1).expand(1, 20, 1), atol=1e-5)
-    products = [(rotate(query, table[i : i + 1]) * rotate(key, table[i + 3 : i + 4])).sum() for i in range(17)]
+    products = [(turn(query, table[i : i + 1]) * turn(key, table[i + 3 : i + 4])).sum() for i in range(17)]
     assert torch.allclose(torch.stack(products), products[0].expand(17), atol=1e-5)
-    elsewhere = (rotate(query, table[:1]) * rotate(key, table[9:10])).sum()
+    elsewhere = (turn(query, table[:1]) * turn(key, table[9:10])).sum()
     assert not torch.allclose(products[0], elsewhere, atol=1e-3)
 
 
