@@ -42,8 +42,7 @@ class WeightFile:
         size, start = self.types[name].itemsize, self.starts[name]
         if start % size:  # a file that does not align its tensors
             return self.read(name)
-        storage = torch.UntypedStorage.from_file(str(self.path), False, self.path.stat().st_size)
-        whole = torch.empty(0, dtype=torch.uint8).set_(storage)
+        whole = torch.from_file(str(self.path), shared=False, size=self.path.stat().st_size, dtype=torch.uint8)
         return whole[start : start + size * math.prod(self.shapes[name])].view(self.types[name]).view(self.shapes[name])
 
     def read(self, name: str) -> Tensor:
