@@ -3,11 +3,13 @@
     python benchmarks/latency.py --voices heart heart-86fps
     python benchmarks/latency.py --voices heart heart-86fps --quick --json results.json
     python benchmarks/latency.py --random-weights --config configs/speechllm/base.yaml
+    python benchmarks/latency.py --random-weights --config configs/speechllm/gepard.yaml --runs 20
 
 Ratios are second voice : first voice, so above 1 the first is faster. Runs alternate (A B A B ...), so that a noisy
 machine hurts both alike; the first of each is not counted. [low, high] is the 95 % bootstrap interval of the ratio of
 medians, resampling pairs of runs. `--random-weights` times the same model at 21.5 and 86 frames a second without any
-training, since the time does not depend on what the weights are; texts are then a fixed time of speech.
+training, since the time does not depend on what the weights are; texts are then a fixed time of speech. A configuration
+without a reader is that of published weights: its decoding step is timed beside a loop around transformers' model.
 """
 
 import argparse
@@ -28,7 +30,17 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from benchmarks.environment import environment  # noqa: E402
 from benchmarks.latency_report import cer_plot, latency_plot, table  # noqa: E402
 from benchmarks.memory import peak_mib  # noqa: E402
-from benchmarks.speed import STAGES, TEXTS, UNTRAINED_S, Subject, Timing, speak, untrained_pair, voice_subject  # noqa: E402
+from benchmarks.speed import (  # noqa: E402
+    STAGES,
+    TEXTS,
+    UNTRAINED_S,
+    Subject,
+    Timing,
+    lm_config,
+    speak,
+    untrained_pair,
+    voice_subject,
+)
 from pipelines.files import UserError, guard, write_atomically  # noqa: E402
 from speechllm.packing import PRECISIONS  # noqa: E402
 
@@ -135,6 +147,21 @@ def quality(voices: list[str], args: argparse.Namespace) -> dict[str, Any]:
     return found
 
 
+def published(args: argparse.Namespace) -> None:
+    """A configuration of published weights: its step beside that of a loop around transformers' model."""
+    from benchmarks.step_speed import compare, step_table
+
+    report = compare(lm_config(args.config), args) | {
+        "command": shlex.join(["python", "benchmarks/latency.py", *sys.argv[1:]]),
+        "settings": {"threads": args.threads, "device": args.device, "runs": args.runs},
+        "environment": environment(("transformers",)),
+    }
+    text = step_table(report)
+    write_atomically(args.json or Path(f"{args.out}.json"), json.dumps(report, indent=2) + "\n")
+    write_atomically(Path(f"{args.out}.md"), text)
+    print(text)
+
+
 def arguments(argv: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__.split("\n")[0], epilog=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -184,6 +211,9 @@ def main(argv: list[str] | None = None) -> None:
         probe(args)
         return
     torch.set_num_threads(args.threads)
+    if args.random_weights and not lm_config(args.config).reader_layer:
+        published(args)
+        return
     where = environment(("soundfile", "faster-whisper"))
     if args.random_weights:
         pair = untrained_pair(args.config, args.device, args.seconds, args.frames_per_step)

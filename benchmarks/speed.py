@@ -9,7 +9,6 @@ from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import soundfile
 import torch
@@ -33,6 +32,7 @@ TEXTS = {
         "He knew that the storm would come before the morning."
     ),
 }
+LFSC = CodeSpec(22_050 / 1024, 8, (8, 7, 6, 6))
 UNTRAINED_S = {"short": 0.5, "medium": 1.0, "long": 2.0}  # seconds an untrained model speaks, times `pace`
 TOKENS_PER_S = 14  # of speech
 
@@ -79,15 +79,13 @@ def untrained_pair(config: Path, device: str = "cpu", pace: float = 1.0, frames_
 
     With `frames_per_step` above 1 both are at 21.5 frames a second, the first writing so many in a step.
     """
-    if not config.is_file():
-        raise UserError(f"{config} does not exist; expected a configuration such as configs/speechllm/base.yaml")
-    values = load_yaml(config.read_text("utf-8"), str(config))
     subjects = []
     for rate, each in (("21.5fps", frames_per_step), ("86fps" if frames_per_step == 1 else "21.5fps", 1)):
         codec = Codec.from_config(ROOT / f"configs/codec/lite-{rate}.yaml").eval().to(device)
         spec = CodeSpec(codec.frame_rate, codec.num_codebooks, codec.levels)
-        shape: LMConfig = build(LMConfig, {"vocab_size": 80, **_spec(spec), **values.get("model", {})})
-        shape = replace(shape, max_frames=4096, frames_per_step=each)  # longer than anything that is timed
+        shape = replace(
+            lm_config(config, spec), max_frames=4096, frames_per_step=each
+        )  # longer than anything that is timed
         with torch.device("meta"):
             lm = SpeechLM(shape)
         lm = lm.to_empty(device=device)
@@ -98,9 +96,14 @@ def untrained_pair(config: Path, device: str = "cpu", pace: float = 1.0, frames_
     return subjects
 
 
-def _spec(spec: CodeSpec) -> dict[str, Any]:
-    values = {"frame_rate": spec.frame_rate, "num_codebooks": spec.num_codebooks, "levels": list(spec.levels)}
-    return {"codes": values}
+def lm_config(path: Path, spec: CodeSpec = LFSC) -> LMConfig:
+    """The model of a configuration, for codes as given. Raises UserError if there is none."""
+    if not path.is_file():
+        raise UserError(f"{path} does not exist; expected a configuration such as configs/speechllm/base.yaml")
+    values = load_yaml(path.read_text("utf-8"), str(path)).get("model", {})
+    codes = {"frame_rate": spec.frame_rate, "num_codebooks": spec.num_codebooks, "levels": list(spec.levels)}
+    config: LMConfig = build(LMConfig, {"vocab_size": 80, "codes": codes, **values})
+    return config
 
 
 def _fill(lm: SpeechLM) -> None:

@@ -51,6 +51,7 @@ def load_published(name: str, codec: str | Path | None, prompt: str | Path | Non
         make_frontend=lambda: found.frontend,
         lm=found.lm,
         codec=sound,
+        large=True,
         prefix=None if bare else found.lm.voice_prefix(reference),
         unguided=torch.tensor(found.frontend.unguided),
         # Unless told whose voice to take, it takes another with every sentence.

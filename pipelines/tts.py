@@ -30,6 +30,7 @@ from pipelines.files import UserError  # noqa: E402
 from pipelines.speech import Piece, Speech, join, word_times  # noqa: E402
 from pipelines.voice import Voice, load_voice  # noqa: E402
 from speechllm import SamplingConfig, generate  # noqa: E402
+from speechllm.engine import packed  # noqa: E402
 from speechllm.frontend import FrontendOutput  # noqa: E402
 from speechllm.generation import best_of  # noqa: E402
 from speechllm.packing import Precision  # noqa: E402
@@ -57,6 +58,8 @@ class TTS:
     def __init__(self, voice: Voice, precision: Precision | None = None, tries: int = 0):
         self.voice, self.tries = voice, tries
         self.precision: Precision = precision or voice.card.get("precision", "int8")
+        if voice.large:
+            packed(voice.lm, self.precision, consume=True)
         self.frontend = voice.make_frontend()
         self.sampling = SamplingConfig(**voice.card.get("sampling", {}))
 

@@ -34,6 +34,7 @@ class Voice:
     make_frontend: Callable[[], Frontend]  # one for each thread
     lm: SpeechLM
     codec: Codec
+    large: bool = False  # too large to be in memory twice: whoever speaks first decides about the precision
     prefix: Tensor | None = None  # of the LM's voice prefix, [Q, D]
     unguided: Tensor | None = None  # ids that guidance reads in place of a text, int64 [s]
     keeps_first: bool = False  # whoever speaks first goes on: the prefix is then made from what was said

@@ -249,11 +249,15 @@ class Engine:
 _PACKED: "WeakKeyDictionary[SpeechLM, tuple[tuple[object, ...], PackedLM]]" = WeakKeyDictionary()
 
 
-def packed(model: SpeechLM, precision: Precision = "float32") -> PackedLM:
-    """The model's packed weights, made once and again only after its weights have changed."""
-    state = precision, *((p.data_ptr(), 0 if p.is_inference() else p._version) for p in model.parameters())
+def packed(model: SpeechLM, precision: Precision = "float32", consume: bool = False) -> PackedLM:
+    """The model's packed weights, made once and again only after its weights have changed; `consume` as PackedLM."""
+
+    def state() -> tuple[object, ...]:
+        return precision, *((p.data_ptr(), 0 if p.is_inference() else p._version) for p in model.parameters())
+
     known = _PACKED.get(model)
-    if known is None or known[0] != state:
-        known = state, PackedLM(model, precision)
+    if known is None or known[0] != state():
+        lm = PackedLM(model, precision, consume)
+        known = state(), lm
         _PACKED[model] = known
     return known[1]

@@ -10,10 +10,11 @@ be answered differently in a batch than alone. Hence three kinds of layer, and n
   product, of MKL, does so from 4 rows on only). Tested, not promised by oneDNN; without oneDNN, equal up to rounding.
 * int8: rows and weights as 8-bit integers with a scale for each row and each output. Integer sums are exact in any
   order, so this holds on every machine.
-* bfloat16: for GPUs, where a captured step always has the same number of rows.
+* bfloat16: for GPUs, where a captured step always has the same number of rows; and for weights published in it.
 """
 
 from collections.abc import Callable, Sequence
+from functools import cache
 from typing import Literal
 
 import torch
@@ -28,6 +29,7 @@ PRECISIONS: tuple[Precision, ...] = ("float32", "bfloat16", "int8")
 Linear = Callable[[Tensor], Tensor]  # float32 [R, I] -> float32 [R, O]
 ROWS_HINT = 16  # rows oneDNN lays the weights out for
 EPS = 1e-6  # of the norms
+PACKED_SIZE = 2**20  # weights of an int8 layer that is packed for oneDNN; fewer take longer that way
 
 
 class Float32Linear:
@@ -45,15 +47,14 @@ class Float32Linear:
         return F.linear(x, self.weight, self.bias)
 
 
-class BFloat16Linear:
+class BFloat16Linear(Float32Linear):
     """x W' + b with both factors in bfloat16, the sum in float32."""
 
     def __init__(self, weight: Tensor, bias: Tensor | None):
-        self.weight = weight.to(torch.bfloat16).contiguous()
-        self.bias = None if bias is None else bias.to(torch.bfloat16)
+        super().__init__(weight.to(torch.bfloat16), None if bias is None else bias.to(torch.bfloat16))
 
     def __call__(self, x: Tensor) -> Tensor:
-        return F.linear(x.to(torch.bfloat16), self.weight, self.bias).float()
+        return super().__call__(x.to(torch.bfloat16)).float()
 
 
 class Int8Linear:
@@ -62,12 +63,42 @@ class Int8Linear:
     def __init__(self, weight: Tensor, bias: Tensor | None):
         self.bias = bias
         self.scale = weight.abs().amax(1).clamp_(min=1e-12) / 127  # [O]
-        self.weight = (weight / self.scale[:, None]).round().to(torch.int8).contiguous().t()  # [I, O]
+        weight = (weight / self.scale[:, None]).round_().to(torch.int8).contiguous()
+        self.zeros = torch.zeros(len(weight), dtype=torch.int32)
+        self.packed = weight.numel() >= PACKED_SIZE and can_pack_int8()
+        self.weight = torch.ops.onednn.qlinear_prepack(weight, None) if self.packed else weight.t()  # [I, O]
 
     def __call__(self, x: Tensor) -> Tensor:
         scale = torch.linalg.vector_norm(x, torch.inf, -1, keepdim=True).clamp_(min=1e-12).div_(127)  # [R, 1]
-        y = torch._int_mm((x / scale).round_().to(torch.int8), self.weight) * self.scale
+        y = self.product((x / scale).round_().to(torch.int8))
         return y.mul_(scale) if self.bias is None else torch.addcmul(self.bias, y, scale)
+
+    def product(self, x: Tensor) -> Tensor:
+        """Integers int8 [R, I] times the weights, float32 [R, O]; the same numbers either way."""
+        if not self.packed:
+            return torch._int_mm(x, self.weight) * self.scale
+        weight = self.weight, self.scale, self.zeros, None
+        # The result: its scale, zero point and type, and nothing done to it.
+        y: Tensor = torch.ops.onednn.qlinear_pointwise(x, 1.0, 0, *weight, 1.0, 0, torch.float32, "none", [], "")
+        return y
+
+
+@cache
+def can_pack_int8() -> bool:
+    """Whether oneDNN's packed int8 product is there, exact, and the faster one: on processors with AMX it is.
+
+    There the plain product takes twice the time on few rows; elsewhere the packed one has no kernel of its own.
+    """
+    if not getattr(torch.cpu, "_is_amx_tile_supported", bool)():
+        return False
+    x, weight = (((torch.arange(rows * 64) * 37) % 255 - 127).view(rows, 64).to(torch.int8) for rows in (3, 32))
+    layer = Int8Linear(weight.float(), None)
+    try:
+        layer.packed, layer.weight = True, torch.ops.onednn.qlinear_prepack(weight, None)
+        layer.scale = torch.ones(32)
+        return torch.equal(layer.product(x), (x.long() @ weight.long().t()).float())
+    except (RuntimeError, AttributeError, TypeError):  # not built in, or called otherwise
+        return False
 
 
 KINDS: dict[str, Callable[[Tensor, Tensor | None], Linear]] = {
@@ -121,19 +152,33 @@ class PackedBlock:
 
 
 class PackedLM:
-    """All that decoding needs of a model, in one precision. The model stays as it was, of any type of weights."""
+    """All that decoding needs of a model, in one precision.
+
+    Args:
+        model: with weights of any type.
+        precision: of the packed ones.
+        consume: give up the model's blocks as they are packed, so that a large model is never there twice. It can then
+            be used by way of these weights alone.
+    """
 
     @torch.inference_mode()
-    def __init__(self, model: SpeechLM, precision: Precision = "float32"):
+    def __init__(self, model: SpeechLM, precision: Precision = "float32", consume: bool = False):
         if precision not in KINDS:
             raise ValueError(f"got precision {precision!r}; expected one of {', '.join(PRECISIONS)}")
         kind, self.config, self.precision = KINDS[precision], model.config, precision
         self.device, self.text_embedding = model.begin.device, model.text_embedding
         self.rotary, self.begin = model.rotary, model.begin.float()
         self.least = model.config.dim * EPS  # what the norms' eps is, in a sum over channels
-        self.blocks = [PackedBlock(block, kind) for block in model.blocks if isinstance(block, Block)]
+        self.blocks = []
+        for block in model.blocks:
+            assert isinstance(block, Block)
+            if block.down.weight.is_meta:
+                raise ValueError(f"the weights were given up when they were packed; load them again for {precision}")
+            self.blocks.append(PackedBlock(block, kind))
+            if consume:
+                block.to("meta")
         # A text is run through the model's own weights where they are exact: once in a request, int8 is not worth it.
-        exact = model.begin.dtype == torch.float32
+        exact = model.begin.dtype == torch.float32 and not consume
         self.text_blocks: Sequence[Block | PackedBlock] = self.blocks
         if exact:
             self.text_blocks = [block for block in model.blocks if isinstance(block, Block)]
