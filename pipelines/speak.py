@@ -42,10 +42,10 @@ def arguments(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--plot", type=Path, help="draw waveform, mel spectrum and alignment to this image")
     parser.add_argument("--json", action="store_true", help="print the report as JSON")
     parser.add_argument("--precision", choices=PRECISIONS, help="of the LM's weights; default as the voice says")
-    parser.add_argument("--threads", type=int, default=1, help="threads of torch, in LM and in codec; one is enough")
+    parser.add_argument("--threads", type=int, default=0, help="of torch; 0 = one, or with published weights all cores")
     args = parser.parse_args(argv)
-    if args.threads < 1:
-        raise UserError(f"got --threads {args.threads}; expected 1 or more")
+    if args.threads < 0:
+        raise UserError(f"got --threads {args.threads}; expected 1 or more, or 0 to leave it to the voice")
     if args.tries < 0:
         raise UserError(f"got --tries {args.tries}; expected 1 or more, or 0 to leave it to the voice")
     if args.out_dir and (not args.text_file or args.timestamps or args.plot):
@@ -143,12 +143,17 @@ def speak(tts: TTS, text: str, args: argparse.Namespace, report: Report, count: 
                 kept.append(piece)
             if piece.sentence:
                 step()
-    values = report.values(args.out, args.seed)
+    values = report.values(args.out, args.seed) | licences(tts)
     if args.timestamps:
         write_timestamps(Path(args.out).with_suffix(f".{args.timestamps}"), words, args.timestamps)
     if args.plot:
         plot(args.plot, join(kept, tts.sample_rate), tts.codec.frame_rate)
     return values
+
+
+def licences(tts: TTS) -> dict[str, Any]:
+    """What a report says of weights that are not this project's."""
+    return {"licences": tts.voice.card["licences"]} if "licences" in tts.voice.card else {}
 
 
 def options(args: argparse.Namespace) -> dict[str, Any]:
@@ -167,7 +172,7 @@ def speak_lines(tts: TTS, lines: list[str], args: argparse.Namespace) -> Iterabl
                 for piece in tts.pieces([line], args.seed, **options(args)):
                     report.add(piece)
                     writer.write(piece.audio)
-            yield report.values(str(path), args.seed)
+            yield report.values(str(path), args.seed) | licences(tts)
             step()
 
 
@@ -185,12 +190,13 @@ def show(values: dict[str, Any], as_json: bool, to_stderr: bool) -> None:
 
 def main(argv: list[str] | None = None) -> None:
     args = arguments(argv)
-    torch.set_num_threads(args.threads)
     text = args.text if args.text is not None else read_text(args.text_file)
     tts = TTS.from_pretrained(args.voice, args.codec, args.precision, args.prompt, args.language, args.tries)
+    if args.threads or not tts.voice.large:
+        torch.set_num_threads(args.threads or 1)
     if args.timestamps and not tts.voice.lm.config.reader_layer:
         raise UserError(f"--timestamps needs a voice that knows where it reads; {tts.voice.name} does not")
-    for part, licence in tts.voice.card.get("licences", {}).items():
+    for part, licence in licences(tts).get("licences", {}).items():
         print(f"{part}: {licence}", file=sys.stderr)
     if args.out_dir:
         lines = [line for line in text.splitlines() if line.strip()]

@@ -25,7 +25,7 @@ from torch import Tensor
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from codec import Codec  # noqa: E402
+from codec import Codec, HiFiGANCodec  # noqa: E402
 from pipelines.files import UserError  # noqa: E402
 from pipelines.speech import Piece, Speech, join, word_times  # noqa: E402
 from pipelines.voice import Voice, load_voice  # noqa: E402
@@ -60,6 +60,8 @@ class TTS:
         self.precision: Precision = precision or voice.card.get("precision", "int8")
         if voice.large:
             packed(voice.lm, self.precision, consume=True)
+            if self.precision != "float32" and isinstance(voice.codec, HiFiGANCodec):
+                voice.codec.decoder.bfloat16()  # half the time; what differs lies 44 dB below (benchmarks/README.md)
         self.frontend = voice.make_frontend()
         self.sampling = SamplingConfig(**voice.card.get("sampling", {}))
 

@@ -6,11 +6,13 @@ P digits of a step.
 A matrix product may round differently with another number of rows, because another kernel does it; a request would then
 be answered differently in a batch than alone. Hence three kinds of layer, and none of them does that:
 
-* float32: oneDNN's packed product. Its kernel adds up each output in the same order for 1 row as for 16 (the usual
-  product, of MKL, does so from 4 rows on only). Tested, not promised by oneDNN; without oneDNN, equal up to rounding.
+* float32: oneDNN's packed product. Its kernel adds up each output in the same order for 2 rows as for 16, and for 1 row
+  of up to 1024 inputs; one of more is given a copy as company. (The usual product, of MKL, does so from 4 rows on.)
+  Tested, not promised by oneDNN; without oneDNN, equal up to rounding.
 * int8: rows and weights as 8-bit integers with a scale for each row and each output. Integer sums are exact in any
   order, so this holds on every machine.
-* bfloat16: for GPUs, where a captured step always has the same number of rows; and for weights published in it.
+* bfloat16: the same, with 16-bit factors; for weights published so, and for GPUs, where a captured step always has the
+  same number of rows.
 """
 
 from collections.abc import Callable, Sequence
@@ -28,6 +30,7 @@ Precision = Literal["float32", "bfloat16", "int8"]
 PRECISIONS: tuple[Precision, ...] = ("float32", "bfloat16", "int8")
 Linear = Callable[[Tensor], Tensor]  # float32 [R, I] -> float32 [R, O]
 ROWS_HINT = 16  # rows oneDNN lays the weights out for
+ALONE_INPUTS = 1024  # of more, oneDNN sums a single float32 row in another order
 EPS = 1e-6  # of the norms
 PACKED_SIZE = 2**20  # weights of an int8 layer that is packed for oneDNN; fewer take longer that way
 
@@ -40,8 +43,11 @@ class Float32Linear:
         self.packed = weight.is_cpu and torch.backends.mkldnn.is_available()
         weight = weight.contiguous()
         self.weight = torch.ops.mkldnn._reorder_linear_weight(weight, ROWS_HINT) if self.packed else weight
+        self.company = self.packed and weight.dtype == torch.float32 and weight.shape[1] > ALONE_INPUTS
 
     def __call__(self, x: Tensor) -> Tensor:
+        if self.company and len(x) == 1:
+            return self(x.repeat(2, 1))[:1]
         if self.packed:
             return torch.ops.mkldnn._linear_pointwise(x, self.weight, self.bias, "none", [], "")
         return F.linear(x, self.weight, self.bias)

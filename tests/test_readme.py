@@ -1,4 +1,4 @@
-"""Every command and path in the README is real."""
+"""Every command and path in the README and in docs/ is real."""
 
 import contextlib
 import importlib
@@ -18,13 +18,14 @@ from pipelines.voice import VOICES
 
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text("utf-8")
+DOCS = "\n".join([README, *(path.read_text("utf-8") for path in sorted((ROOT / "docs").glob("*.md")))])
 MAKEFILE = (ROOT / "Makefile").read_text("utf-8")
 CONFIG_SCRIPTS = {"pipelines/train_codec.py": "TrainCodec", "pipelines/train_lm.py": "TrainLM"}
-SHELL = {"cp", "echo", "mkdir", "aplay", "source", "curl"}
+SHELL = {"cp", "echo", "mkdir", "aplay", "source", "curl", "hf"}
 
 
 def blocks(language: str) -> list[str]:
-    return re.findall(rf"^```{language}\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
+    return re.findall(rf"^```{language}\n(.*?)^```", DOCS, re.MULTILINE | re.DOTALL)
 
 
 def commands() -> list[list[str]]:
@@ -102,7 +103,7 @@ def test_extras_exist(words):
 
 def test_flags_named_in_the_text_exist():
     """The table of flags names those of speaking; others are qualified by their script and tested above."""
-    named = set(re.findall(r"^\| `(--[\w-]+)", README, re.MULTILINE))
+    named = set(re.findall(r"^\| `(--[\w-]+)", DOCS, re.MULTILINE))
     assert named
     assert named <= set(re.findall(r"--[\w-]+", help_of("pipelines/tts.py")))
 

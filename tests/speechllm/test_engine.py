@@ -7,7 +7,7 @@ import toys
 from speechllm import SamplingConfig, generate
 from speechllm.decoding import Stepper
 from speechllm.engine import Engine, packed
-from speechllm.packing import Float32Linear, Int8Linear
+from speechllm.packing import BFloat16Linear, Float32Linear, Int8Linear
 from speechllm.request import Frame, frame_limit
 
 LENGTHS = [20, 1, 7, 33, 12, 3, 25, 9, 16, 5, 40, 2, 11, 28, 8, 18, 30, 4, 22, 13]
@@ -199,8 +199,8 @@ def test_a_faster_codec_may_make_more_frames_of_a_text():
     assert frame_limit(fast, 10) == 4 * 184
 
 
-@pytest.mark.parametrize(("kind", "close"), [(Float32Linear, 1e-5), (Int8Linear, 0.03)])
-@pytest.mark.parametrize("shape", [(256, 768), (704, 256), (256, 217), (32, 512)])
+@pytest.mark.parametrize(("kind", "close"), [(Float32Linear, 1e-5), (Int8Linear, 0.03), (BFloat16Linear, 0.01)])
+@pytest.mark.parametrize("shape", [(256, 768), (704, 256), (256, 217), (32, 512), (3584, 1024), (1024, 5120)])
 def test_a_packed_layer_rounds_each_row_as_if_it_were_alone(kind, close, shape):
     weight, bias, x = (
         torch.randn(shape[1], shape[0]) * shape[0] ** -0.5,

@@ -1,6 +1,7 @@
 """A published model speaking: guidance, voice prefixes, batches, its stop head, and tries to choose from."""
 
 import json
+from dataclasses import replace
 
 import pytest
 import torch
@@ -11,7 +12,7 @@ from speechllm import SamplingConfig, SpeechLM, generate
 from speechllm.digits import codes_to_digits
 from speechllm.engine import Engine, packed
 from speechllm.generation import best_of
-from speechllm.gepard import Gepard, load
+from speechllm.gepard import Gepard, load, read_config
 
 SENTENCE = "Nobody in the village had seen it coming."
 
@@ -88,6 +89,26 @@ def test_a_batch_of_all_kinds_does_not_change_the_answer(gepard, lm):
                     found[made.ticket] += [] if made.frame is None else [made.frame]
             for frames, wanted in zip(found.values(), alone, strict=True):
                 assert torch.equal(codes_of(frames), wanted)
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16", "int8"])
+def test_nor_at_the_published_widths(precision):
+    """Whose sums are long enough for kernels to share them out."""
+    torch.manual_seed(0)
+    lm = SpeechLM(replace(read_config({})[0], num_layers=2, vocab_size=300)).eval()
+    with torch.no_grad():
+        torch.nn.init.normal_(lm.begin, std=0.1)
+        torch.nn.init.normal_(lm.frame_head.weight, std=0.2)
+    texts = [torch.arange(3 + 9 * i) for i in range(6)]
+    settings = [SamplingConfig(0.5, seed=i, min_frames=12, max_frames=12, guidance=1 + i % 2) for i in range(6)]
+    without = torch.tensor([1, 2])
+    engine = Engine(lm, 9, precision)
+    found = {engine.submit(ids, s, None, without): [] for ids, s in zip(texts, settings, strict=True)}
+    while engine.busy:
+        for made in engine.step():
+            found[made.ticket].append(made.frame)
+    for frames, ids, s in zip(found.values(), texts, settings, strict=True):
+        assert torch.equal(codes_of(frames), codes_of(generate(lm, ids, s, precision, None, without)))
 
 
 def with_stop(lm: SpeechLM, bias: float) -> SpeechLM:
