@@ -121,7 +121,7 @@ def probe(args: argparse.Namespace) -> None:
     if args.random_weights:
         subjects = untrained_pair(args.config, frames_per_step=args.frames_per_step)
     else:
-        subjects = [voice_subject(args.probe)]
+        subjects = [voice_subject(args.probe, precision=args.precision)]
     subject = next((s for s in subjects if s.name == args.probe), subjects[0])
     speak(subject, "medium", 1, 0, args.precision)
     print(peak_mib())
@@ -218,7 +218,7 @@ def main(argv: list[str] | None = None) -> None:
     if args.random_weights:
         pair = untrained_pair(args.config, args.device, args.seconds, args.frames_per_step)
     else:
-        pair = [voice_subject(name, args.device) for name in args.voices]
+        pair = [voice_subject(name, args.device, args.precision) for name in args.voices]
         if pair[0].name == pair[1].name:  # a voice against itself shows what the machine's noise alone does
             pair[1] = replace(pair[1], name=f"{pair[1].name} again")
     found: dict[Cell, list[list[Timing]]] = {}

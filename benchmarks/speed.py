@@ -68,9 +68,9 @@ class Subject:
         return min(self.lm.config.max_text, max(1, round(UNTRAINED_S[length] * self.pace * TOKENS_PER_S)))
 
 
-def voice_subject(name: str, device: str = "cpu") -> Subject:
+def voice_subject(name: str, device: str = "cpu", precision: Precision | None = None) -> Subject:
     """A voice by name or folder. Raises UserError if there is none."""
-    tts = TTS.from_pretrained(name)
+    tts = TTS.from_pretrained(name, precision=precision)
     return Subject(tts.voice.name, tts.voice.lm.to(device), tts.voice.codec.to(device), tts.sampling, tts)
 
 

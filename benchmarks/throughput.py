@@ -181,7 +181,7 @@ def main(argv: list[str] | None = None) -> None:
     if args.random_weights:
         subject = untrained_pair(args.config, args.device)[0]
     else:
-        subject = voice_subject(args.voice, args.device)
+        subject = voice_subject(args.voice, args.device, args.precision)
     report: dict[str, Any] = {
         "command": shlex.join(["python", "benchmarks/throughput.py", *(sys.argv[1:] if argv is None else argv)]),
         "subject": subject.name,

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.nn.utils import parametrize
 from torch.nn.utils.parametrizations import weight_norm
 
-from codec.base import Codec, check_audio, check_frames
+from codec.base import Codec, check_audio, check_frames, has_bfloat16
 from codec.fsq import GroupedFSQ
 from codec.hifigan import EDGE_KERNEL, OUTPUT_KERNEL, HiFiGANDecoder, HiFiGANEncoder, State, pack
 from codec.hifigan_config import HiFiGANConfig
@@ -121,6 +121,12 @@ class HiFiGANCodec(Codec, family="hifigan"):
     def run_decoder(self, values: Tensor, **context: Any) -> Tensor:
         """The decoder in its own precision, between float32 values and audio."""
         return self.decoder(values.to(self.decoder.post.weight.dtype), **context).float()
+
+    def lower_precision(self) -> "HiFiGANCodec":
+        """See Codec.lower_precision."""
+        if has_bfloat16(next(self.decoder.parameters())):
+            self.decoder.bfloat16()
+        return self
 
     def init_state(self, codes: Tensor) -> State | None:
         """An empty state for a causal decoder; the others have none."""

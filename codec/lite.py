@@ -45,6 +45,9 @@ class Filters(NamedTuple):
     noise: Tensor  # natural log magnitude of the noise filter [B, S, F]
 
 
+ROWS = 32  # of products in bfloat16, a multiple
+
+
 class Past(dict[nn.Module, Tensor]):
     """What networks over frames still need of an utterance that arrives in pieces, all [B, frames, D].
 
@@ -80,13 +83,34 @@ class ConvNeXtBlock(nn.Module):
         self.up = nn.Linear(dim, dim * expansion)
         self.down = nn.Linear(dim * expansion, dim)
         self.scale = nn.Parameter(torch.full((dim,), 0.1))
+        self.packed: tuple[Tensor, Tensor, Tensor, Tensor] | None = None
+
+    @torch.no_grad()
+    def pack(self) -> None:
+        """Compute the MLP in bfloat16 from now on, on a CPU and without gradients."""
+        layers, reorder = (self.up, self.down), torch.ops.mkldnn._reorder_linear_weight
+        up, down = (reorder(layer.weight.bfloat16(), 4 * ROWS) for layer in layers)
+        up_bias, down_bias = (layer.bias.bfloat16() for layer in layers)
+        self.packed = up, up_bias, down, down_bias
+
+    def mlp(self, x: Tensor) -> Tensor:
+        """[B, T, D] -> [B, T, D]."""
+        if self.packed is None or torch.is_grad_enabled():
+            return self.down(F.gelu(self.up(x)))
+        up, up_bias, down, down_bias = self.packed
+        rows = x.flatten(0, 1).bfloat16()
+        # oneDNN makes a kernel for every number of rows it meets, which takes longer than using it: let it meet few.
+        padded = F.pad(rows, (0, 0, 0, -len(rows) % ROWS))
+        y = torch.ops.mkldnn._linear_pointwise(padded, up, up_bias, "gelu", [], "none")
+        y = torch.ops.mkldnn._linear_pointwise(y, down, down_bias, "none", [], "")
+        return y[: len(rows)].float().view(x.shape)
 
     def forward(self, x: Tensor, past: Past, last: bool) -> Tensor:
         x = past.window(self, x, self.reach, last)
         if x.shape[1] <= 2 * self.reach:
             return x[:, :0]
         y = self.conv(x.transpose(1, 2)).transpose(1, 2)
-        return x[:, self.reach : x.shape[1] - self.reach] + self.scale * self.down(F.gelu(self.up(self.norm(y))))
+        return x[:, self.reach : x.shape[1] - self.reach] + self.scale * self.mlp(self.norm(y))
 
 
 class Blocks(nn.Sequential):

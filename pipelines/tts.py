@@ -25,7 +25,7 @@ from torch import Tensor
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from codec import Codec, HiFiGANCodec  # noqa: E402
+from codec import Codec  # noqa: E402
 from pipelines.files import UserError  # noqa: E402
 from pipelines.speech import Piece, Speech, join, word_times  # noqa: E402
 from pipelines.voice import Voice, load_voice  # noqa: E402
@@ -51,7 +51,8 @@ class TTS:
     Args:
         voice: of pipelines.voice.load_voice.
         precision: of the LM's weights; None = as the voice says. For the shipped voice that is int8: it takes a quarter
-            less time than float32 and is heard as well (README).
+            less time than float32 and is heard as well (README). Below float32, `from_pretrained` lowers the codec's
+            precision too.
         tries: how often a sentence is spoken, in one batch, to choose from; 0 = as the voice thinks best for the text.
     """
 
@@ -60,8 +61,6 @@ class TTS:
         self.precision: Precision = precision or voice.card.get("precision", "int8")
         if voice.large:
             packed(voice.lm, self.precision, consume=True)
-            if self.precision != "float32" and isinstance(voice.codec, HiFiGANCodec):
-                voice.codec.decoder.bfloat16()  # half the time; what differs lies 44 dB below (benchmarks/README.md)
         self.frontend = voice.make_frontend()
         self.sampling = SamplingConfig(**voice.card.get("sampling", {}))
 
@@ -89,10 +88,14 @@ class TTS:
         from pipelines.published import SCHEME, load_published
 
         if name.startswith(SCHEME):
-            return cls(load_published(name, codec, prompt, language), precision, tries)
-        if prompt or language:
+            voice = load_published(name, codec, prompt, language)
+        elif prompt or language:
             raise UserError(f"the voice {name} speaks as it is; a prompt or a language goes with {SCHEME}PATH")
-        return cls(load_voice(name, Path(codec) if codec else None), precision, tries)
+        else:
+            voice = load_voice(name, Path(codec) if codec else None)
+        if precision != "float32":
+            voice.codec.lower_precision()
+        return cls(voice, precision, tries)
 
     @property
     def codec(self) -> Codec:

@@ -30,6 +30,7 @@ Precision = Literal["float32", "bfloat16", "int8"]
 PRECISIONS: tuple[Precision, ...] = ("float32", "bfloat16", "int8")
 Linear = Callable[[Tensor], Tensor]  # float32 [R, I] -> float32 [R, O]
 ROWS_HINT = 16  # rows oneDNN lays the weights out for
+ROWS_STEP = 32  # more rows, of a text, are a multiple of this
 ALONE_INPUTS = 1024  # of more, oneDNN sums a single float32 row in another order
 EPS = 1e-6  # of the norms
 PACKED_SIZE = 2**20  # weights of an int8 layer that is packed for oneDNN; fewer take longer that way
@@ -48,6 +49,9 @@ class Float32Linear:
     def __call__(self, x: Tensor) -> Tensor:
         if self.company and len(x) == 1:
             return self(x.repeat(2, 1))[:1]
+        if self.packed and len(x) > ROWS_HINT and len(x) % ROWS_STEP:
+            # oneDNN makes a kernel for every number of rows, and that takes longer than using it: let them be few.
+            return self(F.pad(x, (0, 0, 0, -len(x) % ROWS_STEP)))[: len(x)]
         if self.packed:
             return torch.ops.mkldnn._linear_pointwise(x, self.weight, self.bias, "none", [], "")
         return F.linear(x, self.weight, self.bias)
@@ -87,6 +91,12 @@ class Int8Linear:
         # The result: its scale, zero point and type, and nothing done to it.
         y: Tensor = torch.ops.onednn.qlinear_pointwise(x, 1.0, 0, *weight, 1.0, 0, torch.float32, "none", [], "")
         return y
+
+
+def has_bfloat16() -> bool:
+    """Whether this processor multiplies in bfloat16."""
+    supported = getattr(torch.cpu, "_is_avx512_bf16_supported", bool)()
+    return bool(supported and torch.backends.mkldnn.is_available())
 
 
 @cache
@@ -183,10 +193,13 @@ class PackedLM:
             self.blocks.append(PackedBlock(block, kind))
             if consume:
                 block.to("meta")
-        # A text is run through the model's own weights where they are exact: once in a request, int8 is not worth it.
-        exact = model.begin.dtype == torch.float32 and not consume
+        # A text is run through more exact weights than int8: it is done once, and all that is said rests on it.
         self.text_blocks: Sequence[Block | PackedBlock] = self.blocks
-        if exact:
+        if precision == "int8" and has_bfloat16() and not consume:
+            self.text_blocks = [
+                PackedBlock(block, BFloat16Linear) for block in model.blocks if isinstance(block, Block)
+            ]
+        elif model.begin.dtype == torch.float32 and not consume:
             self.text_blocks = [block for block in model.blocks if isinstance(block, Block)]
         self.tables: Tensor | None = None
         if isinstance(model.frame_input, DigitTables):

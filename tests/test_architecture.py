@@ -50,7 +50,7 @@ DOORS = {
     "jiwer": ["benchmarks/scores.py"],
     "pesq": ["benchmarks/stoi.py"],
     "faster_whisper": ["benchmarks/asr.py"],
-    "transformers": ["codec/training/speech_model.py", "benchmarks/asr.py"],
+    "transformers": ["codec/training/speech_model.py", "benchmarks/asr.py", "benchmarks/transformers_loop.py"],
     "distillmos": ["benchmarks/mos.py"],
     "torchaudio": ["benchmarks/mos.py"],
     "resemblyzer": ["benchmarks/speaker.py"],

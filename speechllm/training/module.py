@@ -82,9 +82,11 @@ class LitSpeechLM(lightning.LightningModule):
         o = self.optim
         index = torch.arange(batch.positions.shape[1], device=batch.frames.device)
         real = index < batch.frames[:, None]  # [B, T]
-        advance = batch.positions - F.pad(batch.positions, (1, 0))[:, :-1]
-        reachable = real & (advance < self.model.config.reader_window)
-        reader = F.cross_entropy(output.reader[reachable], advance[reachable])
+        reader = output.stop.new_zeros(())
+        if output.reader is not None:
+            advance = batch.positions - F.pad(batch.positions, (1, 0))[:, :-1]
+            reachable = real & (advance < self.model.config.reader_window)
+            reader = F.cross_entropy(output.reader[reachable], advance[reachable])
         stop = F.binary_cross_entropy_with_logits(
             output.stop[real],
             (index == batch.frames[:, None] - 1).float()[real],

@@ -83,6 +83,24 @@ def test_one_batch_is_learnt_by_heart(each):
         assert float(value.detach()) < 0.15 * first[name], name
 
 
+def test_a_model_of_the_published_kind_learns_too():
+    """Without a reader, with a stop head that judges what it has read, and all else that is an option."""
+    options = dict(num_kv_heads=1, head_dim=8, qk_norm=True, gated_attention=True, causal_text=True, frame_tables=4)
+    config = toys.toy_lm_config(dim=64, reader_layer=0, shared_positions=True, stop_after=True, **options)
+    module = LitSpeechLM(SpeechLM(config), LMOptim())
+    batch = collate(examples(4), toys.LEVELS, 1)
+    optimizer = torch.optim.AdamW(module.parameters(), 3e-3)
+    before = None
+    for _ in range(60):
+        losses = module.losses(module.model(batch.ids, batch.text_lengths, batch.digits, batch.positions), batch)
+        before = before or losses["loss"].item()
+        optimizer.zero_grad()
+        losses["loss"].backward()
+        optimizer.step()
+    assert losses["reader"] == 0
+    assert losses["loss"] < 0.7 * before and losses["stop"] < 0.2
+
+
 def test_weights_of_an_lm_of_another_codec_are_taken_over_where_they_fit(tmp_path):
     toys.toy_lm().save_pretrained(tmp_path / "lm", torch.float32)
     other = CodeSpec(86.1, 8, (8, 5, 5, 5))
