@@ -72,14 +72,15 @@ class Int8Linear:
 
     def __init__(self, weight: Tensor, bias: Tensor | None):
         self.bias = bias
-        self.scale = weight.abs().amax(1).clamp_(min=1e-12) / 127  # [O]
+        self.top = torch.tensor(127.0)
+        self.scale = weight.abs().amax(1).clamp_(min=1e-12) / self.top  # [O]
         weight = (weight / self.scale[:, None]).round_().to(torch.int8).contiguous()
         self.zeros = torch.zeros(len(weight), dtype=torch.int32)
         self.packed = weight.numel() >= PACKED_SIZE and can_pack_int8()
         self.weight = torch.ops.onednn.qlinear_prepack(weight, None) if self.packed else weight.t()  # [I, O]
 
     def __call__(self, x: Tensor) -> Tensor:
-        scale = torch.linalg.vector_norm(x, torch.inf, -1, keepdim=True).clamp_(min=1e-12).div_(127)  # [R, 1]
+        scale = torch.linalg.vector_norm(x, torch.inf, -1, keepdim=True).clamp_(min=1e-12).div_(self.top)  # [R, 1]
         y = self.product((x / scale).round_().to(torch.int8))
         return y.mul_(scale) if self.bias is None else torch.addcmul(self.bias, y, scale)
 
@@ -138,7 +139,9 @@ class PackedBlock:
         self.output = plain(kind, attention.output)
         self.gate_up = kind(block.gate_up.weight * gain(block.mlp_norm), None)
         self.down = plain(kind, block.down)
-        self.least_dim, self.least_head = len(block.mlp_norm.weight) * EPS, attention.head_dim * EPS
+        device = block.down.weight.device
+        sizes = len(block.mlp_norm.weight), attention.head_dim
+        self.least_dim, self.least_head = (torch.tensor(size * EPS, device=device) for size in sizes)
         self.qk_gain: Tensor | None = None
         if attention.q_norm is not None and attention.k_norm is not None:
             counts = self.heads[:2]
@@ -184,7 +187,7 @@ class PackedLM:
         kind, self.config, self.precision = KINDS[precision], model.config, precision
         self.device, self.text_embedding = model.begin.device, model.text_embedding
         self.rotary, self.begin = model.rotary, model.begin.float()
-        self.least = model.config.dim * EPS  # what the norms' eps is, in a sum over channels
+        self.least = torch.tensor(model.config.dim * EPS, device=self.device)  # the norms' eps, in a sum over channels
         self.blocks = []
         for block in model.blocks:
             assert isinstance(block, Block)
@@ -256,13 +259,15 @@ def plain(kind: Callable[[Tensor, Tensor | None], Linear], layer: nn.Linear) -> 
     return kind(layer.weight.detach().float(), None if layer.bias is None else layer.bias.detach().float())
 
 
-def norm(x: Tensor, least: float) -> Tensor:
+def norm(x: Tensor, least: Tensor) -> Tensor:
     """RMS norm of [..., D] without its gain and the square root of D, which are in the weights that follow.
 
     F.rms_norm takes five times as long on a few rows. Every operation here rounds correctly, so that a row's result
-    does not depend on whether it falls to a vector or a scalar loop. `least` is D * eps.
+    does not depend on whether it falls to a vector or a scalar loop. `least` is D * eps, a tensor as all constants of a
+    step: Python's numbers are made into tensors each time.
     """
-    return x / torch.linalg.vector_norm(x, 2, -1, keepdim=True).square_().add_(least).sqrt_()
+    length = torch.linalg.vector_norm(x, 2, -1, keepdim=True)
+    return x / length.mul_(length).add_(least).sqrt_()
 
 
 def gelu(x: Tensor) -> Tensor:
