@@ -35,7 +35,9 @@ def test_the_roofline_counts_what_a_step_reads(flags, tmp_path):
     one, two = report["roofline"]
     assert one["weight_bytes"] == two["weight_bytes"]
     assert two["cache_bytes"] == 2 * one["cache_bytes"] == 2 * 2 * 2 * 32 * 64 * 4
-    assert one["limit_s"] * report["copy_bytes_per_s"] == pytest.approx(one["weight_bytes"] + one["cache_bytes"])
+    assert one["bandwidth_s"] * report["copy_bytes_per_s"] == pytest.approx(one["weight_bytes"] + one["cache_bytes"])
+    assert 100 < one["operations"] == two["operations"] < 500
+    assert one["bandwidth_s"] < one["limit_s"] < one["step_s"]
     assert one["share"] == pytest.approx(one["limit_s"] / one["step_s"])
 
 
