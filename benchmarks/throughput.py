@@ -7,7 +7,7 @@
 
 Streams are requests decoded side by side by one engine, codec included. Real-time factor here is time over the audio of
 one stream: below 1 every listener hears the voice without a gap. `--roofline` compares a step with what this machine
-needs at least: to read the step's weights and caches, at the bandwidth a plain copy reaches, and to start its operations
+needs at least: to read its weights and caches, at the bandwidth a plain copy reaches, and to start its operations
 in turn, each as long as adding two numbers takes. On a GPU a captured step starts nothing.
 """
 
