@@ -76,8 +76,10 @@ class SourceFilter(nn.Module):
 
     def audio(self, spectrum: Tensor) -> Tensor:
         """Overlap-add of spectra [B, S, F] -> audio [B, S * hop]."""
-        pieces, count = torch.fft.irfft(spectrum, n=self.n_fft), spectrum.shape[1]
-        length = (count - 1) * self.hop + self.n_fft
-        audio = F.fold(pieces.transpose(1, 2), (1, length), (1, self.n_fft), stride=(1, self.hop))[:, 0, 0]
+        pieces, count = torch.fft.irfft(spectrum, n=self.n_fft).unflatten(2, (-1, self.hop)), spectrum.shape[1]
+        parts = pieces.shape[2]  # hops of a piece
+        audio = pieces.new_zeros(len(pieces), count + parts - 1, self.hop)
+        for part in range(parts):
+            audio[:, part : part + count] += pieces[:, :, part]
         pad = (self.n_fft - self.hop) // 2
-        return audio[:, pad : pad + count * self.hop]
+        return audio.flatten(1)[:, pad : pad + count * self.hop]
