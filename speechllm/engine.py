@@ -64,13 +64,8 @@ class Engine:
         text, frames = longest or (model.config.max_text, model.config.max_frames)
         self.each = model.config.frames_per_step
         cache = torch.bfloat16 if precision == "bfloat16" else torch.float32
-        self.config, self.lm, self.slots, self.device, self.text = (
-            model.config,
-            packed(model, precision),
-            slots,
-            device,
-            text,
-        )
+        self.config, self.lm, self.device = model.config, packed(model, precision), device
+        self.slots, self.text = slots, text
         self.stuck = round(STUCK_S * model.config.codes.frame_rate)
         self.rows = Rows.allocate(model.config, slots, text, text + -(-frames // self.each), model.begin, cache)
         self.waiting: deque[Request] = deque()
@@ -105,10 +100,11 @@ class Engine:
         if not 1 <= len(ids) <= most:
             raise ValueError(f"got {len(ids)} tokens; this model reads 1..{most} at once, split the text")
         guided = sampling.guidance != 1
-        if guided and (self.config.reader_layer or unguided is None or self.slots < 2):
+        fitting = unguided is not None and 1 <= len(unguided) <= len(ids)
+        if guided and (self.config.reader_layer or not fitting or self.slots < 2):
             raise ValueError(
-                f"got guidance={sampling.guidance}; it takes a model without a reader, the ids to read in place of the "
-                "text, and an engine of 2 slots; use guidance=1"
+                f"got guidance={sampling.guidance}; it takes a model without a reader, ids in place of the text, no "
+                "more than of it, and an engine of 2 slots; use guidance=1"
             )
         self.tickets += 1
         generator = torch.Generator().manual_seed(sampling.seed)
@@ -117,8 +113,7 @@ class Engine:
         request.limit = min(-(-frames // self.each), self.rows.mask.shape[3] - request.length)
         self.waiting.append(request)
         if guided and unguided is not None:
-            follower = replace(request, ids=unguided, leader=request, limit=request.limit)
-            self.waiting.append(follower)
+            self.waiting.append(replace(request, ids=unguided, leader=request))
         return self.tickets
 
     @torch.inference_mode()
@@ -146,7 +141,7 @@ class Engine:
         if not self.running:
             return []
         for row, request in enumerate(self.running):
-            if request.steps % NOISE_STEPS == 0:
+            if request.steps % NOISE_STEPS == 0 and request.leader is None:  # who follows has nothing to draw
                 self.draw(row, request)
         self.advance()
         return self.collect()
@@ -212,7 +207,8 @@ class Engine:
         leaders = [places[request.leader or request] for request in self.running]
         unguided = list(range(len(leaders)))
         for row, leader in enumerate(leaders):
-            unguided[leader] = max(row, unguided[leader]) if row != leader else unguided[leader]
+            if row != leader:
+                unguided[leader] = row
         for rows, found in ((self.rows.leader, leaders), (self.rows.unguided, unguided)):
             rows[: len(found)] = torch.tensor(found, dtype=torch.long)
 

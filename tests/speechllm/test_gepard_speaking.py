@@ -79,7 +79,7 @@ def test_a_batch_of_all_kinds_does_not_change_the_answer(gepard, lm):
     kinds = [dict(seed=i, guidance=(1.0, 3.0)[i % 2], min_frames=1, max_frames=20 + 7 * i) for i in range(5)]
     prefixes = [None, lm.voice_prefix(None), lm.voice_prefix(toys.random_codes(1, 20)[0]), None, lm.voice_prefix(None)]
     work = [(*request(gepard, text, **kind), prefix) for text, kind, prefix in zip(texts, kinds, prefixes, strict=True)]
-    for precision in ("float32", "int8"):
+    for precision in ("float32", "bfloat16", "int8"):
         alone = [codes_of(generate(lm, i, s, precision, prefix, u)) for i, s, u, prefix in work]
         for slots in (2, 3, 7):
             engine = Engine(lm, slots, precision)
@@ -89,6 +89,21 @@ def test_a_batch_of_all_kinds_does_not_change_the_answer(gepard, lm):
                     found[made.ticket] += [] if made.frame is None else [made.frame]
             for frames, wanted in zip(found.values(), alone, strict=True):
                 assert torch.equal(codes_of(frames), wanted)
+
+
+def test_rows_that_change_places_keep_their_random_numbers(gepard, lm):
+    """A first request that ends moves the follower of the second before its leader; both then go on beyond a draw."""
+    first = request(gepard, "Yes!", min_frames=10, max_frames=10)
+    second = request(gepard, seed=5, guidance=2.0, min_frames=80, max_frames=80)
+    alone = codes_of(generate(lm, *second[:2], unguided=second[2]))
+    engine, places, made = Engine(lm, 3), [], []
+    engine.submit(*first[:2])
+    ticket = engine.submit(*second[:2], None, second[2])
+    while engine.busy:
+        made += [one.frame for one in engine.step() if one.ticket == ticket and one.frame is not None]
+        places.append([row.leader is None for row in engine.running])
+    assert [False, True] in places
+    assert torch.equal(codes_of(made), alone)
 
 
 @pytest.mark.parametrize("precision", ["float32", "bfloat16", "int8"])
