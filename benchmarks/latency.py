@@ -27,10 +27,10 @@ import torch
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from benchmarks.environment import environment  # noqa: E402
-from benchmarks.latency_report import cer_plot, latency_plot, table  # noqa: E402
-from benchmarks.memory import peak_mib  # noqa: E402
-from benchmarks.speed import (  # noqa: E402
+from benchmarks.report.environment import environment  # noqa: E402
+from benchmarks.report.latency_report import cer_plot, latency_plot, table  # noqa: E402
+from benchmarks.timing.memory import peak_mib  # noqa: E402
+from benchmarks.timing.speech_speed import (  # noqa: E402
     STAGES,
     TEXTS,
     UNTRAINED_S,
@@ -41,8 +41,8 @@ from benchmarks.speed import (  # noqa: E402
     untrained_pair,
     voice_subject,
 )
-from pipelines.files import UserError, guard, write_atomically  # noqa: E402
-from speechllm.packing import PRECISIONS  # noqa: E402
+from pipelines.shared.files import UserError, guard, write_atomically  # noqa: E402
+from speechllm.inference.packing import PRECISIONS  # noqa: E402
 
 QUICK_S = 25.0  # seconds after which --quick begins no further measurement
 Cell = tuple[int, str]  # batch, length
@@ -130,10 +130,10 @@ def probe(args: argparse.Namespace) -> None:
 def quality(voices: list[str], args: argparse.Namespace) -> dict[str, Any]:
     """CER of each voice and of its codec alone, by the parts of benchmarks/intelligibility.py."""
     from benchmarks import intelligibility
-    from benchmarks.asr import load_recognizer
-    from benchmarks.systems import load_systems
+    from benchmarks.judges.asr import load_recognizer
+    from benchmarks.speakers.systems import load_systems
 
-    sentences = intelligibility.read_sentences(Path(__file__).parent / "sentences.txt", args.cer)
+    sentences = intelligibility.read_sentences(Path(__file__).parent / "texts/sentences.txt", args.cer)
     judges = intelligibility.Judges(load_recognizer(args.asr, args.threads), None, None)
     found = {}
     for given in voices:
@@ -149,7 +149,7 @@ def quality(voices: list[str], args: argparse.Namespace) -> dict[str, Any]:
 
 def published(args: argparse.Namespace) -> None:
     """A configuration of published weights: its step beside that of a loop around transformers' model."""
-    from benchmarks.step_speed import compare, step_table
+    from benchmarks.timing.step_speed import compare, step_table
 
     report = compare(lm_config(args.config), args) | {
         "command": shlex.join(["python", "benchmarks/latency.py", *sys.argv[1:]]),

@@ -30,17 +30,17 @@ from rich.progress import track
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from benchmarks import scores  # noqa: E402
-from benchmarks.asr import load_recognizer  # noqa: E402
-from benchmarks.environment import environment  # noqa: E402
 from benchmarks.intelligibility import Judges, Row, judge, read_sentences, summarize  # noqa: E402
-from benchmarks.mos import MosPredictor  # noqa: E402
-from benchmarks.peer_worker import PEERS  # noqa: E402
-from benchmarks.systems import Clip, optional  # noqa: E402
-from pipelines.files import UserError, guard, write_atomically  # noqa: E402
+from benchmarks.judges import scores  # noqa: E402
+from benchmarks.judges.asr import load_recognizer  # noqa: E402
+from benchmarks.judges.mos import MosPredictor  # noqa: E402
+from benchmarks.report.environment import environment  # noqa: E402
+from benchmarks.speakers.peer_worker import PEERS  # noqa: E402
+from benchmarks.speakers.systems import Clip, optional  # noqa: E402
+from pipelines.shared.files import UserError, guard, write_atomically  # noqa: E402
 
 PACKAGES = ("faster-whisper", "ctranslate2", "distillmos", "jiwer")
-WORKER = Path(__file__).with_name("peer_worker.py")
+WORKER = Path(__file__).parent / "speakers" / "peer_worker.py"
 
 
 def read_aloud(name: str, python: str, request: dict[str, Any], folder: Path) -> dict[str, Any] | str:
@@ -100,7 +100,9 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--python", nargs="+", default=[], metavar="NAME=PATH", help="interpreters of their own")
     parser.add_argument("--voice", default="heart", help="the voice of this project")
     parser.add_argument("--kokoro-style", default="", help="af_heart.bin of kokoro-js")
-    parser.add_argument("--sentences", type=Path, default=here / "sentences.txt", help="text file, one sentence a line")
+    parser.add_argument(
+        "--sentences", type=Path, default=here / "texts/sentences.txt", help="text file, one sentence a line"
+    )
     parser.add_argument("--limit", type=int, help="only the first N sentences")
     parser.add_argument("--asr", default="whisper-base", help="as of benchmarks/intelligibility.py")
     parser.add_argument("--threads", type=int, default=1, help="CPU threads of each system that has a choice")

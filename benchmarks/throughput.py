@@ -25,14 +25,14 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from benchmarks.environment import environment  # noqa: E402
-from benchmarks.latency_report import figure_bytes  # noqa: E402
-from benchmarks.speed import Subject, speak, untrained_pair, voice_subject  # noqa: E402
-from pipelines.files import UserError, guard, write_atomically  # noqa: E402
+from benchmarks.report.environment import environment  # noqa: E402
+from benchmarks.report.latency_report import figure_bytes  # noqa: E402
+from benchmarks.timing.speech_speed import Subject, speak, untrained_pair, voice_subject  # noqa: E402
+from pipelines.shared.files import UserError, guard, write_atomically  # noqa: E402
 from speechllm import SamplingConfig  # noqa: E402
-from speechllm.decoding import BLOCK  # noqa: E402
-from speechllm.engine import Engine  # noqa: E402
-from speechllm.packing import PRECISIONS  # noqa: E402
+from speechllm.inference.decoding import BLOCK  # noqa: E402
+from speechllm.inference.engine import Engine  # noqa: E402
+from speechllm.inference.packing import PRECISIONS  # noqa: E402
 
 COPY_BYTES = 64 * 2**20  # larger than a CPU's caches, so that memory is measured
 GPU_COPY_BYTES = 2**30

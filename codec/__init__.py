@@ -1,10 +1,10 @@
 """Audio <-> codes."""
 
-from codec.base import Codec
-from codec.config import CodecConfig
-from codec.hifigan_codec import HiFiGANCodec
-from codec.hifigan_config import HiFiGANConfig
-from codec.model import LiteCodec
+from codec.hifigan.codec import HiFiGANCodec
+from codec.hifigan.config import HiFiGANConfig
+from codec.interface import Codec
+from codec.lite.codec import LiteCodec
+from codec.lite.config import CodecConfig
 from codec.streaming import CodecStream
 
 __all__ = ["Codec", "CodecConfig", "CodecStream", "HiFiGANCodec", "HiFiGANConfig", "LiteCodec"]

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from codec.spectral import mel_filters, stft
+from codec.dsp.spectral import mel_filters, stft
 
 N_FFTS = (512, 1024, 2048)  # samples, windows over which spectral distances are averaged
 

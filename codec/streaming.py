@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from codec.base import Codec
+from codec.interface import Codec
 
 
 class CodecStream(ABC):

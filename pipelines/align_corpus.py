@@ -15,11 +15,11 @@ from rich.progress import track
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from pipelines.files import UserError, guard  # noqa: E402
-from speechllm.shards import Example, Shard, open_shards  # noqa: E402
-from speechllm.tokenizer import Tokenizer  # noqa: E402
+from pipelines.shared.files import UserError, guard  # noqa: E402
+from speechllm.data.shards import Example, Shard, open_shards  # noqa: E402
+from speechllm.text.tokenizer import Tokenizer  # noqa: E402
 from speechllm.training.aligner import Aligner  # noqa: E402
-from speechllm.training.dataset import Batch, BatchDataset, collate  # noqa: E402
+from speechllm.training.batches import Batch, BatchDataset, collate  # noqa: E402
 
 SILENT = ' ˈˌ"“”()-'  # characters without a sound of their own: they are passed on the way to the next
 PRIOR_WIDTHS = 0.04, 0.12  # relative position; narrow while learning starts, wide when it has

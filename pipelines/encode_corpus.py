@@ -18,14 +18,14 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from codec import Codec, LiteCodec  # noqa: E402
 from codec.audio import load_audio, trim_silence  # noqa: E402
-from pipelines import manifest  # noqa: E402
+from pipelines.corpus import manifest  # noqa: E402
 from pipelines.extract_features import parse_part, read_features  # noqa: E402
-from pipelines.files import UserError, guard  # noqa: E402
+from pipelines.shared.files import UserError, guard  # noqa: E402
 from speechllm import CodeSpec  # noqa: E402
-from speechllm.normalizer import Normalizer  # noqa: E402
-from speechllm.phonemizer import Phonemizer  # noqa: E402
-from speechllm.shards import Example, Shard, write_shard  # noqa: E402
-from speechllm.tokenizer import Tokenizer  # noqa: E402
+from speechllm.data.shards import Example, Shard, write_shard  # noqa: E402
+from speechllm.text.normalizer import Normalizer  # noqa: E402
+from speechllm.text.phonemizer import Phonemizer  # noqa: E402
+from speechllm.text.tokenizer import Tokenizer  # noqa: E402
 
 SHARD_SIZE = 500  # utterances, and the resume point
 

@@ -14,10 +14,10 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from codec import Codec  # noqa: E402
-from pipelines.files import guard, write_atomically  # noqa: E402
-from pipelines.voice import load_voice  # noqa: E402
+from pipelines.shared.files import guard, write_atomically  # noqa: E402
+from pipelines.speaking.voice import load_voice  # noqa: E402
 from speechllm import SpeechLM  # noqa: E402
-from speechllm.tokenizer import Tokenizer  # noqa: E402
+from speechllm.text.tokenizer import Tokenizer  # noqa: E402
 
 CARD = """\
 name: {name}

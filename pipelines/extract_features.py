@@ -20,10 +20,10 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from codec import CodecConfig  # noqa: E402
 from codec.audio import load_audio, trim_silence  # noqa: E402
-from codec.lite import extract_features  # noqa: E402
-from pipelines import manifest  # noqa: E402
-from pipelines.config import load_yaml  # noqa: E402
-from pipelines.files import UserError, guard, partial  # noqa: E402
+from codec.lite.networks import extract_features  # noqa: E402
+from pipelines.corpus import manifest  # noqa: E402
+from pipelines.shared.files import UserError, guard, partial  # noqa: E402
+from pipelines.shared.settings import load_yaml  # noqa: E402
 
 SHARD_SIZE = 500  # utterances, and the resume point
 

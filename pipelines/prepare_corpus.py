@@ -23,9 +23,9 @@ from rich.progress import track
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from pipelines import manifest  # noqa: E402
-from pipelines.files import UserError, guard, partial  # noqa: E402
-from pipelines.manifest import Utterance  # noqa: E402
+from pipelines.corpus import manifest  # noqa: E402
+from pipelines.corpus.manifest import Utterance  # noqa: E402
+from pipelines.shared.files import UserError, guard, partial  # noqa: E402
 
 SAMPLE_RATE = 22_050
 CHUNK = 200  # sentences per unit of work, and per resume point

@@ -20,8 +20,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from codec import Codec  # noqa: E402
 from codec.audio import load_audio, save_audio  # noqa: E402
 from codec.metrics import codebook_use, mel_distance, si_sdr, stft_distance  # noqa: E402
-from pipelines.files import UserError, guard  # noqa: E402
-from pipelines.voice import find_voice  # noqa: E402
+from pipelines.shared.files import UserError, guard  # noqa: E402
+from pipelines.speaking.voice import find_voice  # noqa: E402
 
 
 def reconstruct(codec: Codec, path: Path, out: Path) -> dict[str, Any]:

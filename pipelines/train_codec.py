@@ -19,14 +19,14 @@ from torch.utils.data import DataLoader
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from codec import CodecConfig, LiteCodec  # noqa: E402
-from codec.training.dataset import AudioSegments, FeatureSegments, Segments  # noqa: E402
-from codec.training.module import CodecOptim, LitCodec  # noqa: E402
-from codec.training.start import start_from_components  # noqa: E402
-from pipelines import manifest  # noqa: E402
-from pipelines.config import load_yaml, parse  # noqa: E402
+from codec.training.lite.linear_start import start_from_components  # noqa: E402
+from codec.training.lite.module import CodecOptim, LitCodec  # noqa: E402
+from codec.training.segments import AudioSegments, FeatureSegments, Segments  # noqa: E402
+from pipelines.corpus import manifest  # noqa: E402
 from pipelines.extract_features import read_features  # noqa: E402
-from pipelines.files import UserError, guard  # noqa: E402
-from pipelines.training import fit  # noqa: E402
+from pipelines.shared.files import UserError, guard  # noqa: E402
+from pipelines.shared.settings import load_yaml, parse  # noqa: E402
+from pipelines.training.trainer import fit  # noqa: E402
 
 DISCRIMINATORS = "discriminators.safetensors"
 START_SEGMENTS = 400  # segments from which training takes its linear start
@@ -94,7 +94,7 @@ def family(argv: list[str]) -> str:
 
 def main() -> None:
     if family(sys.argv[1:]) == "hifigan":
-        from pipelines import train_hifigan
+        from pipelines.training import lfsc_codec as train_hifigan
 
         train_hifigan.train(__doc__)
         return

@@ -17,13 +17,13 @@ from torch.utils.data import DataLoader
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from pipelines.config import parse  # noqa: E402
-from pipelines.files import UserError, guard  # noqa: E402
-from pipelines.training import fit  # noqa: E402
+from pipelines.shared.files import UserError, guard  # noqa: E402
+from pipelines.shared.settings import parse  # noqa: E402
+from pipelines.training.trainer import fit  # noqa: E402
 from speechllm import LMConfig, SpeechLM  # noqa: E402
-from speechllm.shards import Shard, open_shards  # noqa: E402
-from speechllm.tokenizer import Tokenizer  # noqa: E402
-from speechllm.training.dataset import BatchDataset, split  # noqa: E402
+from speechllm.data.shards import Shard, open_shards  # noqa: E402
+from speechllm.text.tokenizer import Tokenizer  # noqa: E402
+from speechllm.training.batches import BatchDataset, split  # noqa: E402
 from speechllm.training.module import LitSpeechLM, LMOptim  # noqa: E402
 
 

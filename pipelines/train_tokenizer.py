@@ -16,11 +16,11 @@ from rich.progress import track
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from pipelines import manifest  # noqa: E402
-from pipelines.files import UserError, guard  # noqa: E402
-from speechllm.normalizer import Normalizer  # noqa: E402
-from speechllm.phonemizer import Phonemizer  # noqa: E402
-from speechllm.tokenizer import Tokenizer  # noqa: E402
+from pipelines.corpus import manifest  # noqa: E402
+from pipelines.shared.files import UserError, guard  # noqa: E402
+from speechllm.text.normalizer import Normalizer  # noqa: E402
+from speechllm.text.phonemizer import Phonemizer  # noqa: E402
+from speechllm.text.tokenizer import Tokenizer  # noqa: E402
 
 RARE = 100  # occurrences; a phoneme with fewer is learnt badly
 

@@ -26,16 +26,16 @@ from torch import Tensor
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from codec import Codec  # noqa: E402
-from pipelines.files import UserError  # noqa: E402
-from pipelines.speech import Piece, Speech, join, word_times  # noqa: E402
-from pipelines.voice import Voice, load_voice  # noqa: E402
+from pipelines.shared.files import UserError  # noqa: E402
+from pipelines.speaking.pieces import Piece, Speech, join, word_times  # noqa: E402
+from pipelines.speaking.voice import Voice, load_voice  # noqa: E402
 from speechllm import SamplingConfig, generate  # noqa: E402
-from speechllm.engine import packed  # noqa: E402
-from speechllm.frontend import FrontendOutput  # noqa: E402
-from speechllm.generation import best_of  # noqa: E402
-from speechllm.packing import Precision  # noqa: E402
-from speechllm.request import SLOWEST_RATE, Frame  # noqa: E402
-from speechllm.sentences import iter_sentences  # noqa: E402
+from speechllm.inference.engine import packed  # noqa: E402
+from speechllm.inference.generate import best_of  # noqa: E402
+from speechllm.inference.packing import Precision  # noqa: E402
+from speechllm.inference.request import SLOWEST_RATE, Frame  # noqa: E402
+from speechllm.text.frontend import FrontendOutput  # noqa: E402
+from speechllm.text.sentences import iter_sentences  # noqa: E402
 
 MAX_CHARS = 180  # of a sentence; longer ones are split, as the LM has heard few of them
 FIRST_CHUNK = 3  # codec frames of audio in the first piece, for a quick start; of a codec of 21.5 frames a second
@@ -49,7 +49,7 @@ class TTS:
     """The whole speaking path. Not thread-safe; one object per thread, they can share a Voice.
 
     Args:
-        voice: of pipelines.voice.load_voice.
+        voice: of pipelines.speaking.voice.load_voice.
         precision: of the LM's weights; None = as the voice says. For the shipped voice that is int8: it takes a quarter
             less time than float32 and is heard as well (README). Below float32, `from_pretrained` lowers the codec's
             precision too.
@@ -85,7 +85,7 @@ class TTS:
         Raises:
             UserError: no such voice, or it is broken.
         """
-        from pipelines.published import SCHEME, load_published
+        from pipelines.speaking.published import SCHEME, load_published
 
         if name.startswith(SCHEME):
             voice = load_published(name, codec, prompt, language)
@@ -241,7 +241,7 @@ def grouped(sentences: Iterable[str]) -> Iterator[str]:
 
 
 if __name__ == "__main__":
-    from pipelines.files import guard
-    from pipelines.speak import main
+    from pipelines.shared.files import guard
+    from pipelines.speaking.command_line import main
 
     guard(main)

@@ -1,7 +1,7 @@
 """Text -> codes."""
 
 from speechllm.config import CodeSpec, LMConfig, SamplingConfig
-from speechllm.generation import Frame, generate
-from speechllm.model import SpeechLM
+from speechllm.inference.generate import Frame, generate
+from speechllm.model.speech_lm import SpeechLM
 
 __all__ = ["CodeSpec", "Frame", "LMConfig", "SamplingConfig", "SpeechLM", "generate"]

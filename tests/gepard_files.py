@@ -8,8 +8,8 @@ from safetensors.torch import save_file
 from tokenizers import Tokenizer, models, pre_tokenizers
 from torch import Tensor
 
-from speechllm.gepard import read_config
-from speechllm.gepard_weights import expected_shapes
+from speechllm.gepard.voice import read_config
+from speechllm.gepard.weights import expected_shapes
 
 TINY = dict(  # backbone_config
     hidden_size=64,

@@ -9,15 +9,15 @@ import pytest
 import torch
 
 from codec import HiFiGANCodec, LiteCodec
-from pipelines.config import build, load_yaml, parse
-from pipelines.files import UserError
+from pipelines.shared.files import UserError
+from pipelines.shared.settings import build, load_yaml, parse
 from speechllm import CodeSpec, LMConfig, SpeechLM
 
 pytest.importorskip("lightning", reason="the training scripts need lfsc-tts[train]")
 
 from pipelines.train_codec import TrainCodec, family
-from pipelines.train_hifigan import TrainHiFiGAN
 from pipelines.train_lm import TrainLM
+from pipelines.training.lfsc_codec import TrainHiFiGAN
 
 ROOT = Path(__file__).resolve().parents[1]
 TYPES = {"codec": TrainCodec, "speechllm": TrainLM}

@@ -8,15 +8,15 @@ import pytest
 import torch
 
 pytest.importorskip("hibari", reason="speaking needs hibari-tts")
-from benchmarks.hard_texts import HARD_INPUTS
+from benchmarks.texts.hard_texts import HARD_INPUTS
+from pipelines.speaking.voice import VOICES
 from pipelines.tts import MAX_CHARS, TTS
-from pipelines.voice import VOICES
 from speechllm import generate
-from speechllm.frontend import FrontendOutput, TextFrontend
-from speechllm.normalizer import NUMERIC, Normalizer
-from speechllm.phonemizer import Phonemizer
-from speechllm.sentences import split_sentences
-from speechllm.tokenizer import Tokenizer
+from speechllm.text.frontend import FrontendOutput, TextFrontend
+from speechllm.text.normalizer import NUMERIC, Normalizer
+from speechllm.text.phonemizer import Phonemizer
+from speechllm.text.sentences import split_sentences
+from speechllm.text.tokenizer import Tokenizer
 
 # How long the teacher takes, by least squares over its corpus with the silence around speech cut as in training: so
 # much a sentence, a sound (a phoneme without stress), and a pause inside the sentence.

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.config import parse
-from pipelines.voice import VOICES
+from pipelines.shared.settings import parse
+from pipelines.speaking.voice import VOICES
 
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text("utf-8")
@@ -82,7 +82,7 @@ def test_scripts_take_the_flags_they_are_given(words):
         arguments = [str(ROOT / word) if word.endswith(".yaml") else word for word in arguments]
         config_type = getattr(module, CONFIG_SCRIPTS[script])
         if script == "pipelines/train_codec.py" and module.family(arguments) == "hifigan":
-            config_type = importlib.import_module("pipelines.train_hifigan").TrainHiFiGAN
+            config_type = importlib.import_module("pipelines.training.lfsc_codec").TrainHiFiGAN
         parse(config_type, "", arguments)
         return
     command = arguments[:1] if re.search(r"\{[\w,]*\b" + re.escape(arguments[0]) + r"\b", help_of(script)) else []

@@ -5,9 +5,9 @@ import time
 import numpy as np
 import pytest
 
-from benchmarks.memory import peak_mib
-from pipelines.config import load_yaml
-from pipelines.voice import VOICES, load_voice
+from benchmarks.timing.memory import peak_mib
+from pipelines.shared.settings import load_yaml
+from pipelines.speaking.voice import VOICES, load_voice
 
 HEART = VOICES / "heart"
 ROOT = VOICES.parent
@@ -104,8 +104,8 @@ def test_the_same_seed_says_the_same(tts, fox):
 def test_it_is_understood(fox):
     pytest.importorskip("faster_whisper", reason="recognition needs lfsc-tts[eval]")
     pytest.importorskip("jiwer", reason="error rates need lfsc-tts[eval]")
-    from benchmarks.asr import load_recognizer
-    from benchmarks.scores import character_errors, normalize_transcript
+    from benchmarks.judges.asr import load_recognizer
+    from benchmarks.judges.scores import character_errors, normalize_transcript
 
     try:
         recognizer = load_recognizer("whisper-base")

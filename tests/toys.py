@@ -11,8 +11,8 @@ from torch import Tensor
 
 from codec import CodecConfig, LiteCodec
 from speechllm import CodeSpec, LMConfig, SpeechLM
-from speechllm.phonemizer import Phonemizer
-from speechllm.tokenizer import Tokenizer
+from speechllm.text.phonemizer import Phonemizer
+from speechllm.text.tokenizer import Tokenizer
 
 RATE = 22_050
 HOP = 1024

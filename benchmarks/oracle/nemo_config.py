@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from codec.hifigan_config import HiFiGANConfig
+from codec.hifigan.config import HiFiGANConfig
 
 MODULES = "nemo.collections.tts.modules.audio_codec_modules"
 NAMES = {"leaky_relu": "lrelu", "half_snake": "half_snake"}

@@ -16,7 +16,7 @@ import torch
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from benchmarks.oracle.answer import build  # noqa: E402
-from benchmarks.stopwatch import measure  # noqa: E402
+from benchmarks.timing.stopwatch import measure  # noqa: E402
 
 
 def main() -> None:

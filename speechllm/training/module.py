@@ -9,8 +9,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from speechllm.model import LMOutput, SpeechLM
-from speechllm.training.dataset import Batch
+from speechllm.model.speech_lm import LMOutput, SpeechLM
+from speechllm.training.batches import Batch
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,8 @@ import pytest
 
 import toys
 from benchmarks import codec_quality
-from benchmarks.codec_systems import Opus, system
-from benchmarks.stoi import stoi
+from benchmarks.judges.stoi import stoi
+from benchmarks.speakers.codec_systems import Opus, system
 
 RATE = 22_050
 

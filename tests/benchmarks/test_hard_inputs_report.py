@@ -7,8 +7,8 @@ import pytest
 
 from benchmarks import hard_inputs
 from benchmarks.hard_inputs import FEW, Row, spoken_form, table
-from benchmarks.systems import Clip
-from speechllm.normalizer import Normalizer
+from benchmarks.speakers.systems import Clip
+from speechllm.text.normalizer import Normalizer
 
 pytest.importorskip("jiwer", reason="error rates need jiwer")
 

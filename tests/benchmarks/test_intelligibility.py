@@ -7,10 +7,11 @@ import pytest
 import soundfile
 import torch
 
-from benchmarks import intelligibility, systems
+from benchmarks import intelligibility
 from benchmarks.intelligibility import Judges
-from benchmarks.systems import Clip
-from pipelines.files import guard
+from benchmarks.speakers import systems
+from benchmarks.speakers.systems import Clip
+from pipelines.shared.files import guard
 
 RATE = 22_050
 TEXTS = ["Two blue fish swam in the tank.", "", "  Rice is often served in round bowls. ", "In 1969 they met."]

@@ -3,9 +3,10 @@ import json
 import pytest
 import torch
 
-from benchmarks import latency, speed
+from benchmarks import latency
 from benchmarks.latency import bootstrap_ratio, main
-from pipelines.files import UserError
+from benchmarks.timing import speech_speed as speed
+from pipelines.shared.files import UserError
 
 MODEL = "model: {dim: 32, num_layers: 2, num_heads: 2, mlp_dim: 48, reader_layer: 1}\n"
 

@@ -6,8 +6,9 @@ import sys
 import numpy as np
 import pytest
 
-from benchmarks import peer_worker, peers
-from benchmarks.memory import peak_mib
+from benchmarks import peers
+from benchmarks.speakers import peer_worker
+from benchmarks.timing.memory import peak_mib
 
 pytest.importorskip("jiwer", reason="error rates need jiwer")
 

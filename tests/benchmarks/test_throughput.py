@@ -3,10 +3,10 @@ import time
 
 import pytest
 
-from benchmarks import speed
 from benchmarks.throughput import copy_bandwidth, main
-from pipelines.files import UserError
-from speechllm.engine import packed
+from benchmarks.timing import speech_speed as speed
+from pipelines.shared.files import UserError
+from speechllm.inference.engine import packed
 
 MODEL = "model: {dim: 32, num_layers: 2, num_heads: 2, mlp_dim: 48, reader_layer: 1}\n"
 

@@ -10,9 +10,9 @@ from safetensors.torch import load_file
 
 from benchmarks.oracle.weights import make_audio, make_scores, make_weights
 from codec import Codec, HiFiGANCodec
-from codec.nemo import translate
-from codec.training import paper_losses
-from codec.training.hifigan_module import HiFiGANOptim
+from codec.pretrained.nemo import translate
+from codec.training.lfsc import losses as paper_losses
+from codec.training.lfsc.module import HiFiGANOptim
 from parity.reduced import CONFIGS, TINY, lengths, reduced
 
 GOLDEN = Path(__file__).parent / "golden"

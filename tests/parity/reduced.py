@@ -4,7 +4,7 @@ import dataclasses
 from pathlib import Path
 
 from codec import Codec, HiFiGANConfig
-from codec.hifigan_config import DecoderConfig, EncoderConfig
+from codec.hifigan.config import DecoderConfig, EncoderConfig
 
 ROOT = Path(__file__).resolve().parents[2]
 CONFIGS = "lfsc", "nanocodec-21.5fps", "nanocodec-12.5fps", "audio-codec-86fps", "audio-codec-44khz"

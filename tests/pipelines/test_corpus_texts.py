@@ -6,7 +6,7 @@ import pytest
 
 from pipelines import corpus_texts
 from pipelines.corpus_texts import SPOKEN, key
-from pipelines.files import UserError
+from pipelines.shared.files import UserError
 
 PHRASES = [
     f"the {noun} was {adjective}" for noun in ("cat", "dog", "tree") for adjective in ("old", "new", "lost", "red")

@@ -6,8 +6,8 @@ import pytest
 from safetensors.torch import load_file
 
 from pipelines import export_voice
-from pipelines.files import UserError
-from pipelines.voice import load_voice
+from pipelines.shared.files import UserError
+from pipelines.speaking.voice import load_voice
 from toys import toy_codec, write_voice
 
 

@@ -10,10 +10,10 @@ import torch
 import toys
 from codec import CodecConfig
 from codec.audio import load_audio, trim_silence
-from codec.lite import num_features
+from codec.lite.networks import num_features
 from pipelines import extract_features
 from pipelines.extract_features import features_of, parse_part, read_features
-from pipelines.files import UserError
+from pipelines.shared.files import UserError
 
 COUNT = 5
 

@@ -6,8 +6,9 @@ import pytest
 import soundfile
 
 import toys
-from pipelines import manifest, prepare_corpus
-from pipelines.files import UserError
+from pipelines import prepare_corpus
+from pipelines.corpus import manifest
+from pipelines.shared.files import UserError
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ import soundfile
 
 import toys
 from pipelines import reconstruct
-from pipelines.files import UserError
+from pipelines.shared.files import UserError
 
 
 @pytest.fixture

@@ -14,11 +14,11 @@ import toys
 from codec import Codec
 from pipelines import align_corpus, encode_corpus, train_codec, train_lm, train_tokenizer
 from pipelines.align_corpus import audible
-from pipelines.files import UserError
+from pipelines.shared.files import UserError
 from pipelines.tts import TTS
 from speechllm import SpeechLM
-from speechllm.shards import open_shards
-from speechllm.tokenizer import Tokenizer
+from speechllm.data.shards import open_shards
+from speechllm.text.tokenizer import Tokenizer
 
 CONFIGS = Path(__file__).resolve().parents[2] / "configs"
 UTTERANCES = 8

@@ -8,11 +8,11 @@ import torch
 
 import toys
 from pipelines import tts as module
-from pipelines.files import UserError
-from pipelines.speech import WordTime, word_times
+from pipelines.shared.files import UserError
+from pipelines.speaking.pieces import WordTime, word_times
+from pipelines.speaking.voice import load_voice
 from pipelines.tts import FIRST_CHUNK, MAX_CHUNK, TTS
-from pipelines.voice import load_voice
-from speechllm.frontend import FrontendOutput, SpokenWord
+from speechllm.text.frontend import FrontendOutput, SpokenWord
 
 TEXT = "Hello there, my old friend. How do you do? The quick brown fox jumps over the lazy dog!"
 

@@ -7,9 +7,9 @@ import pytest
 import torch
 
 import toys
-from speechllm.shards import Example
+from speechllm.data.shards import Example
 from speechllm.training.aligner import Aligner, best_paths
-from speechllm.training.dataset import collate
+from speechllm.training.batches import collate
 
 
 def brute_force(scores: torch.Tensor, tokens: int) -> list[int]:

@@ -11,11 +11,11 @@ from safetensors.torch import load_file
 pytest.importorskip("lightning", reason="the training scripts need lfsc-tts[train]")
 import toys
 from pipelines import train_lm
-from pipelines.files import UserError
+from pipelines.shared.files import UserError
 from speechllm import CodeSpec, SpeechLM
-from speechllm.shards import Example, Shard, write_shard
-from speechllm.tokenizer import Tokenizer
-from speechllm.training.dataset import collate
+from speechllm.data.shards import Example, Shard, write_shard
+from speechllm.text.tokenizer import Tokenizer
+from speechllm.training.batches import collate
 from speechllm.training.module import LitSpeechLM, LMOptim, digit_loss
 
 STEPS, INTERRUPTED = 8, 5

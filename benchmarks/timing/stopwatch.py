@@ -1,0 +1,50 @@
+"""Time and peak memory of a function, on a CPU or a GPU. Runs in NeMo's environment too: torch and nothing else."""
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+
+from benchmarks.timing.memory import peak_mib
+
+
+class Measured(NamedTuple):
+    """One call."""
+
+    seconds: float
+    cpu_seconds: float  # of all threads; what counts on a machine that does something else besides
+    peak_mib: float  # of the process on a CPU, of torch's allocations on a GPU
+
+
+def measure(function: Callable[[], Any], device: str) -> Measured:
+    """Call a function once, the device synchronised before and after."""
+    reset_peak(device)
+    synchronize(device)
+    begin, cpu_begin = time.perf_counter(), time.process_time()
+    with torch.inference_mode():
+        function()
+    synchronize(device)
+    return Measured(time.perf_counter() - begin, time.process_time() - cpu_begin, peak(device))
+
+
+def synchronize(device: str) -> None:
+    """Wait for what has been started on a GPU."""
+    if device.startswith("cuda"):
+        torch.cuda.synchronize()
+
+
+def reset_peak(device: str) -> None:
+    """Forget the peak so far; on Linux the kernel keeps that of a process."""
+    if device.startswith("cuda"):
+        torch.cuda.reset_peak_memory_stats()
+    elif Path("/proc/self/clear_refs").exists():
+        Path("/proc/self/clear_refs").write_text("5")
+
+
+def peak(device: str) -> float:
+    """Peak memory since reset_peak, MiB."""
+    if device.startswith("cuda"):
+        return torch.cuda.max_memory_allocated() / 2**20
+    return peak_mib()

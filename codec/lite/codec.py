@@ -1,0 +1,151 @@
+"""LiteCodec: audio [B, 1, N] <-> codes [B, K, T] of the lite family, wiring only.
+
+Shapes: B batch, N samples, K codebooks, T codec frames, S = T * stack STFT frames.
+"""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from codec.dsp.pitch import phase_from_samples, upsample
+from codec.fsq import GroupedFSQ
+from codec.interface import Codec, check_audio, check_frames, has_bfloat16
+from codec.lite.config import CodecConfig
+from codec.lite.networks import (
+    ConvNeXtBlock,
+    FeatureDecoder,
+    FeatureEncoder,
+    Filters,
+    Past,
+    Vocoder,
+    decoding_context,
+    extract_features,
+)
+from codec.lite.source_filter import SourceFilter
+from codec.streaming import CodecStream
+
+PITCH_MARGIN = 2  # codec frames of f0 that one frame of audio needs before itself and after, see LiteStream
+
+
+class LiteCodec(Codec, family="lite"):
+    """Encoder, quantiser, feature decoder, vocoder and source-filter synthesis, built from a config."""
+
+    config_type = CodecConfig
+    storage = torch.float16
+
+    encoder: FeatureEncoder
+
+    def __init__(self, config: CodecConfig):
+        super().__init__(config)
+        self.encoder = FeatureEncoder(config)
+        self.quantizer = GroupedFSQ(config.num_codebooks, config.levels)
+        self.decoder = FeatureDecoder(config)
+        self.vocoder = Vocoder(config)
+        self.source = SourceFilter(config.sample_rate, config.n_fft, config.stft_hop)
+
+    @property
+    def context(self) -> int:
+        """Codec frames before and after a frame that its audio depends on; the look-ahead of streaming."""
+        return decoding_context(self.config) + PITCH_MARGIN
+
+    # audio -> codes
+
+    @torch.inference_mode()
+    def encode(self, audio: Tensor, lengths: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """See Codec.encode. Items of different lengths are encoded one by one."""
+        lengths = check_audio(audio, lengths)
+        frames = -(-lengths // self.hop_length)
+        codes = audio.new_zeros((len(audio), self.num_codebooks, int(frames.max())), dtype=torch.long)
+        for length in lengths.unique().tolist():
+            rows = lengths == length
+            padded = F.pad(audio[rows, 0, :length].float(), (0, -length % self.hop_length))
+            item = self.encode_features(extract_features(padded, self.config))
+            codes[rows, :, : item.shape[2]] = item
+        return codes, frames
+
+    @torch.inference_mode()
+    def encode_features(self, features: Tensor) -> Tensor:
+        """Features [B, S, W] of codec.lite.networks.extract_features -> codes int64 [B, K, S / stack]."""
+        return self.quantizer(self.encoder(features.float()))[1]
+
+    # codes -> audio
+
+    @torch.inference_mode()
+    def decode(self, codes: Tensor, frames: Tensor | None = None) -> Tensor:
+        """See Codec.decode."""
+        self.quantizer.check(codes)
+        batch, _, total = codes.shape
+        check_frames(codes, frames)
+        if not total:
+            return torch.zeros(batch, 1, 0, device=codes.device)
+        if frames is None or bool((frames == total).all()):
+            return torch.cat(list(self.decode_chunks(codes)), dim=-1)
+        audio = torch.zeros(batch, 1, total * self.hop_length, device=codes.device)
+        for row, count in enumerate(frames.tolist()):
+            if count:
+                audio[row, :, : count * self.hop_length] = self.decode(codes[row : row + 1, :, :count])[0]
+        return audio
+
+    def lower_precision(self) -> "LiteCodec":
+        """See Codec.lower_precision: the MLPs of decoder and vocoder, which take half of the time."""
+        for part in (self.decoder, self.vocoder):
+            for block in part.modules():
+                if isinstance(block, ConvNeXtBlock) and block.up.weight.is_cpu and has_bfloat16(block.up.weight):
+                    block.pack()
+        return self
+
+    def stream(self) -> CodecStream:
+        """See Codec.stream."""
+        return LiteStream(self)
+
+
+class LiteStream(CodecStream):
+    """Every frame goes through the networks once: each convolution keeps the frames it will see again."""
+
+    codec: LiteCodec
+
+    def __init__(self, codec: LiteCodec):
+        super().__init__(codec)
+        self.past = Past()
+        self.filters: Filters | None = None  # of the STFT frames from codec frame `first` on
+        self.first = 0
+        self.phase: Tensor | float = 0.0  # of the pulses before the first sample of frame max(done - 1, 0), radians
+
+    def advance(self, codes: Tensor, last: bool) -> Tensor:
+        """See CodecStream."""
+        codec = self.codec
+        new = codec.vocoder(codec.decoder(codec.quantizer.decode(codes), self.past, last), self.past, last)
+        if self.filters is not None:
+            new = Filters(*(torch.cat(parts, dim=1) for parts in zip(self.filters, new, strict=True)))
+        self.filters, stack = new, codec.config.stack
+        known = self.first + new.f0.shape[1] // stack
+        stop = known if last else known - PITCH_MARGIN
+        if stop <= self.done:
+            return torch.zeros(len(codes), 0, device=codes.device)
+        audio = self.synthesise(stop, known)
+        self.done, first = stop, max(stop - PITCH_MARGIN, 0)
+        self.filters = Filters(*(part[:, (first - self.first) * stack :] for part in new))
+        self.first = first
+        return audio
+
+    def synthesise(self, stop: int, known: int) -> Tensor:
+        """Audio [B, n] of the frames done .. stop, out of filters up to frame `known`.
+
+        Samples of frame s need pulses from the middle of frame s - 1 on, and their interpolated f0 one STFT frame more.
+        """
+        assert self.filters is not None
+        source, stack, hop = self.codec.source, self.codec.config.stack, self.codec.hop_length
+        begin, end = max(self.done - 1, 0), min(stop + 1, known)
+        f0 = self.filters.f0[:, : (end + 1 - self.first) * stack]
+        f0 = upsample(f0, self.codec.config.stft_hop)
+        f0 = f0[:, (begin - self.first) * hop : (end - self.first) * hop]
+        phases = phase_from_samples(f0, self.codec.sample_rate, self.phase)
+        inner = Filters(*(p[:, (begin - self.first) * stack : (end - self.first) * stack] for p in self.filters))
+        pulses = source.pulse_spectrum(phases, f0.float())
+        noise = source.noise_spectrum((end - begin) * stack, begin * stack)
+        tonal, noisy = source.filter(inner, pulses, noise)
+        audio = source.audio(tonal + noisy)
+        next_begin = max(stop - 1, 0) - begin
+        if next_begin:
+            self.phase = phases[:, next_begin * hop - 1, None]
+        return audio[:, (self.done - begin) * hop : (stop - begin) * hop]

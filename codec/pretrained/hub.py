@@ -1,0 +1,80 @@
+"""Weights from the Hugging Face hub: which revision, which file, and whose licence."""
+
+import os
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from codec.interface import Codec
+from codec.pretrained.licences import NSCL, OPEN_MODEL, Licence
+from codec.pretrained.nemo import load_nemo
+
+HUB_ID = re.compile(r"[\w-][\w.-]*/[\w-][\w.-]*(@[\w.-]+)?")
+
+
+@dataclass(frozen=True)
+class Published:
+    """Published weights. Without a revision, the newest is taken and its commit recorded."""
+
+    licence: Licence
+    revision: str | None = None
+
+
+PUBLISHED = {
+    "nvidia/low-frame-rate-speech-codec-22khz": Published(NSCL),
+    "nvidia/nemo-nano-codec-22khz-1.89kbps-21.5fps": Published(OPEN_MODEL, "3c482a402a3c4cf33690a2c0f0a7d41afea6bd6a"),
+    "nvidia/nemo-nano-codec-22khz-1.78kbps-12.5fps": Published(OPEN_MODEL),
+    "nvidia/nemo-nano-codec-22khz-0.6kbps-12.5fps": Published(OPEN_MODEL),
+    "nvidia/audio-codec-22khz": Published(OPEN_MODEL),
+    "nvidia/audio-codec-44khz": Published(OPEN_MODEL),
+}
+
+
+def is_hub_id(source: str) -> bool:
+    """Whether this reads as owner/name or owner/name@revision, and not as a path."""
+    return HUB_ID.fullmatch(source) is not None and not source.endswith((".nemo", ".yaml", ".json", ".safetensors"))
+
+
+def fetch(repository: str, name: str, revision: str) -> str:
+    """The path of a file of a repository, out of the cache or downloaded.
+
+    Raises:
+        ImportError: huggingface_hub is not installed.
+        ConnectionError: it is neither in the cache nor can it be downloaded.
+    """
+    try:
+        from huggingface_hub import hf_hub_download
+    except ImportError:
+        raise ImportError(
+            f"{repository} reads as a hub id, and downloading needs huggingface_hub: pip install huggingface_hub, "
+            "or give the path of what was downloaded"
+        ) from None
+    try:
+        return str(hf_hub_download(repository, name, revision=revision))
+    except Exception as error:  # no common base: connection, missing entry, gated, offline mode
+        raise ConnectionError(
+            f"{repository}: no {name} of revision {revision} in the cache, and it cannot be downloaded: "
+            f"{' '.join(str(error).split())[:200]}; download it elsewhere and give its path"
+        ) from error
+
+
+def fetch_folder(repository: str, revision: str, names: Iterable[str]) -> Path:
+    """The folder that holds files of a repository; raises as `fetch`."""
+    return {Path(fetch(repository, name, revision)).parent for name in names}.pop()
+
+
+def load_from_hub(source: str, commercial: bool | None = None) -> Codec:
+    """Download the .nemo file of `owner/name[@revision]`, or take it from the cache, and load it.
+
+    Raises:
+        ImportError, ConnectionError: see `fetch`.
+        PermissionError: its licence, see Codec.from_pretrained.
+    """
+    repository, _, revision = source.partition("@")
+    known = PUBLISHED.get(repository)
+    revision = revision or (known and known.revision) or "main"
+    path = fetch(repository, f"{repository.partition('/')[2]}.nemo", revision)
+    commit = re.search(r"snapshots/(\w+)", path.replace(os.sep, "/"))
+    licence = replace(known.licence, source=f"{repository}@{commit[1] if commit else revision}") if known else None
+    return load_nemo(path, commercial, licence)

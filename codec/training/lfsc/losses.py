@@ -1,0 +1,71 @@
+"""Reconstruction losses of the low-frame-rate codec: log-mel and log-magnitude distances at many window lengths.
+
+Shapes: B batch, N samples, F bins, M mel bands, J frames. All take audio [B, N] and return a scalar; lower is better.
+A window of n samples hops by n / 4.
+
+Source: arXiv 2409.12117 and the configuration published with it.
+"""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from codec.dsp.spectral import mel_filters
+from codec.training.lfsc.discriminators import Judged
+
+MAGNITUDE_FLOOR = 1e-5  # under the root, so that its gradient is finite at silence
+
+
+def magnitudes(audio: Tensor, n_fft: int, pad_mode: str) -> Tensor:
+    """Audio [B, N] -> magnitudes [B, F, N // hop + 1] in float32, symmetric Hann window, frames centred."""
+    window = torch.hann_window(n_fft, periodic=False, device=audio.device)
+    spectrum = torch.stft(
+        audio.float(), n_fft, n_fft // 4, n_fft, window, center=True, pad_mode=pad_mode, return_complex=True
+    )
+    return (spectrum.real.square() + spectrum.imag.square() + MAGNITUDE_FLOOR).sqrt()
+
+
+def log_mels(audio: Tensor, sample_rate: int, n_fft: int, n_mels: int) -> Tensor:
+    """Audio [B, N] -> log(1 + mel magnitude) [B, M, N // hop]; the ends are padded with silence."""
+    magnitude = magnitudes(audio, n_fft, "constant")[:, :, : audio.shape[1] // (n_fft // 4)]
+    filters = mel_filters(sample_rate, n_fft, n_mels, audio.device)  # [F, M]
+    return torch.log1p(filters.T @ magnitude)
+
+
+def mel_loss(fake: Tensor, real: Tensor, sample_rate: int, n_ffts: Sequence[int], bands: Sequence[int]) -> Tensor:
+    """Mean L1 of log-mels, averaged over window lengths; `bands` is the number of mel bands of each."""
+    losses = [
+        (log_mels(fake, sample_rate, n, m) - log_mels(real, sample_rate, n, m)).abs().mean()
+        for n, m in zip(n_ffts, bands, strict=True)
+    ]
+    return torch.stack(losses).mean()
+
+
+def stft_loss(fake: Tensor, real: Tensor, n_ffts: Sequence[int]) -> Tensor:
+    """Mean L1 of log(1 + magnitude) of every bin, averaged over window lengths."""
+    losses = [
+        (torch.log1p(magnitudes(fake, n, "reflect")) - torch.log1p(magnitudes(real, n, "reflect"))).abs().mean()
+        for n in n_ffts
+    ]
+    return torch.stack(losses).mean()
+
+
+def adversarial_loss(fake: list[Judged]) -> Tensor:
+    """Least squares: how far the scores of generated audio are from 1, averaged over discriminators."""
+    return torch.stack([(1 - scores).square().mean() for scores, _ in fake]).mean()
+
+
+def discriminator_loss(real: list[Judged], fake: list[Judged]) -> Tensor:
+    """Least squares: real towards 1, generated towards 0, averaged over discriminators."""
+    pairs = [((1 - a).square().mean() + b.square().mean()) / 2 for (a, _), (b, _) in zip(real, fake, strict=True)]
+    return torch.stack(pairs).mean()
+
+
+def matching_loss(real: list[Judged], fake: list[Judged]) -> Tensor:
+    """Mean L1 between the layers of each discriminator, as they are: not relative to their level."""
+    losses = [
+        torch.stack([(a - b.detach()).abs().mean() for a, b in zip(ours, theirs, strict=True)]).mean()
+        for (_, ours), (_, theirs) in zip(fake, real, strict=True)
+    ]
+    return torch.stack(losses).mean()

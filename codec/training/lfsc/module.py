@@ -1,0 +1,154 @@
+"""LitHiFiGAN: how a HiFi-GAN codec is trained. No architecture, no file I/O.
+
+Shapes: B batch, N samples.
+
+Every batch updates the codec, every second one the discriminators first. Where `quantize_from` is above 0, training
+starts without rounding: the decoder learns from the bounded latents, and FSQ comes in later.
+
+Source: arXiv 2409.12117; weights and schedule from the configuration published with it.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import lightning
+import torch
+from torch import Tensor, nn
+
+from codec.hifigan.codec import HiFiGANCodec
+from codec.training.lfsc.discriminators import (
+    ComplexSpectrumDiscriminator,
+    Judges,
+    PeriodDiscriminator,
+    SpeechModelDiscriminator,
+)
+from codec.training.lfsc.losses import adversarial_loss, discriminator_loss, matching_loss, mel_loss, stft_loss
+from codec.training.lfsc.speech_model import SpeechModel
+
+
+@dataclass(frozen=True)
+class HiFiGANOptim:
+    """Losses and optimisers; see configs/codec/lfsc.yaml."""
+
+    max_steps: int = 170_000
+    quantize_from: int = 0  # step from which latents are rounded
+    discriminator_every: int = 2  # batches for one update of the discriminators
+    learning_rate: float = 2e-4
+    betas: tuple[float, float] = (0.8, 0.99)
+    decay: float = 0.998  # of the learning rate, at every decay_steps
+    decay_steps: int = 1000
+    n_ffts: tuple[int, ...] = (32, 64, 128, 256, 512, 1024, 2048)
+    mel_bands: tuple[int, ...] = (5, 10, 20, 40, 80, 160, 320)  # of each window
+    mel_weight: float = 1.0
+    stft_weight: float = 20.0
+    adversarial_weight: float = 1.0
+    matching_weight: float = 1.0
+    periods: tuple[int, ...] = (2, 3, 5, 7, 11)
+    period_channels: tuple[int, ...] = (32, 128, 512, 1024, 1024)
+    spectrum_n_ffts: tuple[int, ...] = (128, 256, 512, 1024, 2048)
+    spectrum_channels: int = 32
+    speech_model: str | None = "microsoft/wavlm-base-plus"  # of transformers; None goes without
+    speech_model_rate: int = 16_000  # Hz
+
+
+def build_judges(optim: HiFiGANOptim, sample_rate: int) -> Judges:
+    """The discriminators that a configuration asks for."""
+    members: list[nn.Module] = [ComplexSpectrumDiscriminator(n, optim.spectrum_channels) for n in optim.spectrum_n_ffts]
+    members += [PeriodDiscriminator(period, optim.period_channels) for period in optim.periods]
+    if optim.speech_model:
+        model = SpeechModel(optim.speech_model)
+        members.append(SpeechModelDiscriminator(model, model.states, model.dim, sample_rate, optim.speech_model_rate))
+    if not members:
+        raise ValueError("got no discriminator; name spectrum_n_ffts, periods or a speech_model")
+    return Judges(members)
+
+
+class LitHiFiGAN(lightning.LightningModule):
+    """Manual optimisation: discriminators first, then the codec, on the same batch.
+
+    Args:
+        codec: with or without weight normalisation; it is put on.
+        optim: see HiFiGANOptim.
+        show: called at every validation with the step and some audio [B, N], real and decoded.
+    """
+
+    step: Tensor
+
+    def __init__(
+        self, codec: HiFiGANCodec, optim: HiFiGANOptim, show: Callable[[int, Tensor, Tensor], None] | None = None
+    ):
+        super().__init__()
+        self.automatic_optimization = False
+        codec.add_weight_norm()
+        self.codec, self.optim, self.show = codec, optim, show
+        self.judges = build_judges(optim, codec.sample_rate)
+        # Lightning counts the steps of both optimisers together; the schedule needs batches.
+        self.register_buffer("step", torch.tensor(0))
+
+    def configure_optimizers(self) -> list[torch.optim.Optimizer]:
+        """Adam for the codec and for the discriminators."""
+        options = dict(lr=self.optim.learning_rate, betas=self.optim.betas)
+        return [torch.optim.Adam(part.parameters(), **options) for part in (self.codec, self.judges)]
+
+    def learning_rate(self) -> float:
+        """Of both: steps down by a small factor at regular intervals."""
+        return self.optim.learning_rate * self.optim.decay ** (int(self.step) // self.optim.decay_steps)
+
+    def reconstruct(self, audio: Tensor) -> Tensor:
+        """Audio [B, N] -> the same from codes, or from latents before `quantize_from`."""
+        latents = self.codec.encoder(audio[:, None])
+        fsq = self.codec.quantizer
+        if int(self.step) < self.optim.quantize_from:
+            values = (fsq.scale * torch.tanh(latents + fsq.shift) - fsq.offset) / fsq.half_level
+        else:
+            values = fsq(latents)[0]
+        return self.codec.decoder(values)[:, 0]
+
+    def reconstruction(self, fake: Tensor, real: Tensor) -> dict[str, Tensor]:
+        """Spectral distances."""
+        o = self.optim
+        return {
+            "mel": mel_loss(fake, real, self.codec.sample_rate, o.n_ffts, o.mel_bands),
+            "stft": stft_loss(fake, real, o.n_ffts),
+        }
+
+    def training_step(self, audio: Tensor, batch_idx: int) -> None:
+        """At most one update of the discriminators, then one of the codec."""
+        o = self.optim
+        codec_optimizer, judges_optimizer = self.optimizers()
+        for optimizer in (codec_optimizer, judges_optimizer):
+            optimizer.param_groups[0]["lr"] = self.learning_rate()
+        fake = self.reconstruct(audio)
+        losses: dict[str, Tensor] = {}
+        if int(self.step) % o.discriminator_every == 0:
+            losses["discriminator"] = discriminator_loss(self.judges(audio), self.judges(fake.detach()))
+            self.update(judges_optimizer, losses["discriminator"])
+        losses |= self.reconstruction(fake, audio)
+        self.judges.requires_grad_(False)  # their own gradients are not wanted when the codec learns from them
+        judged = self.judges(fake)
+        with torch.no_grad():
+            truth = self.judges(audio)
+        losses["adversarial"] = adversarial_loss(judged)
+        losses["matching"] = matching_loss(truth, judged)
+        total = sum(getattr(o, f"{name}_weight") * losses[name] for name in ("mel", "stft", "adversarial", "matching"))
+        self.update(codec_optimizer, total)
+        self.judges.requires_grad_(True)
+        self.step += 1
+        self.log_dict({f"train/{name}": value.detach() for name, value in losses.items()}, prog_bar=True)
+
+    def update(self, optimizer: torch.optim.Optimizer, loss: Tensor) -> None:
+        """Backward and step."""
+        optimizer.zero_grad()
+        self.manual_backward(loss)
+        optimizer.step()
+
+    def validation_step(self, audio: Tensor, batch_idx: int) -> None:
+        """Reconstruct segments of other utterances."""
+        fake = self.reconstruct(audio)
+        self.log_dict(
+            {f"val/{name}": value for name, value in self.reconstruction(fake, audio).items()},
+            prog_bar=True,
+            sync_dist=True,
+        )
+        if self.show and batch_idx == 0 and self.global_rank == 0:
+            self.show(int(self.step), audio, fake)

@@ -1,0 +1,172 @@
+"""LitCodec: how a lite codec is trained. No architecture, no file I/O.
+
+Shapes: B batch, N samples, S STFT frames, F bins, W values of a frame of features.
+
+Nothing is trained on audio: features are what speech is made of, and comparing them frees the networks from what no
+code can know, such as the phase of a voice and the grain of a breath. The two halves learn side by side, encoder and
+decoder to code features, the vocoder to see the fine envelope behind true ones. A plain distance leaves both blurred,
+and a blurred envelope sounds muffled; so from `freeze_from` on the encoder is frozen (the codes stay what they are, and
+an LM can be trained on them meanwhile), discriminators judge features and envelopes as pictures, and the vocoder sees
+decoded features.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import lightning
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from codec.lite.codec import LiteCodec
+from codec.lite.networks import ENVELOPE_MEAN, ENVELOPE_SCALE, analyse
+from codec.training.lite.discriminators import PictureDiscriminator
+from codec.training.lite.losses import adversarial_loss, discriminator_loss, feature_loss, feature_matching_loss
+
+Term = tuple[float, str, Tensor]  # weight, name, value of a loss
+
+
+@dataclass(frozen=True)
+class CodecOptim:
+    """Losses and optimisers; see configs/codec/lite-21.5fps.yaml."""
+
+    max_steps: int = 20_000
+    freeze_from: int = 7_500  # step from which the encoder is frozen and discriminators judge
+    warmup_steps: int = 50
+    learning_rate: float = 2e-3
+    frozen_learning_rate: float = 5e-4  # from freeze_from on
+    discriminator_learning_rate: float = 3e-4
+    final_learning_rate: float = 0.05  # share of the learning rate left at freeze_from and at the end
+    betas: tuple[float, float] = (0.8, 0.99)
+    weight_decay: float = 1e-3
+    clip_norm: float = 5.0
+    parts: tuple[str, ...] = ("features", "vocoder")  # what learns; they can also be trained apart, at the same time
+    feature_weight: float = 4.0
+    pitch_weight: float = 8.0
+    envelope_weight: float = 4.0
+    adversarial_weight: float = 0.5
+    matching_weight: float = 2.0
+    discriminator_channels: int = 32
+
+
+class LitCodec(lightning.LightningModule):
+    """Manual optimisation: discriminators first, then the codec, on the same batch."""
+
+    step: Tensor
+
+    def __init__(self, codec: LiteCodec, optim: CodecOptim):
+        super().__init__()
+        self.automatic_optimization = False
+        self.codec, self.optim = codec, optim
+        channels = optim.discriminator_channels
+        self.judges = torch.nn.ModuleDict({name: PictureDiscriminator(channels) for name in ("features", "envelope")})
+        # Lightning counts the steps of every optimiser together; the schedule needs batches.
+        self.register_buffer("step", torch.tensor(0))
+
+    def save_discriminators(self, path: Path) -> None:
+        """Write the discriminators as safetensors, for a later run to start from."""
+        save_file({name: tensor.detach().cpu().contiguous() for name, tensor in self.judges.state_dict().items()}, path)
+
+    def load_discriminators(self, path: Path) -> None:
+        """Read what save_discriminators wrote."""
+        self.judges.load_state_dict(load_file(path))
+
+    @property
+    def frozen(self) -> bool:
+        """Whether the codes are what they will be."""
+        return int(self.step) >= self.optim.freeze_from
+
+    def configure_optimizers(self) -> list[torch.optim.Optimizer]:
+        """AdamW for the codec and for each discriminator."""
+        o = self.optim
+        options = dict(betas=o.betas, weight_decay=o.weight_decay)
+        judges = [
+            torch.optim.AdamW(judge.parameters(), lr=o.discriminator_learning_rate, **options)
+            for judge in self.judges.values()
+        ]
+        return [torch.optim.AdamW(self.codec.parameters(), lr=o.learning_rate, **options), *judges]
+
+    def learning_rate(self) -> float:
+        """Of the codec: warm-up, then linear decay, before and again after the encoder is frozen."""
+        o, step = self.optim, int(self.step)
+        begin, end = (o.freeze_from, o.max_steps) if self.frozen else (0, min(o.freeze_from, o.max_steps))
+        peak = o.frozen_learning_rate if self.frozen else o.learning_rate
+        progress = (step - begin) / max(end - begin, 1)
+        return peak * min(1, (step - begin + 1) / o.warmup_steps) * (1 - (1 - o.final_learning_rate) * progress)
+
+    @torch.no_grad()
+    def analyse(self, batch: Tensor) -> tuple[Tensor, Tensor | None]:
+        """Audio [B, N] -> features [B, S, W] and envelope [B, S, F]; features come back as they are, without one."""
+        if batch.dim() == 3:
+            return batch, None
+        with torch.autocast(batch.device.type, enabled=False):
+            return analyse(batch, self.codec.config)
+
+    def decode(self, features: Tensor) -> Tensor:
+        """Features through the quantiser and back; only the decoder learns once the encoder is frozen."""
+        with torch.set_grad_enabled(torch.is_grad_enabled() and not self.frozen):
+            values, _ = self.codec.quantizer(self.codec.encoder(features))
+        return self.codec.decoder(values).float()
+
+    def pictures(self, batch: Tensor) -> dict[str, tuple[Tensor, Tensor]]:
+        """What is to be seen and what is made of it, of each part that learns; all of order 1."""
+        features, envelope = self.analyse(batch)
+        seen, pictures = features, {}
+        if "features" in self.optim.parts:
+            decoded = self.decode(features)
+            pictures["features"] = features, decoded
+            seen = decoded if self.frozen else features
+        if "vocoder" in self.optim.parts:
+            assert envelope is not None, "a vocoder learns from audio"
+            fine = self.codec.vocoder.envelope(seen)
+            target, estimate = ((part + ENVELOPE_MEAN) / ENVELOPE_SCALE for part in (envelope, fine))
+            pictures["envelope"] = target, estimate
+        return pictures
+
+    def distance(self, name: str, target: Tensor, estimate: Tensor) -> Term:
+        """The plain loss of one part."""
+        if name == "features":
+            return self.optim.feature_weight, name, feature_loss(estimate, target, self.optim.pitch_weight)
+        return self.optim.envelope_weight, name, (estimate - target).abs().mean()
+
+    def training_step(self, batch: Tensor, batch_idx: int) -> None:
+        """One update of the discriminators, once they judge, and one of the codec."""
+        optimizer, *judging = self.optimizers()
+        optimizer.param_groups[0]["lr"] = self.learning_rate()
+        terms: list[Term] = []
+        for name, (target, estimate) in self.pictures(batch).items():
+            terms.append(self.distance(name, target, estimate))
+            if self.frozen:
+                terms += self.contest(name, judging[list(self.judges).index(name)], target, estimate)
+        self.update(optimizer, self.codec, torch.stack([weight * value for weight, _, value in terms]).sum())
+        self.step += 1
+        self.log_dict({f"train/{name}": value.detach() for _, name, value in terms}, prog_bar=True)
+
+    def contest(self, name: str, optimizer: Any, real: Tensor, fake: Tensor) -> list[Term]:
+        """Update a discriminator, then let it judge; returns what the codec is to learn from it."""
+        judge = self.judges[name]
+        loss = discriminator_loss(judge(real), judge(fake.detach()))
+        self.update(optimizer, judge, loss)
+        judge.requires_grad_(False)  # its own gradients are not wanted when the codec learns from it
+        judged = judge(fake)
+        with torch.no_grad():
+            truth = judge(real)
+        judge.requires_grad_(True)
+        return [
+            (0.0, f"{name}_discriminator", loss.detach()),
+            (self.optim.adversarial_weight, f"{name}_adversarial", adversarial_loss(judged)),
+            (self.optim.matching_weight, f"{name}_matching", feature_matching_loss(truth, judged)),
+        ]
+
+    def update(self, optimizer: Any, module: torch.nn.Module, loss: Tensor) -> None:
+        """Backward, clip, step."""
+        optimizer.zero_grad()
+        self.manual_backward(loss)
+        torch.nn.utils.clip_grad_norm_(module.parameters(), self.optim.clip_norm)
+        optimizer.step()
+
+    def validation_step(self, batch: Tensor, batch_idx: int) -> None:
+        """Distances on held-out speech."""
+        terms = [self.distance(name, *pair) for name, pair in self.pictures(batch).items()]
+        self.log_dict({f"val/{name}": value for _, name, value in terms}, prog_bar=True)

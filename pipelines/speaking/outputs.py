@@ -1,0 +1,152 @@
+"""What speaking leaves behind: audio files written as they grow, subtitles, a picture."""
+
+import json
+import struct
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from types import TracebackType
+from typing import BinaryIO
+
+import numpy as np
+import soundfile
+
+from codec.audio import WRITE_BLOCK, audio_format
+from pipelines.shared.files import UserError, partial, write_atomically
+from pipelines.speaking.pieces import Speech, WordTime
+
+STREAM_LENGTH = 0x7FFFFFFF  # bytes, what a WAV header says when nobody knows yet
+
+
+def to_pcm(audio: np.ndarray) -> bytes:
+    """Float [N] in [-1, 1] -> 16-bit little-endian PCM."""
+    return (np.clip(audio, -1, 1) * 32767).round().astype("<i2").tobytes()
+
+
+def wav_header(sample_rate: int, data_bytes: int) -> bytes:
+    """Header of a 16-bit mono WAV."""
+    form = struct.pack("<4sIHHIIHH", b"fmt ", 16, 1, 1, sample_rate, 2 * sample_rate, 2, 16)
+    return b"RIFF" + struct.pack("<I", data_bytes + 36) + b"WAVE" + form + b"data" + struct.pack("<I", data_bytes)
+
+
+class FileWriter:
+    """Write audio as it comes. The file bears its name once it is whole; if anything fails there is no file."""
+
+    def __init__(self, path: Path, sample_rate: int):
+        self.path, self.temporary = path, partial(path)
+        kind = audio_format(path)
+        if path.is_dir():
+            raise UserError(f"{path} is a folder; expected a file name, or --out-dir with --text-file")
+        if not path.parent.is_dir():
+            raise UserError(f"the folder {path.parent} does not exist; create it first")
+        subtype = "PCM_16" if kind in ("WAV", "FLAC") else None
+        try:
+            self.file = soundfile.SoundFile(self.temporary, "w", sample_rate, 1, format=kind, subtype=subtype)
+        except soundfile.LibsndfileError as error:
+            raise UserError(f"{path} cannot be written: {error}") from None
+
+    def __enter__(self) -> "FileWriter":
+        return self
+
+    def write(self, audio: np.ndarray) -> None:
+        """Append float32 [N]."""
+        for start in range(0, len(audio), WRITE_BLOCK):
+            self.file.write(np.clip(audio[start : start + WRITE_BLOCK], -1, 1))
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.file.close()
+        if kind is None:
+            self.temporary.replace(self.path)
+        else:
+            self.temporary.unlink(missing_ok=True)
+
+
+class PipeWriter:
+    """Write a WAV to standard output: at the end with its true length, or streamed piece by piece."""
+
+    def __init__(self, sample_rate: int, stream: bool, out: BinaryIO | None = None):
+        self.sample_rate, self.stream, self.out = sample_rate, stream, out or sys.stdout.buffer
+        self.held: list[bytes] = []
+        self.begun = False
+
+    def __enter__(self) -> "PipeWriter":
+        return self
+
+    def write(self, audio: np.ndarray) -> None:
+        """Append float32 [N]."""
+        if self.stream:
+            if not self.begun:  # not before: a text that cannot be spoken leaves nothing
+                self.out.write(wav_header(self.sample_rate, STREAM_LENGTH))
+                self.begun = True
+            self.out.write(to_pcm(audio))
+            self.out.flush()
+        else:
+            self.held.append(to_pcm(audio))
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if kind is None and not self.stream:
+            data = b"".join(self.held)
+            self.out.write(wav_header(self.sample_rate, len(data)) + data)
+            self.out.flush()
+
+
+def clock(seconds: float) -> str:
+    """Seconds as SubRip writes them, 00:00:01,250."""
+    milliseconds = round(seconds * 1000)
+    minutes, milliseconds = divmod(milliseconds, 60_000)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours:02d}:{minutes:02d}:{milliseconds // 1000:02d},{milliseconds % 1000:03d}"
+
+
+def write_timestamps(path: Path, words: Iterable[WordTime], kind: str) -> None:
+    """Write word times: SubRip (one word a subtitle) or JSON."""
+    if kind == "srt":
+        entries = (f"{i}\n{clock(w.start_s)} --> {clock(w.end_s)}\n{w.text}\n" for i, w in enumerate(words, 1))
+        write_atomically(path, "\n".join(entries))
+    else:
+        write_atomically(path, json.dumps([w._asdict() for w in words], indent=1, ensure_ascii=False) + "\n")
+
+
+def plot(path: Path, speech: Speech, frame_rate: float) -> None:
+    """Draw waveform, log-mel spectrum and reading position with its words over time."""
+    import matplotlib
+    import torch
+
+    from codec.dsp.spectral import log_mel
+
+    matplotlib.use("Agg")
+    import matplotlib.pyplot as plt
+
+    figure, (wave, mel, path_axis) = plt.subplots(3, 1, figsize=(12, 8), sharex=True, height_ratios=[1, 2, 2])
+    seconds = np.arange(len(speech.audio)) / speech.sample_rate
+    wave.plot(seconds, speech.audio, linewidth=0.4)
+    wave.set_ylabel("amplitude")
+    bands = log_mel(torch.from_numpy(speech.audio)[None], speech.sample_rate, 1024, 256, 80)[0].T.numpy()
+    mel.imshow(bands, origin="lower", aspect="auto", extent=(0, speech.duration_s, 0, 80), cmap="magma")
+    mel.set_ylabel("mel band")
+    offset_tokens, frame = 0, 0
+    for positions, sentence in zip(speech.positions, speech.sentences, strict=True):
+        times = (np.arange(len(positions)) + frame + 0.5) / frame_rate
+        path_axis.step(times, np.array(positions) + offset_tokens, where="mid", color="tab:blue", linewidth=1)
+        offset_tokens, frame = offset_tokens + len(sentence.ids), frame + len(positions)
+    if len(speech.words) <= 60:
+        for word in speech.words:
+            path_axis.axvspan(word.start_s, word.end_s, alpha=0.12, color="tab:orange", linewidth=0)
+            middle = (word.start_s + word.end_s) / 2
+            path_axis.text(middle, offset_tokens, word.text, rotation=60, ha="center", va="top", fontsize=8)
+    path_axis.set_ylabel("token being read")
+    path_axis.set_xlabel("seconds")
+    figure.tight_layout()
+    temporary = partial(path)
+    try:
+        figure.savefig(temporary, dpi=120, format=path.suffix.lstrip(".") or "png")
+        temporary.replace(path)
+    except ValueError as error:
+        raise UserError(f"{path} cannot be drawn: {error}") from None
+    finally:
+        temporary.unlink(missing_ok=True)
+        plt.close(figure)

@@ -1,0 +1,142 @@
+"""The hifigan family's part of pipelines/train_codec.py: its configuration, its data, what it shows on the way."""
+
+import dataclasses
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import soundfile
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader
+
+from codec import HiFiGANCodec, HiFiGANConfig
+from codec.dsp.spectral import log_mel
+from codec.training.lfsc.module import HiFiGANOptim, LitHiFiGAN
+from codec.training.segments import AudioSegments
+from pipelines.corpus import manifest
+from pipelines.shared.files import UserError
+from pipelines.shared.settings import parse
+from pipelines.training.trainer import fit
+
+SHOWN = 4  # items of a validation batch that are written to disk
+
+
+@dataclass(frozen=True)
+class TrainHiFiGAN:
+    """Everything a run depends on; see configs/codec/lfsc.yaml."""
+
+    manifest: Path
+    run_dir: Path = Path("runs/codec")
+    codec: HiFiGANConfig = field(default_factory=HiFiGANConfig)
+    optim: HiFiGANOptim = field(default_factory=HiFiGANOptim)
+    init_from: Path | None = None  # a codec whose weights to start from
+    batch_size: int = 16  # segments, of each process
+    segment_frames: int = 24  # codec frames in a training segment
+    min_duration_s: float = 0.4  # shorter utterances are left out
+    validation_items: int = 64  # utterances kept out of training
+    validate_every: int = 1000  # steps
+    num_workers: int = 4
+    checkpoint_minutes: float = 10.0
+    seed: int = 0
+    trainer: dict[str, Any] = field(default_factory=dict)  # passed to lightning.Trainer
+
+
+def processes(trainer: dict[str, Any]) -> int:
+    """How many processes train together, as far as the configuration says."""
+    devices = trainer.get("devices", 1)
+    devices = len(devices) if isinstance(devices, list) else devices
+    if not isinstance(devices, int) or devices < 1:
+        if str(trainer.get("accelerator", "auto")) == "cpu" or not torch.cuda.is_available():
+            return 1
+        devices = torch.cuda.device_count()
+    return devices * int(trainer.get("num_nodes", 1))
+
+
+def loaders(config: TrainHiFiGAN, seen: int) -> tuple[DataLoader, DataLoader]:
+    """Training and validation segments; training goes on after the `seen` steps of an earlier part of the run."""
+    utterances = [u for u in manifest.read(config.manifest) if u.duration_s >= config.min_duration_s]
+    if len(utterances) <= config.validation_items:
+        raise UserError(
+            f"{config.manifest} has {len(utterances)} utterances of {config.min_duration_s} s or more, "
+            f"{config.validation_items} of them for validation; use a larger corpus or a smaller --validation_items"
+        )
+    folder, step_size = config.manifest.parent, config.batch_size * processes(config.trainer)
+    held, used = utterances[: config.validation_items], utterances[config.validation_items :]
+
+    def segments(part: list[manifest.Utterance], size: int, first: int = 0) -> AudioSegments:
+        files, durations = [folder / u.audio for u in part], [u.duration_s for u in part]
+        samples = config.segment_frames * config.codec.hop_length
+        return AudioSegments(files, durations, samples, config.codec.sample_rate, size, config.seed, first)
+
+    # Lightning resumes in the middle of its epoch and stops at its full length, so only the draws move on. Its sampler
+    # deals consecutive items to the processes: n of them with batches of B see what one with a batch of n B does.
+    train = segments(used, config.optim.max_steps * step_size, seen * step_size)
+    options: dict[str, Any] = dict(batch_size=config.batch_size, num_workers=config.num_workers)
+    return DataLoader(train, **options), DataLoader(segments(held, len(held)), **options)
+
+
+def shower(run_dir: Path, sample_rate: int) -> Callable[[int, Tensor, Tensor], None]:
+    """What writes real and decoded audio, and their spectrograms where matplotlib is there, to run_dir/samples."""
+
+    def show(step: int, real: Tensor, fake: Tensor) -> None:
+        folder = run_dir / f"samples/{step:07d}"
+        folder.mkdir(parents=True, exist_ok=True)
+        for index in range(min(SHOWN, len(real))):
+            pair = {"real": real[index].float().cpu(), "decoded": fake[index].float().cpu()}
+            for name, audio in pair.items():
+                soundfile.write(folder / f"{index}-{name}.wav", audio.clamp(-1, 1).numpy(), sample_rate)
+            draw(folder / f"{index}.png", pair, sample_rate)
+
+    return show
+
+
+def draw(path: Path, pair: dict[str, Tensor], sample_rate: int) -> None:
+    """Log-mel spectrograms of audio [N], one above the other."""
+    try:
+        from matplotlib.figure import Figure
+    except ImportError:
+        return
+    figure = Figure(figsize=(8, 6), layout="tight")
+    for axes, (name, audio) in zip(figure.subplots(2, 1, sharex=True), pair.items(), strict=True):
+        usable = audio[None, : audio.shape[0] // 256 * 256]
+        axes.imshow(log_mel(usable, sample_rate, 1024, 256, 80)[0].T.numpy(), origin="lower", aspect="auto")
+        axes.set_title(name)
+    figure.savefig(path, dpi=80)
+
+
+def train(description: str) -> None:
+    """Train from the command line."""
+    config = parse(TrainHiFiGAN, description)
+    torch.manual_seed(config.seed)
+    codec = HiFiGANCodec(config.codec)
+    if config.init_from:
+        codec.load_state_dict(HiFiGANCodec.from_pretrained(config.init_from).state_dict())
+    module = LitHiFiGAN(codec, config.optim, shower(config.run_dir, codec.sample_rate))
+    last, seen = config.run_dir / "last.ckpt", 0
+    if last.is_file():
+        seen = int(torch.load(last, map_location="cpu", weights_only=True)["state_dict"]["step"])
+    if seen >= config.optim.max_steps:
+        raise UserError(f"{config.run_dir} has done its {seen} steps; raise --optim.max_steps or use another --run_dir")
+    sizes = [sum(p.numel() for p in part.parameters()) / 1e6 for part in (codec.encoder, codec.decoder, module.judges)]
+    print("codec: encoder {:.1f} M, decoder {:.1f} M, discriminators {:.1f} M parameters".format(*sizes))
+    options = {
+        "max_epochs": 1,
+        "val_check_interval": min(config.validate_every, config.optim.max_steps),
+        "num_sanity_val_steps": 0,
+        "log_every_n_steps": 50,
+        **config.trainer,
+    }
+    if processes(config.trainer) > 1:
+        # In turn, discriminators and codec go without a gradient.
+        options.setdefault("strategy", "ddp_find_unused_parameters_true")
+    fit(
+        module,
+        loaders(config, seen),
+        config.run_dir,
+        options,
+        lambda: codec.save_pretrained(config.run_dir / "codec"),
+        dataclasses.asdict(config),
+        config.checkpoint_minutes,
+    )

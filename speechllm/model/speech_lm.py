@@ -1,0 +1,279 @@
+"""SpeechLM: a decoder-only transformer that reads text tokens and writes codec frames, one frame a step.
+
+With `frames_per_step` above 1 a step writes several frames: the transformer sees and predicts them as one frame of more
+codebooks, and a local head makes each of them from the ones before it in the step. Only the ends of this package know:
+training stacks frames into steps, the engine takes steps apart.
+
+Shapes: B batch, S text tokens, T frames (steps), P digits of a frame (step), D width, W reader window.
+
+    position   0 .. S-1        S             S+1        ...   S+T-1
+    input      text tokens     BOS           frame 0    ...   frame T-2
+    predicts   -               frame 0       frame 1    ...   frame T-1
+
+Text sees all text; a frame sees all text and the frames before it. Text and frames count their positions separately.
+The *reader* is a head in the middle of the stack that says which token frame t speaks: the one of frame t-1 or one of
+the next W-1. What it points at is added to the frame's state, and comes back with the frame as the next input, so the
+model always knows where it is: it cannot skip more than W-1 tokens, cannot go back and cannot repeat.
+
+The reader is optional (`reader_layer: 0`), and so are the habits of published models that LMConfig lists: text that
+sees only what is before it, one count of positions, a voice prefix before the text, a stop head that judges frames
+when they are read. The text then holds its own marks, and BOS stands for the last of them.
+
+Source: prefix LM; FSQ digits as inputs and outputs; the reader is a monotonic pointer like those of neural HMM TTS
+(arXiv 2108.13320), trained on the alignments of speechllm/training/aligner.py.
+"""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from speechllm.config import LMConfig
+from speechllm.digits import codes_to_digits, digits_to_values
+from speechllm.model.attention import Attention, rotary_table
+from speechllm.model.inputs import DigitTables, VoicePrefix
+
+
+class Block(nn.Module):
+    """Pre-norm attention and SwiGLU on residual paths."""
+
+    def __init__(self, config: LMConfig):
+        super().__init__()
+        dim, c = config.dim, config
+        self.attention_norm = nn.RMSNorm(dim, eps=1e-6)
+        self.attention = Attention(dim, c.num_heads, c.num_kv_heads, c.head_dim, c.qk_norm, c.gated_attention)
+        self.mlp_norm = nn.RMSNorm(dim, eps=1e-6)
+        self.gate_up = nn.Linear(dim, 2 * config.mlp_dim, bias=False)
+        self.down = nn.Linear(config.mlp_dim, dim, bias=False)
+
+    def forward(self, x: Tensor, rotary: Tensor, mask: Tensor | None) -> Tensor:
+        return self.mlp(x + self.attention(self.attention_norm(x), rotary, mask))
+
+    def project(self, x: Tensor, cos: Tensor, sin: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """What attention is made of, see Attention.project; with `finish`, a block around an attention of one's own."""
+        return self.attention.project(self.attention_norm(x), cos, sin)
+
+    def finish(self, x: Tensor, y: Tensor, gate: Tensor) -> Tensor:
+        """States [..., L, D] after what attention returned, [..., L, H * E], and the MLP."""
+        return self.mlp(x + self.attention.finish(y, gate))
+
+    def mlp(self, x: Tensor) -> Tensor:
+        """SwiGLU on its residual path."""
+        gate, up = self.gate_up(self.mlp_norm(x)).chunk(2, dim=-1)
+        return x + self.down(F.silu(gate) * up)
+
+
+class Reader(nn.Module):
+    """Which token a frame speaks, out of the W that start at the one before."""
+
+    def __init__(self, dim: int, window: int):
+        super().__init__()
+        self.window = window
+        self.query = nn.Linear(dim, dim, bias=False)
+        self.key = nn.Linear(dim, dim, bias=False)
+        self.value = nn.Linear(dim, dim, bias=False)
+        self.advance = nn.Linear(dim, window)  # how far, whatever the tokens are
+
+    def logits(self, x: Tensor, keys: Tensor, previous: Tensor, text_lengths: Tensor) -> Tensor:
+        """Scores of the window's tokens.
+
+        Args:
+            x: frame states [B, T, D].
+            keys: self.key of the text states [B, S, D].
+            previous: token of the frame before, int64 [B, T].
+            text_lengths: int64 [B]; tokens from there on are forbidden.
+
+        Returns:
+            float [B, T, W]; entry w is for token previous + w.
+        """
+        index = previous[..., None] + torch.arange(self.window, device=x.device)  # [B, T, W]
+        rows = torch.arange(x.shape[0], device=x.device)[:, None, None]
+        nearby = keys[rows, index.clamp(max=keys.shape[1] - 1)]  # [B, T, W, D]
+        scores = (nearby @ self.query(x)[..., None])[..., 0] * x.shape[-1] ** -0.5 + self.advance(x)
+        return scores.masked_fill(index >= text_lengths[:, None, None], float("-inf"))
+
+
+class LocalHead(nn.Module):
+    """From the state of a frame to that of the next in the same step, once the frame is known. [..., D] -> [..., D]."""
+
+    def __init__(self, dim: int, num_digits: int):
+        super().__init__()
+        self.input = nn.Linear(dim + num_digits, 2 * dim)
+        self.output = nn.Linear(2 * dim, dim)
+
+    def forward(self, x: Tensor, values: Tensor) -> Tensor:
+        """States [..., D] and the frames' values [..., P of one frame]."""
+        return x + self.output(F.gelu(self.input(torch.cat([x, values], dim=-1))))
+
+
+class LMOutput(NamedTuple):
+    """Predictions at every frame."""
+
+    digits: Tensor  # logits [B, T, num_logits], digit after digit
+    stop: Tensor  # logit that this frame is the last [B, T]
+    reader: Tensor | None  # logits [B, T, W]
+
+
+class SpeechLM(nn.Module):
+    """Text ids -> codes."""
+
+    rotary: Tensor
+
+    def __init__(self, config: LMConfig):
+        super().__init__()
+        self.config = config
+        dim = config.dim
+        self.text_embedding = nn.Embedding(config.vocab_size, dim)
+        self.frame_input: nn.Module
+        if config.frame_tables:
+            levels = config.codes.levels * config.step.num_codebooks
+            self.frame_input = DigitTables(levels, config.frame_tables, dim)
+        else:
+            digits = config.step.num_digits
+            self.frame_input = nn.Sequential(nn.Linear(digits, 2 * dim), nn.GELU(), nn.Linear(2 * dim, dim))
+        self.begin = nn.Parameter(torch.zeros(dim))  # stands for the frame before the first
+        blocks = [Block(config) for _ in range(config.num_layers)]
+        self.blocks = nn.ModuleList(blocks)
+        self.reader = Reader(dim, config.reader_window) if config.reader_layer else None
+        self.prefix = None
+        if config.prefix_queries:
+            shape = config.prefix_queries, config.prefix_layers, config.prefix_heads
+            self.prefix = VoicePrefix(*shape, config.prefix_mlp_dim or 4 * dim, config.codes.num_digits, dim)
+        self.norm = nn.RMSNorm(dim, eps=1e-6)
+        self.frame_head = nn.Linear(dim, config.codes.num_logits)
+        self.local = LocalHead(dim, config.codes.num_digits) if config.frames_per_step > 1 else None
+        self.stop_head = nn.Linear(dim, 1)
+        table = rotary_table(config.max_positions, config.head_width, config.rope_theta, config.rope_rounded)
+        self.register_buffer("rotary", table, persistent=False)
+        self.apply(self.initialise)
+        for block in blocks:
+            for layer in (block.attention.output, block.down):
+                nn.init.normal_(layer.weight, std=0.02 / (2 * config.num_layers) ** 0.5)
+
+    @staticmethod
+    def initialise(module: nn.Module) -> None:
+        """GPT-style normal weights."""
+        if isinstance(module, nn.Linear | nn.Embedding):
+            nn.init.normal_(module.weight, std=0.02 if isinstance(module, nn.Linear) else 0.1)
+        if isinstance(module, nn.Linear) and module.bias is not None:
+            nn.init.zeros_(module.bias)
+
+    def embed_frames(self, digits: Tensor, keep: Tensor | None = None) -> Tensor:
+        """Digits int64 [B, T, P] -> [B, T, D]; frames with keep [B, T] False are hidden (training only)."""
+        values = digits if self.config.frame_tables else digits_to_values(digits, self.config.codes.levels)
+        if keep is not None and not self.config.frame_tables:
+            values = values * keep[..., None]
+        x: Tensor = self.frame_input(values)
+        return x * keep[..., None] if keep is not None and self.config.frame_tables else x
+
+    def voice_prefix(self, codes: Tensor | None) -> Tensor | None:
+        """What stands before the text so that it is spoken by the voice of reference codes int64 [K, T]: [Q, D].
+
+        None gives the prefix of no voice in particular, or None where the model knows no prefix.
+        """
+        if self.prefix is None or codes is None:
+            return None if self.prefix is None else self.prefix.nobody.detach()
+        levels = self.config.codes.levels
+        with torch.inference_mode():
+            return self.prefix(codes_to_digits(codes.T[None], levels).to(self.begin.device), levels)[0]
+
+    def forward(
+        self,
+        ids: Tensor,
+        text_lengths: Tensor,
+        digits: Tensor,
+        positions: Tensor,
+        keep: Tensor | None = None,
+        prefix: Tensor | None = None,
+    ) -> LMOutput:
+        """Teacher forcing over a padded batch.
+
+        Args:
+            ids: int64 [B, S].
+            text_lengths: int64 [B].
+            digits: of the true frames, int64 [B, T, P].
+            positions: token each frame speaks, int64 [B, T]; without a reader not looked at.
+            keep: bool [B, T], frames whose codes may be seen as inputs; None = all.
+            prefix: of a voice, [B, Q, D], before the text.
+        """
+        config, (batch, frames) = self.config, positions.shape
+        text = self.text_embedding(ids)
+        if prefix is not None:
+            text, text_lengths = torch.cat([prefix, text], dim=1), text_lengths + prefix.shape[1]
+        length, rows = text.shape[1], torch.arange(batch, device=ids.device)[:, None]
+        # A stop head that judges what was read has to read the last frame too.
+        read = frames + 1 if config.stop_after else frames
+        spoken = torch.cat([self.begin.expand(batch, 1, -1), self.embed_frames(digits, keep)], dim=1)[:, :read]
+        previous = F.pad(positions, (1, 0))[:, :-1]  # the token of the frame before; the first starts at 0
+        if self.reader is not None:
+            spoken = spoken + text[rows, F.pad(positions, (1, 0))[:, :read]]
+        x = torch.cat([text, spoken], dim=1)
+        mask, places = self.layout(length, read, text_lengths)
+        rotary, reader = self.rotary[places], None
+        for layer, block in enumerate(self.blocks):
+            if self.reader is not None and layer == config.reader_layer:
+                states, spoken = x[:, :length], x[:, length:]
+                reader = self.reader.logits(spoken[:, :frames], self.reader.key(states), previous, text_lengths)
+                at = torch.cat([positions, positions[:, -1:]], dim=1)[:, :read]
+                x = torch.cat([states, spoken + self.reader.value(states)[rows, at]], dim=1)
+            x = block(x, rotary, mask)
+        x = self.norm(x[:, length:])
+        logits = [self.frame_head(state) for state in self.states(x[:, :frames], digits)]
+        return LMOutput(torch.cat(logits, dim=-1), self.stop_head(x)[:, read - frames :, 0], reader)
+
+    def layout(self, length: int, frames: int, text_lengths: Tensor) -> tuple[Tensor, Tensor]:
+        """What may be seen, bool [B, 1, L, L], and rotary positions int64 [B or 1, L]; L = length + frames."""
+        index = torch.arange(length + frames, device=text_lengths.device)
+        text = index < length
+        seen = torch.where(text, index < text_lengths[:, None], True)  # all but text padding, [B, L]
+        mask = index[:, None] >= index
+        if not self.config.causal_text:
+            mask = (mask | text) & ~(text[:, None] & ~text)
+        start = text_lengths[:, None] if self.config.shared_positions else text_lengths.new_zeros(1, 1)
+        places = torch.where(text, index, start + index - length)
+        return (mask & seen[:, None])[:, None], places
+
+    def states(self, x: Tensor, digits: Tensor) -> Iterator[Tensor]:
+        """The state [B, T, D] that each frame of a step is predicted from, given the digits of those before it."""
+        yield x
+        if self.local is not None:
+            for known in digits.split(self.config.codes.num_digits, dim=-1)[:-1]:
+                x = self.local(x, digits_to_values(known, self.config.codes.levels))
+                yield x
+
+    # files
+
+    def save_pretrained(self, folder: str | Path, dtype: torch.dtype = torch.float16) -> None:
+        """Write config.json and model.safetensors."""
+        folder = Path(folder)
+        folder.mkdir(parents=True, exist_ok=True)
+        weights = {name: tensor.detach().cpu().to(dtype).contiguous() for name, tensor in self.state_dict().items()}
+        temporary = folder / ".lm.partial"
+        save_file(weights, temporary)
+        temporary.replace(folder / "model.safetensors")
+        temporary.write_text(json.dumps(self.config.to_dict(), indent=2) + "\n", "utf-8")
+        temporary.replace(folder / "config.json")
+
+    @classmethod
+    def from_pretrained(cls, folder: str | Path) -> "SpeechLM":
+        """Read a folder written by save_pretrained; weights become float32.
+
+        Raises:
+            FileNotFoundError, ValueError: the folder is not a speech LM, or its weights do not fit its configuration.
+        """
+        folder = Path(folder)
+        for name in ("config.json", "model.safetensors"):
+            if not (folder / name).is_file():
+                raise FileNotFoundError(f"{folder} is not a speech LM folder: no {name}")
+        try:
+            model = cls(LMConfig.from_dict(json.loads((folder / "config.json").read_text("utf-8"))))
+            weights = load_file(folder / "model.safetensors")
+            model.load_state_dict({name: tensor.float() for name, tensor in weights.items()})
+        except Exception as error:
+            raise ValueError(f"{folder} is not a readable speech LM: {' '.join(str(error).split())[:300]}") from error
+        return model.eval()

@@ -1,0 +1,116 @@
+"""Batches of examples out of code shards.
+
+Shapes: B batch, S text tokens, T frames, P digits of a frame; of steps where a model writes several frames in one.
+"""
+
+from dataclasses import replace
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn.utils.rnn import pad_sequence
+from torch.utils.data import Dataset
+
+from speechllm.data.shards import Example, Shard
+from speechllm.digits import codes_to_digits
+
+
+class Batch(NamedTuple):
+    """A padded batch; padding is 0 and lies at the ends."""
+
+    ids: Tensor  # int64 [B, S]
+    text_lengths: Tensor  # int64 [B]
+    codes: Tensor  # int64 [B, T, K]
+    digits: Tensor  # int64 [B, T, P]
+    positions: Tensor  # int64 [B, T]; all 0 for shards that are not aligned yet
+    frames: Tensor  # int64 [B]
+
+
+def stack(example: Example, count: int) -> Example:
+    """`count` frames at a time as one of so many times the codebooks; the last frame is repeated where they end."""
+    short = -len(example.codes) % count
+    codes = torch.cat([example.codes, example.codes[-1:].expand(short, -1)]).view(-1, count * example.codes.shape[1])
+    positions = example.positions
+    if positions is not None:  # what is read at the end of the step
+        positions = torch.cat([positions, positions[-1:].expand(short)])[count - 1 :: count]
+    return replace(example, codes=codes, positions=positions)
+
+
+def collate(examples: list[Example], levels: tuple[int, ...], frames_per_step: int = 1) -> Batch:
+    """Pad examples to one batch."""
+    if frames_per_step > 1:
+        examples = [stack(example, frames_per_step) for example in examples]
+    codes = pad_sequence([e.codes for e in examples], batch_first=True)
+    positions = [torch.zeros(len(e.codes), dtype=torch.long) if e.positions is None else e.positions for e in examples]
+    return Batch(
+        pad_sequence([e.ids for e in examples], batch_first=True),
+        torch.tensor([len(e.ids) for e in examples]),
+        codes,
+        codes_to_digits(codes, levels),
+        pad_sequence(positions, batch_first=True),
+        torch.tensor([len(e.codes) for e in examples]),
+    )
+
+
+class BatchDataset(Dataset[Batch]):
+    """Batches of about `tokens` positions (text and frames, padding included), utterances of one length together.
+
+    Item i is always the same batch for a seed; every pass over the data has its own order.
+
+    Args:
+        shards: opened shards of one codec and tokenizer.
+        indices: which utterances, pairs (shard, number).
+        tokens: positions of a batch.
+        size: number of items.
+        seed: of the order.
+        first: items already used up by an earlier part of the run.
+        frames_per_step: of the model.
+    """
+
+    def __init__(
+        self,
+        shards: list[Shard],
+        indices: list[tuple[int, int]],
+        tokens: int,
+        size: int,
+        seed: int,
+        first: int = 0,
+        frames_per_step: int = 1,
+    ):
+        self.shards, self.size, self.seed, self.first = shards, size, seed, first
+        self.frames_per_step = frames_per_step
+        lengths = []
+        for s, i in indices:
+            tensors = shards[s].tensors
+            text, frames = (int(tensors[name][i : i + 2].diff()) for name in ("id_offsets", "code_offsets"))
+            lengths.append(text + -(-frames // frames_per_step))
+        order = sorted(range(len(indices)), key=lengths.__getitem__)
+        self.batches: list[list[tuple[int, int]]] = []
+        current: list[tuple[int, int]] = []
+        for index in order:
+            if current and (len(current) + 1) * lengths[index] > tokens:
+                self.batches.append(current)
+                current = []
+            current.append(indices[index])
+        self.batches.append(current)
+
+    def __len__(self) -> int:
+        return self.size
+
+    def __getitem__(self, index: int) -> Batch:
+        return collate(self.examples(index), self.shards[0].spec.levels, self.frames_per_step)
+
+    def examples(self, index: int) -> list[Example]:
+        """The utterances of item `index`."""
+        if index >= self.size:
+            raise IndexError(index)
+        epoch, number = divmod(self.first + index, len(self.batches))
+        order = np.random.default_rng((self.seed, epoch)).permutation(len(self.batches))
+        return [self.shards[s][i] for s, i in self.batches[order[number]]]
+
+
+def split(shards: list[Shard], held_out: int) -> tuple[list[tuple[int, int]], list[tuple[int, int]]]:
+    """Utterances for training and for validation: the first `held_out` of the first shard are never trained on."""
+    every = [(s, i) for s, shard in enumerate(shards) for i in range(len(shard))]
+    return every[held_out:], every[:held_out]

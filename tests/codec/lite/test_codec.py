@@ -1,0 +1,201 @@
+"""The codec as its users see it: audio to codes and back, files, identity, refusals."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+import toys
+from codec import Codec, LiteCodec
+from codec.lite.networks import extract_features
+
+HOP = toys.HOP
+CONFIGS = Path(__file__).resolve().parents[3] / "configs/codec"
+
+
+def speech(number: int = 0) -> torch.Tensor:
+    """Audio float32 [1, 1, N]."""
+    return torch.from_numpy(toys.utterance(number, 0.8))[None, None]
+
+
+def same_sound(one: torch.Tensor, other: torch.Tensor) -> bool:
+    """Equal but for the rounding of sums in another order."""
+    return one.shape == other.shape and bool((one - other).abs().max() <= 1e-5 * other.abs().max())
+
+
+@pytest.mark.parametrize("samples", [1, HOP - 1, HOP, HOP + 1, 5000])
+def test_there_is_a_frame_for_every_hop_begun(toy_codec, samples):
+    codes, frames = toy_codec.encode(speech()[..., 3000 : 3000 + samples])
+    count = -(-samples // HOP)
+    assert codes.shape == (1, 8, count) and codes.dtype == torch.int64
+    assert frames.tolist() == [count]
+    assert codes.min() >= 0 and codes.max() < toy_codec.codebook_size
+    audio = toy_codec.decode(codes)
+    assert audio.shape == (1, 1, count * HOP) and audio.dtype == torch.float32
+    assert audio.isfinite().all()
+
+
+def test_silence_is_coded_and_decoded(toy_codec):
+    codes, _ = toy_codec.encode(torch.zeros(1, 1, 8 * HOP))
+    assert toy_codec.decode(codes).isfinite().all()
+
+
+def test_encoding_is_deterministic_and_no_part_of_a_graph(toy_codec):
+    audio = speech().requires_grad_()
+    codes = toy_codec.encode(audio)[0]
+    assert torch.equal(codes, toy_codec.encode(audio)[0])
+    assert not toy_codec.decode(codes).requires_grad
+
+
+def test_a_padded_batch_has_exactly_the_codes_of_each_item_whatever_the_padding_holds(toy_codec):
+    items = [speech(i)[..., :size] for i, size in enumerate((17_000, 9_000, 1, 17_000, 9_001))]
+    lengths = torch.tensor([item.shape[-1] for item in items])
+    batch = torch.full((len(items), 1, 17_640), 0.9)
+    for row, item in enumerate(items):
+        batch[row, :, : item.shape[-1]] = item[0]
+    codes, frames = toy_codec.encode(batch, lengths)
+    assert frames.tolist() == [-(-int(length) // HOP) for length in lengths]
+    for row, item in enumerate(items):
+        alone, count = toy_codec.encode(item)[0], int(frames[row])
+        assert torch.equal(codes[row : row + 1, :, :count], alone), f"item {row}"
+        assert (codes[row, :, count:] == 0).all(), f"item {row}"
+
+
+def test_features_made_elsewhere_give_the_same_codes(toy_codec):
+    audio = speech()[..., : 15 * HOP]
+    features = extract_features(audio[0], toy_codec.config)
+    assert torch.equal(toy_codec.encode_features(features), toy_codec.encode(audio)[0])
+
+
+def test_a_batch_is_decoded_as_each_item_alone_and_is_silent_beyond_it(toy_codec):
+    codes, frames = toys.random_codes(4, 20), torch.tensor([20, 7, 0, 1])
+    audio = toy_codec.decode(codes, frames)
+    assert audio.shape == (4, 1, 20 * HOP)
+    whole = toy_codec.decode(codes)
+    for row, count in enumerate(frames.tolist()):
+        alone = toy_codec.decode(codes[row : row + 1, :, :count])
+        assert same_sound(audio[row : row + 1, :, : count * HOP], alone) if count else alone.shape == (1, 1, 0)
+        assert (audio[row, :, count * HOP :] == 0).all()
+    assert same_sound(whole[:1], audio[:1])
+
+
+def test_codes_make_the_difference(toy_codec):
+    one, other = (toy_codec.decode(toys.random_codes(1, 12, seed)) for seed in (0, 1))
+    assert torch.equal(one, toy_codec.decode(toys.random_codes(1, 12, 0)))
+    assert (one - other).abs().mean() > 0.1 * one.abs().mean()
+
+
+def test_a_codec_describes_itself(toy_codec):
+    assert toy_codec.sample_rate == 22_050 and toy_codec.hop_length == 1024
+    assert toy_codec.frame_rate == pytest.approx(21.53, abs=0.01)
+    assert (toy_codec.num_codebooks, toy_codec.codebook_size, toy_codec.levels) == (8, 2016, (8, 7, 6, 6))
+    assert round(toy_codec.bitrate) == 1891
+    assert toy_codec.context == 6
+
+
+@pytest.mark.parametrize("shape", [(100,), (1, 100), (1, 2, 100), (1, 1, 0)])
+def test_audio_of_another_shape_is_refused(toy_codec, shape):
+    with pytest.raises(ValueError, match=r"got audio of shape \(.*expected \[B, 1, N\] with N >= 1"):
+        toy_codec.encode(torch.zeros(shape))
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_audio_that_is_not_finite_is_refused(toy_codec, value):
+    audio = torch.zeros(1, 1, 100)
+    audio[..., 50] = value
+    with pytest.raises(ValueError, match="NaN or infinite samples"):
+        toy_codec.encode(audio)
+
+
+@pytest.mark.parametrize("lengths", [[0, 5], [5, 101], [5], [[5, 5]]])
+def test_impossible_lengths_are_refused(toy_codec, lengths):
+    with pytest.raises(ValueError, match=r"got lengths .*expected 2 numbers in 1..100"):
+        toy_codec.encode(torch.zeros(2, 1, 100), torch.tensor(lengths))
+
+
+@pytest.mark.parametrize("shape", [(8, 5), (1, 7, 5), (5,)])
+def test_codes_of_another_shape_are_refused(toy_codec, shape):
+    with pytest.raises(ValueError, match=r"expected \[B, 8, T\]"):
+        toy_codec.decode(torch.zeros(shape, dtype=torch.long))
+
+
+@pytest.mark.parametrize("code", [-1, 2016])
+def test_codes_out_of_range_are_refused(toy_codec, code):
+    with pytest.raises(ValueError, match=r"expected 0\.\.2015"):
+        toy_codec.decode(torch.full((1, 8, 3), code))
+
+
+@pytest.mark.parametrize("frames", [[6, 5], [5, -1], [5]])
+def test_impossible_frames_are_refused(toy_codec, frames):
+    with pytest.raises(ValueError, match=r"got frames .*expected 2 numbers in 0..5"):
+        toy_codec.decode(toys.random_codes(2, 5), torch.tensor(frames))
+
+
+def test_a_saved_codec_is_the_same(toy_codec, tmp_path):
+    toy_codec.save_pretrained(tmp_path / "deep/codec", torch.float32)
+    again = Codec.from_pretrained(tmp_path / "deep/codec")
+    assert again.config == toy_codec.config and not again.training
+    assert all(torch.equal(again.state_dict()[name], tensor) for name, tensor in toy_codec.state_dict().items())
+    assert sorted(p.name for p in (tmp_path / "deep/codec").iterdir()) == ["config.json", "model.safetensors"]
+
+
+def test_half_precision_on_disk_keeps_the_fingerprint_and_is_stable(toy_codec, tmp_path):
+    toy_codec.save_pretrained(tmp_path / "half")
+    once = Codec.from_pretrained(tmp_path / "half")
+    assert {p.dtype for p in once.parameters()} == {torch.float32}
+    once.save_pretrained(tmp_path / "again")
+    twice = Codec.from_pretrained(tmp_path / "again")
+    assert twice.fingerprint == once.fingerprint == toy_codec.fingerprint
+    assert torch.equal(twice.encode(speech())[0], once.encode(speech())[0])
+    assert (tmp_path / "again/model.safetensors").read_bytes() == (tmp_path / "half/model.safetensors").read_bytes()
+
+
+@pytest.mark.parametrize("name", ["config.json", "model.safetensors"])
+def test_a_broken_folder_gives_one_clear_error(toy_codec, tmp_path, name):
+    toy_codec.save_pretrained(tmp_path)
+    whole = (tmp_path / name).read_bytes()
+    foreign = whole.replace(b'"n_mels": 80', b'"n_mels": 40').replace(b"encoder.input", b"encoder.inpux")
+    for content in (b"", b"[]", whole[:50], foreign):
+        (tmp_path / name).write_bytes(content)
+        with pytest.raises(ValueError, match="is not a readable codec") as caught:
+            Codec.from_pretrained(tmp_path)
+        assert "\n" not in str(caught.value)
+    (tmp_path / name).unlink()
+    with pytest.raises(FileNotFoundError, match=f"is not a codec folder: no {name}"):
+        Codec.from_pretrained(tmp_path)
+
+
+def test_an_unknown_key_of_a_saved_configuration_is_named(toy_codec, tmp_path):
+    toy_codec.save_pretrained(tmp_path)
+    values = json.loads((tmp_path / "config.json").read_text("utf-8"))
+    (tmp_path / "config.json").write_text(json.dumps({**values, "frame_hop": 1}))
+    with pytest.raises(ValueError, match=r"unknown codec keys \['frame_hop'\]"):
+        Codec.from_pretrained(tmp_path)
+
+
+def test_a_configuration_file_builds_an_untrained_codec():
+    assert Codec.from_config(CONFIGS / "debug.yaml").config.name == "debug"
+
+
+def test_the_fingerprint_is_that_of_the_encoder_and_its_configuration():
+    codec = toys.toy_codec()
+    fingerprint = codec.fingerprint
+    assert len(fingerprint) == 16 and int(fingerprint, 16) >= 0
+    assert toys.toy_codec(seed=1).fingerprint != fingerprint
+    with torch.no_grad():
+        for part in (codec.decoder, codec.vocoder):
+            for parameter in part.parameters():
+                parameter.add_(1)
+    assert codec.fingerprint == fingerprint
+    with torch.no_grad():
+        codec.encoder.coarse[0].scale[3] += 0.01
+    assert codec.fingerprint != fingerprint
+
+
+@pytest.mark.parametrize(("change", "same"), [({"decoder_dims": (8, 8)}, True), ({"name": "other"}, False)])
+def test_a_decoder_of_another_size_speaks_the_same_codes(toy_codec, change, same):
+    other = LiteCodec(replace(toys.TOY_CODEC, **change))
+    other.encoder.load_state_dict(toy_codec.encoder.state_dict())
+    assert (other.fingerprint == toy_codec.fingerprint) is same

@@ -1,0 +1,205 @@
+"""Codec training: both stages learn, a frozen encoder stays what it is, a resumed run equals an uninterrupted one."""
+
+import csv
+import itertools
+from pathlib import Path
+
+import pytest
+import torch
+from torch.utils.data import DataLoader
+
+pytest.importorskip("lightning", reason="the training scripts need lfsc-tts[train]")
+import toys
+from codec import LiteCodec
+from codec.lite.networks import extract_features
+from codec.training.lite.module import CodecOptim, LitCodec
+from codec.training.segments import Segments
+from pipelines.training.trainer import fit
+
+BATCH, FRAMES = 2, 8
+SEGMENT = FRAMES * toys.HOP
+VOICES = [torch.from_numpy(toys.utterance(i, 0.8)) for i in range(4)]
+Log = list[dict[str, str]]
+OPTIM = dict(warmup_steps=2, discriminator_channels=4)
+
+
+class Voices(Segments):
+    """Segments of synthetic speech."""
+
+    def cut(self, chosen, rng):
+        start = int(rng.integers(0, len(VOICES[chosen]) - SEGMENT + 1))
+        return VOICES[chosen][start : start + SEGMENT]
+
+
+def lit(seed: int = 0, **optim: object) -> LitCodec:
+    torch.manual_seed(seed)
+    return LitCodec(LiteCodec(toys.TOY_CODEC), CodecOptim(**{**OPTIM, **optim}))  # type: ignore[arg-type]
+
+
+def segments(steps: int, seen: int = 0) -> DataLoader:
+    return DataLoader(Voices([1.0] * len(VOICES), steps * BATCH, 0, seen * BATCH), batch_size=BATCH)
+
+
+def repeated(batch: torch.Tensor, steps: int) -> DataLoader:
+    return DataLoader(list(batch) * steps, batch_size=len(batch))
+
+
+def train(module: LitCodec, data: DataLoader, folder: Path, minutes: float = 60.0, **options: object) -> Log:
+    """Train on every batch of `data`; returns the log."""
+    trainer = {
+        "accelerator": "cpu",
+        "max_epochs": 1,
+        "num_sanity_val_steps": 0,
+        "log_every_n_steps": 1,
+        "val_check_interval": module.optim.max_steps,
+        "enable_model_summary": False,
+        **options,
+    }
+    fit(module, (data, segments(1)), folder, trainer, lambda: None, {}, minutes)
+    with (folder / "metrics.csv").open() as file:
+        return list(csv.DictReader(file))
+
+
+def curve(log: Log, name: str) -> list[float]:
+    return [float(row[name]) for row in log if row.get(name)]
+
+
+def weights(module: torch.nn.Module) -> dict[str, torch.Tensor]:
+    return {name: tensor.clone() for name, tensor in module.state_dict().items()}
+
+
+def same(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> bool:
+    return one.keys() == other.keys() and all(torch.equal(one[name], other[name]) for name in one)
+
+
+@pytest.mark.parametrize("frozen", [False, True])
+def test_the_losses_of_a_repeated_batch_fall(tmp_path, frozen):
+    steps = 40
+    schedule = dict(max_steps=steps, freeze_from=0 if frozen else steps, learning_rate=5e-3, frozen_learning_rate=5e-3)
+    log = train(lit(**schedule), repeated(next(iter(segments(1))), steps), tmp_path)
+    for name, share in (("features", 0.85), ("envelope", 1.0)):
+        values = curve(log, f"train/{name}")
+        assert len(values) == steps
+        assert sum(values[-5:]) < share * sum(values[:5]), f"{name}: {values}"
+        assert curve(log, f"val/{name}")
+        assert bool(curve(log, f"train/{name}_discriminator")) is frozen
+
+
+def test_a_frozen_encoder_stays_bit_for_bit(tmp_path, monkeypatch):
+    module = lit(max_steps=6, freeze_from=3)
+    untrained, moments, step = weights(module.codec), [], LitCodec.training_step
+
+    def watched(self, batch, batch_idx):
+        moments.append((weights(self.codec), self.codec.fingerprint))
+        return step(self, batch, batch_idx)
+
+    monkeypatch.setattr(LitCodec, "training_step", watched)
+    train(module, segments(6), tmp_path)
+    moments.append((weights(module.codec), module.codec.fingerprint))
+    prints = [fingerprint for _, fingerprint in moments]
+    assert len(moments) == 7 and len(set(prints[:4])) == 4 and len(set(prints[3:])) == 1
+    frozen, end = moments[3][0], moments[6][0]
+    for name, tensor in end.items():
+        assert torch.equal(tensor, frozen[name]) is name.startswith("encoder."), name
+    assert not any(torch.equal(frozen[name], untrained[name]) for name in frozen if name.endswith("linear.weight"))
+
+
+def test_a_resumed_run_equals_an_uninterrupted_one_bit_for_bit(tmp_path, monkeypatch):
+    steps, interrupted, schedule = 6, 4, dict(max_steps=6, freeze_from=3)
+    whole = lit(**schedule)
+    log = train(whole, segments(steps), tmp_path / "whole")
+    step = LitCodec.training_step
+
+    def fail(self, batch, batch_idx):
+        if int(self.step) == interrupted:
+            raise RuntimeError("the machine goes down")
+        return step(self, batch, batch_idx)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(LitCodec, "training_step", fail)
+        with pytest.raises(RuntimeError, match="goes down"):
+            train(lit(**schedule), segments(steps), tmp_path / "parts", minutes=0)
+    last = torch.load(tmp_path / "parts/last.ckpt", weights_only=True)
+    assert int(last["state_dict"]["step"]) == interrupted
+    resumed = lit(seed=9, **schedule)  # every weight comes from the checkpoint
+    parts = train(resumed, segments(steps, interrupted), tmp_path / "parts")
+    assert same(weights(resumed), weights(whole))
+    assert int(resumed.step) == steps
+    assert curve(parts, "train/features")[-2:] == curve(log, "train/features")[-2:]
+    assert curve(parts, "val/features") == curve(log, "val/features")
+
+
+def test_mixed_precision_runs_through_both_stages(tmp_path):
+    module = lit(max_steps=4, freeze_from=2)
+    log = train(module, segments(4), tmp_path, precision="bf16-mixed")
+    assert len(curve(log, "train/features")) == 4
+    assert all(p.dtype == torch.float32 and p.isfinite().all() for p in module.parameters())
+
+
+@pytest.mark.parametrize(
+    ("parts", "learns"), [(("features",), ("encoder.", "decoder.")), (("vocoder",), ("vocoder.",))], ids=str
+)
+def test_the_parts_can_be_trained_apart(tmp_path, parts, learns):
+    module = lit(max_steps=3, freeze_from=2, parts=parts)
+    before = weights(module.codec)
+    data = segments(3)
+    if parts == ("features",):  # which need no audio
+        made = [extract_features(batch, toys.TOY_CODEC) for batch in data]
+        data = DataLoader(list(torch.cat(made)), batch_size=BATCH)
+    train(module, data, tmp_path)
+    for name, tensor in weights(module.codec).items():
+        assert torch.equal(tensor, before[name]) is not name.startswith(learns), name
+
+
+def test_a_vocoder_cannot_learn_from_features():
+    with pytest.raises(AssertionError, match="a vocoder learns from audio"):
+        lit().pictures(torch.zeros(1, 8, 87))
+
+
+def test_features_pass_through_and_audio_is_analysed():
+    module, batch = lit(), next(iter(segments(1)))
+    features, envelope = module.analyse(batch)
+    assert torch.equal(features, extract_features(batch, toys.TOY_CODEC))
+    assert envelope is not None and envelope.shape == (BATCH, FRAMES * 4, 513)
+    assert module.analyse(features) == (features, None)
+
+
+def test_the_vocoder_sees_true_features_first_and_decoded_ones_once_the_encoder_is_frozen(monkeypatch):
+    module, batch, seen = lit(freeze_from=5), next(iter(segments(1))), []
+    envelope = module.codec.vocoder.envelope
+    monkeypatch.setattr(module.codec.vocoder, "envelope", lambda f: (seen.append(f), envelope(f))[1])
+    for step in (4, 5):
+        module.step.fill_(step)
+        target, decoded = module.pictures(batch)["features"]
+        assert seen[-1] is (target if step < 5 else decoded)
+
+
+def test_the_learning_rate_warms_up_and_falls_in_each_stage():
+    module = lit(max_steps=30, freeze_from=10, warmup_steps=2, learning_rate=1.0, frozen_learning_rate=0.5)
+    rates = []
+    for step in range(30):
+        module.step.fill_(step)
+        rates.append(module.learning_rate())
+    assert rates[0] == pytest.approx(0.5) and rates[10] == pytest.approx(0.25)
+    assert rates[1] == pytest.approx(0.905)
+    for stage in (rates[1:10], rates[11:30]):
+        assert all(a > b for a, b in itertools.pairwise(stage))
+    assert rates[9] == pytest.approx(1 - 0.95 * 0.9) and rates[29] == pytest.approx(0.5 * (1 - 0.95 * 0.95))
+
+
+def test_discriminators_are_saved_and_loaded(tmp_path):
+    one, other = lit(0), lit(1)
+    assert not same(weights(one.judges), weights(other.judges))
+    one.save_discriminators(tmp_path / "judges.safetensors")
+    other.load_discriminators(tmp_path / "judges.safetensors")
+    assert same(weights(one.judges), weights(other.judges))
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+@pytest.mark.parametrize("precision", ["32-true", "bf16-mixed"])
+def test_a_gpu_trains_both_stages(tmp_path, precision):
+    module = lit(max_steps=4, freeze_from=2)
+    log = train(module, segments(4), tmp_path, accelerator="gpu", precision=precision)
+    assert len(curve(log, "train/envelope")) == 4
+    assert all(p.isfinite().all() for p in module.parameters())

@@ -1,0 +1,104 @@
+"""Code shards: what is written is what is read, files are whole or absent, and a wrong one says so."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+from safetensors.torch import save_file
+
+import toys
+from speechllm.data import shards
+from speechllm.data.shards import Example, Shard, open_shards, write_shard
+
+
+def examples(count: int = 3, seed: int = 0) -> list[Example]:
+    generator = torch.Generator().manual_seed(seed)
+    return [
+        Example(f"u{i}", torch.randint(4, 40, (5 + i,), generator=generator), toys.random_codes(1, 7 + i, i)[0].T)
+        for i in range(count)
+    ]
+
+
+@pytest.fixture
+def shard(tmp_path):
+    write_shard(tmp_path / "000.safetensors", examples(), toys.TOY_SPEC, "tok")
+    return Shard(tmp_path / "000.safetensors")
+
+
+def test_what_is_written_is_read(shard):
+    assert len(shard) == 3
+    assert (shard.spec, shard.tokenizer_fingerprint, shard.positions) == (toys.TOY_SPEC, "tok", None)
+    for i, wanted in enumerate(examples()):
+        found = shard[i]
+        assert (found.name, found.positions) == (wanted.name, None)
+        assert torch.equal(found.ids, wanted.ids) and torch.equal(found.codes, wanted.codes)
+        assert found.ids.dtype == found.codes.dtype == torch.int64
+
+
+def test_positions_come_back_with_their_frames(shard):
+    positions = [torch.arange(len(e.codes)).clamp(max=len(e.ids) - 1) for e in examples()]
+    shard.write_positions(positions)
+    again = Shard(shard.path)
+    assert all(torch.equal(again[i].positions, wanted) for i, wanted in enumerate(positions))
+
+
+def test_nothing_is_left_beside_a_shard(shard):
+    shard.write_positions([torch.zeros(len(e.codes), dtype=torch.long) for e in examples()])
+    assert sorted(p.name for p in shard.path.parent.iterdir()) == ["000.positions", "000.safetensors"]
+
+
+def test_an_interrupted_write_leaves_no_shard_and_no_damage(shard, monkeypatch):
+    before = shard.path.read_bytes()
+
+    def fail(tensors, path, metadata):
+        path.write_bytes(before[:100])
+        raise OSError("disk full")
+
+    monkeypatch.setattr(shards, "save_file", fail)
+    for name in ("000.safetensors", "001.safetensors"):
+        with pytest.raises(OSError, match="disk full"):
+            write_shard(shard.path.with_name(name), examples(), toys.TOY_SPEC, "tok")
+    assert shard.path.read_bytes() == before
+    assert len(open_shards(shard.path.parent)) == 1
+
+
+def test_broken_shards_give_one_clear_error(shard):
+    whole = shard.path.read_bytes()
+    for content in (b"", b"not a shard", whole[:60], whole[:-10]):
+        shard.path.write_bytes(content)
+        with pytest.raises(ValueError, match=r"000.safetensors is not a code shard.*encode_corpus"):
+            Shard(shard.path)
+
+
+def test_another_kind_of_safetensors_file_is_not_a_shard(tmp_path):
+    save_file({"weight": torch.zeros(3)}, tmp_path / "model.safetensors")
+    with pytest.raises(ValueError, match="is not a code shard"):
+        Shard(tmp_path / "model.safetensors")
+
+
+def test_broken_or_foreign_positions_give_one_clear_error(shard):
+    for content in (b"", b"not positions", shard.path.read_bytes()):
+        shard.positions_path.write_bytes(content)
+        with pytest.raises(ValueError, match=r"000.positions.*align_corpus"):
+            Shard(shard.path)
+    shard.write_positions([torch.zeros(4, dtype=torch.long)])
+    with pytest.raises(ValueError, match=r"belongs to another shard.*align_corpus"):
+        Shard(shard.path)
+
+
+def test_shards_of_a_folder_belong_together(shard):
+    folder = shard.path.parent
+    write_shard(folder / "001.safetensors", examples(2), toys.TOY_SPEC, "tok")
+    assert [len(found) for found in open_shards(folder)] == [3, 2]
+    for key, spec, fingerprint in (
+        ("spec", replace(toys.TOY_SPEC, codec_fingerprint="x"), "tok"),
+        ("tokenizer_fingerprint", toys.TOY_SPEC, "x"),
+    ):
+        write_shard(folder / "001.safetensors", examples(2), spec, fingerprint)
+        with pytest.raises(ValueError, match=rf"001.safetensors and .*000.safetensors differ in {key}"):
+            open_shards(folder)
+
+
+def test_a_folder_without_shards_says_what_makes_them(tmp_path):
+    with pytest.raises(ValueError, match=r"holds no shards.*encode_corpus"):
+        open_shards(tmp_path)

@@ -1,0 +1,214 @@
+"""A batch does not change the answer: alone, among others, after evictions and streamed, the frames are the same."""
+
+import pytest
+import torch
+
+import toys
+from speechllm import SamplingConfig, generate
+from speechllm.inference.decoding import Stepper
+from speechllm.inference.engine import Engine, packed
+from speechllm.inference.packing import BFloat16Linear, Float32Linear, Int8Linear
+from speechllm.inference.request import Frame, frame_limit
+
+LENGTHS = [20, 1, 7, 33, 12, 3, 25, 9, 16, 5, 40, 2, 11, 28, 8, 18, 30, 4, 22, 13]
+
+
+def talker(**config: object):
+    """A voice that goes on at about the pace of speech and stops."""
+    model = toys.toy_lm(toys.toy_lm_config(**config))
+    with torch.no_grad():
+        model.reader.advance.bias += torch.tensor([1.0, 1.5, 0.5, *[-4.0] * 7])
+        model.stop_head.bias -= 2.0
+    return model
+
+
+@pytest.fixture(scope="module")
+def model():
+    return talker()
+
+
+def requests(count: int = 20) -> list[tuple[torch.Tensor, SamplingConfig]]:
+    """Mixed lengths, temperatures and seeds; some draw the reader too."""
+    random = torch.Generator().manual_seed(5)
+    return [
+        (
+            torch.randint(4, 40, (LENGTHS[i],), generator=random),
+            SamplingConfig((0.5, 1.0, 0.0)[i % 3], (0.0, 0.7)[i % 2], seed=i, trailing_frames=3 + i),
+        )
+        for i in range(count)
+    ]
+
+
+def same(a: list[Frame], b: list[Frame]) -> bool:
+    """Codes, positions, and confidences to the last bit."""
+    return len(a) == len(b) and all(x[1:] == y[1:] and torch.equal(x.codes, y.codes) for x, y in zip(a, b, strict=True))
+
+
+def together(engine: Engine, work: list[tuple[torch.Tensor, SamplingConfig]]) -> list[list[Frame]]:
+    """All requests through the engine."""
+    frames: dict[int, list[Frame]] = {engine.submit(*request): [] for request in work}
+    while engine.busy:
+        for ticket, frame, _ in engine.step():
+            frames[ticket].append(frame)
+    return list(frames.values())
+
+
+@pytest.mark.parametrize("precision", ["float32", "int8"])
+@pytest.mark.parametrize("slots", [3, 16])
+def test_a_batch_does_not_change_the_answer(model, precision, slots):
+    work = requests(20 if slots == 16 else 7)
+    alone = [list(generate(model, *request, precision)) for request in work]
+    assert len({len(frames) for frames in alone}) > 3
+    assert all(same(a, b) for a, b in zip(together(Engine(model, slots, precision), work), alone, strict=True))
+
+
+@pytest.mark.parametrize("precision", ["float32", "int8"])
+def test_nor_with_several_frames_a_step(precision):
+    model = talker(frames_per_step=3)
+    work = requests(7)
+    alone = [list(generate(model, *request, precision)) for request in work]
+    assert all(len(frames) % 3 == 0 and frames[0].position == frames[2].position for frames in alone)
+    assert len({len(frames) for frames in alone}) > 3
+    assert all(same(a, b) for a, b in zip(together(Engine(model, 3, precision), work), alone, strict=True))
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_nor_at_the_size_that_ships(threads):
+    """The kernels that real widths meet, and more threads, which could share out the sums."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
+    try:
+        model = talker(dim=256, num_layers=2, num_heads=4, mlp_dim=704)
+        work = requests(16)[:: 3 if threads == 2 else 1]
+        alone = [list(generate(model, *request)) for request in work[::5]]
+        assert all(same(a, b) for a, b in zip(together(Engine(model, 16), work)[::5], alone, strict=True))
+    finally:
+        torch.set_num_threads(before)
+
+
+def test_evictions_do_not_change_the_answer(model):
+    work = requests(12)
+    alone = [list(generate(model, *request)) for request in work]
+    engine = Engine(model, 4)
+    tickets = [engine.submit(*request) for request in work]
+    frames: dict[int, list[Frame]] = {ticket: [] for ticket in tickets}
+    cancelled = {tickets[0], tickets[2], tickets[6], tickets[11]}
+    for count in range(10_000):
+        if not engine.busy:
+            break
+        for ticket, frame, _ in engine.step():
+            frames[ticket].append(frame)
+        if count == 3:
+            for ticket in cancelled:
+                engine.cancel(ticket)
+    for ticket, wanted in zip(tickets, alone, strict=True):
+        assert same(frames[ticket], wanted[: len(frames[ticket])])
+        assert ticket in cancelled or len(frames[ticket]) == len(wanted)
+
+
+def test_requests_that_arrive_later_do_not_change_the_answer(model):
+    first, *later = requests(6)
+    wanted = list(generate(model, *first))
+    engine, got = Engine(model, 8), []
+    ticket = engine.submit(*first)
+    while engine.busy:
+        got += [made.frame for made in engine.step() if made.ticket == ticket]
+        if later:
+            engine.submit(*later.pop())
+    assert same(got, wanted)
+
+
+def test_what_was_in_memory_before_does_not_matter(model):
+    engine, work = Engine(model, 3), requests(5)
+    with torch.inference_mode():
+        engine.rows.keys.fill_(torch.nan)
+        engine.rows.values.fill_(torch.nan)
+    assert all(same(a, b) for a, b in zip(together(engine, work), together(Engine(model, 3), work), strict=True))
+
+
+def test_an_engine_can_be_used_again(model):
+    engine, work = Engine(model, 3), requests(5)
+    assert all(same(a, b) for a, b in zip(together(engine, work), together(engine, work), strict=True))
+
+
+def test_streamed_is_the_same_as_collected(model):
+    ids, sampling = requests(1)[0]
+    stream = generate(model, ids, sampling)
+    streamed = [next(stream) for _ in range(5)]
+    list(generate(model, *requests(2)[1]))  # something else in between
+    assert same([*streamed, *stream], list(generate(model, ids, sampling)))
+
+
+def test_the_step_of_fixed_shapes_gives_the_same(model):
+    """What a GPU captures, run here uncaptured: all rows and the whole cache in every step, idle rows too."""
+
+    class Fixed(Engine):
+        def advance(self):
+            self.clear(self.rows.mask.shape[3])
+            Stepper(self.lm, self.rows)()
+
+    work = requests(7)
+    found = together(Fixed(model, 5), work)
+    for a, (ids, sampling) in zip(found, work, strict=True):
+        b = list(generate(model, ids, sampling))
+        assert [(f.codes.tolist(), f.position) for f in a] == [(f.codes.tolist(), f.position) for f in b]
+
+
+@pytest.mark.gpu
+def test_a_captured_step_gives_what_the_step_gives():
+    if not torch.cuda.is_available():
+        pytest.skip("no CUDA device")
+    model = talker().cuda()
+    work = requests(12)
+    captured, eager = (together(Engine(model, 4, "bfloat16", captured=c), work) for c in (True, False))
+    assert [[f.position for f in a] for a in captured] == [[f.position for f in b] for b in eager]
+
+
+def test_engines_refuse_what_they_cannot_do(model):
+    with pytest.raises(ValueError, match=r"captured=True on cpu"):
+        Engine(model, 1, captured=True)
+    with pytest.raises(ValueError, match=r"float16.*float32, bfloat16, int8"):
+        Engine(model, 1, "float16")
+    engine = Engine(model, 1, longest=(10, 40))
+    with pytest.raises(ValueError, match=r"got 11 tokens.*1\.\.10"):
+        engine.submit(torch.zeros(11, dtype=torch.long), SamplingConfig())
+
+
+def test_half_precision_speaks_too(model):
+    found = together(Engine(model, 4, "bfloat16"), requests(5))
+    assert [frames[-1].position for frames in found] == [len(ids) - 1 for ids, _ in requests(5)]
+
+
+def test_changed_weights_are_packed_again():
+    model = talker()
+    first = packed(model)
+    assert packed(model) is first
+    with torch.no_grad():
+        model.begin.add_(1)
+        model.frame_head.bias.add_(1)
+    assert packed(model) is not first
+    assert packed(model, "int8").precision == "int8"
+
+
+def test_a_faster_codec_may_make_more_frames_of_a_text():
+    slow, fast = (
+        toys.toy_lm_config(max_frames=4096),
+        toys.toy_lm_config(codes=toys.CodeSpec(4 * toys.TOY_SPEC.frame_rate, 8, (8, 5, 5, 5)), max_frames=4096),
+    )
+    assert frame_limit(slow, 10) == 184
+    assert frame_limit(fast, 10) == 4 * 184
+
+
+@pytest.mark.parametrize(("kind", "close"), [(Float32Linear, 1e-5), (Int8Linear, 0.03), (BFloat16Linear, 0.01)])
+@pytest.mark.parametrize("shape", [(256, 768), (704, 256), (256, 217), (32, 512), (3584, 1024), (1024, 5120)])
+def test_a_packed_layer_rounds_each_row_as_if_it_were_alone(kind, close, shape):
+    weight, bias, x = (
+        torch.randn(shape[1], shape[0]) * shape[0] ** -0.5,
+        torch.randn(shape[1]),
+        torch.randn(16, shape[0]),
+    )
+    layer = kind(weight, bias)
+    whole = layer(x)
+    assert (whole - torch.nn.functional.linear(x, weight, bias)).abs().max() < close * 3
+    for count in (1, 2, 3, 5, 8, 15):
+        assert torch.equal(layer(x[:count].clone()), whole[:count])
