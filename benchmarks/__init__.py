@@ -1,0 +1,1 @@
+"""Measurements: what lies here can be run, its parts are in the rooms."""

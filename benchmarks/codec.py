@@ -10,6 +10,7 @@ CPU, weights included, and that of torch's allocations on a GPU.
 """
 
 import argparse
+import itertools
 import json
 import statistics
 import subprocess
@@ -26,9 +27,15 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from benchmarks.oracle.nemo_config import nemo_config  # noqa: E402
 from benchmarks.report.environment import environment  # noqa: E402
+from benchmarks.report.markdown import markdown_table  # noqa: E402
 from benchmarks.timing.stopwatch import Measured, measure  # noqa: E402
 from codec import Codec, HiFiGANCodec  # noqa: E402
-from pipelines.shared.files import UserError, guard, write_atomically  # noqa: E402
+from codec import from_config as codec_from_config  # noqa: E402
+from codec import load as load_codec  # noqa: E402
+from pipelines.shared.atomic import write_atomically  # noqa: E402
+from pipelines.shared.errors import UserError, guard  # noqa: E402
+
+HEAD = ("task", "batch", "side", "RTF (min..max)", "CPU s per s", "peak MiB", "speed-up")
 
 
 class Nemo:
@@ -137,18 +144,18 @@ def row(name: str, task: str, batch: int, rounds: list[Measured], audio_s: float
 
 def table(rows: list[dict[str, Any]]) -> str:
     """Markdown; the last column is how many times as fast as NeMo ours is, by the clock and in CPU time."""
-    lines = ["| task | batch | side | RTF (min..max) | CPU s per s | peak MiB | speed-up |", "|---" * 7 + "|"]
     theirs = {(r["task"], r["batch"]): r for r in rows if r["side"] == "nemo"}
+    cells = []
     for r in rows:
         other = theirs.get((r["task"], r["batch"])) if r["side"] == "ours" else None
         ratio = f"{other['rtf'] / r['rtf']:.2f}, {other['cpu_rtf'] / r['cpu_rtf']:.2f}" if other else ""
-        cells = [r["task"], r["batch"], r["side"], f"{r['rtf']:.4f} ({r['rtf_min']:.4f}..{r['rtf_max']:.4f})"]
-        cells += [f"{r['cpu_rtf']:.4f}", f"{r['peak_mib']:.0f}", ratio]
-        lines.append("| " + " | ".join(map(str, cells)) + " |")
-    return "\n".join(lines)
+        factor = f"{r['rtf']:.4f} ({r['rtf_min']:.4f}..{r['rtf_max']:.4f})"
+        figures = factor, f"{r['cpu_rtf']:.4f}", f"{r['peak_mib']:.0f}", ratio
+        cells.append([r["task"], r["batch"], r["side"], *figures])
+    return markdown_table(HEAD, cells)
 
 
-def main() -> None:
+def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--config", type=Path, default=Path("configs/codec/lfsc.yaml"))
     parser.add_argument("--nemo", type=Path, help="python of NeMo's environment")
@@ -159,9 +166,13 @@ def main() -> None:
     parser.add_argument("--dtype", choices=("float32", "bfloat16"), default="float32", help="of our networks")
     parser.add_argument("--threads", type=int, default=torch.get_num_threads(), help="of torch, both sides")
     parser.add_argument("--out", type=Path, help="JSON to write")
-    args = parser.parse_args()
+    return parser.parse_args()
+
+
+def main() -> None:
+    args = arguments()
     torch.set_num_threads(args.threads)
-    codec = Codec.from_config(args.config)
+    codec = codec_from_config(args.config)
     rows = []
     with tempfile.TemporaryDirectory() as folder:
         sides: dict[str, Any] = {}
@@ -169,21 +180,19 @@ def main() -> None:
             if not isinstance(codec, HiFiGANCodec):
                 raise UserError(f"{args.config} is not a codec that NeMo has; leave out --nemo")
             sides["nemo"] = Nemo(args.nemo, codec, Path(folder), args.threads, args.device)
-            codec = Codec.from_pretrained(sides["nemo"].weights)
+            codec = load_codec(sides["nemo"].weights)
         sides["ours"] = Ours(codec, args.device, getattr(torch, args.dtype))
         frames = max(4, round(args.seconds * codec.frame_rate))
-        for batch in args.batch:
-            for task in ("encode", "decode"):
-                audio_s = batch * frames / codec.frame_rate
-                for name, rounds in compare(sides, task, batch, frames, args.rounds).items():
-                    rows.append(row(name, task, batch, rounds, audio_s))
+        for batch, task in itertools.product(args.batch, ("encode", "decode")):
+            audio_s = batch * frames / codec.frame_rate
+            for name, rounds in compare(sides, task, batch, frames, args.rounds).items():
+                rows.append(row(name, task, batch, rounds, audio_s))
         if args.nemo:
             sides["nemo"].close()
     print(table(rows))
     if args.out:
-        settings = {"config": str(args.config), "seconds": args.seconds, "rounds": args.rounds}
-        settings |= {"device": args.device, "threads": args.threads, "dtype": args.dtype}
-        record = {**settings, "environment": environment(), "rows": rows}
+        settings = {key: getattr(args, key) for key in ("seconds", "rounds", "device", "threads", "dtype")}
+        record = {"config": str(args.config), **settings, "environment": environment(), "rows": rows}
         write_atomically(args.out, json.dumps(record, indent=2) + "\n")
 
 

@@ -1,18 +1,25 @@
-"""What a codec does to speech: distances, intelligibility, likeness, and how well it uses its codes.
+"""What a codec does to speech: distances, intelligibility, naturalness, likeness, and how well it uses its codes.
 
     python benchmarks/codec_quality.py --codec original opus:6 voices/heart/codec --manifest MANIFEST --out runs/quality
+    python benchmarks/codec_quality.py --codec original --stations voices/heart/codec --manifest MANIFEST --out runs/at
+    python benchmarks/codec_quality.py --codec original voices/heart/codec --degrade babble:15 --manifest MANIFEST \\
+        --out runs/babble
 
-A codec is a folder, a .nemo file, a hub id, `opus:KBPS` or `original`. Writes OUT.json, OUT.md and, with matplotlib, a
-plot, OUT.png.
-Judges whose packages are not installed are left out, and named. Means over utterances; character errors are pooled.
+A codec is a folder, a .nemo file, a hub id, `opus:KBPS` or `original`. `--stations` takes a codec of the lite family
+apart: the envelope as analysed, its bands, the vocoder, the latents, the codes. `--degrade` spoils what the codec hears
+(babble:SNR_DB, noise:SNR_DB, band:RATE_HZ, gain:DB, dc:OFFSET); it is compared with the clean recording all the same.
+`--by-speaker` adds a row for each speaker.
+
+Writes OUT.json, OUT.md and, with matplotlib, a plot, OUT.png, and spectrograms of the first utterance. Judges whose
+packages are not installed are left out, and named. Means over utterances; character errors are pooled.
 """
 
 import argparse
-import json
 import sys
-from collections.abc import Callable
+from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -20,113 +27,90 @@ from rich.progress import track
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from benchmarks.judges.asr import load_recognizer  # noqa: E402
-from benchmarks.judges.scores import character_errors, normalize_transcript  # noqa: E402
-from benchmarks.judges.similarity import SpeakerEncoder  # noqa: E402
-from benchmarks.judges.stoi import pesq, stoi  # noqa: E402
+from benchmarks.judges.codec_panel import Judge, load_judges  # noqa: E402
 from benchmarks.report.environment import environment  # noqa: E402
-from benchmarks.speakers.codec_systems import Coded, System, system  # noqa: E402
+from benchmarks.report.markdown import markdown_table  # noqa: E402
+from benchmarks.report.plots import png  # noqa: E402
+from benchmarks.report.results import command_line, write_results  # noqa: E402
+from benchmarks.speakers.codec_stations import load_stations  # noqa: E402
+from benchmarks.speakers.codec_systems import CodecSystem, Coded, load_codec_system  # noqa: E402
+from benchmarks.speakers.degradations import Degradation, load_degradation  # noqa: E402
 from codec.audio import load_audio  # noqa: E402
-from codec.metrics import codebook_use, mel_distance, si_sdr, stft_distance  # noqa: E402
+from codec.dsp.spectral import log_mel  # noqa: E402
+from codec.metrics import codebook_use  # noqa: E402
 from pipelines.corpus import manifest  # noqa: E402
-from pipelines.shared.files import UserError, guard, write_atomically  # noqa: E402
+from pipelines.shared.errors import UserError, guard  # noqa: E402
 
-Judge = Callable[[np.ndarray, np.ndarray, int, str], dict[str, float]]
-COLUMNS = "kbps mel stft si_sdr pesq stoi estoi cer similarity perplexity".split()
+COLUMNS = "kbps mel stft si_sdr pesq stoi estoi cer mos similarity perplexity".split()
 LOWER = {"kbps", "mel", "stft", "cer"}
 
 
-def distances(real: np.ndarray, fake: np.ndarray, rate: int, text: str) -> dict[str, float]:
-    """What needs no package."""
-    a, b = (torch.from_numpy(audio)[None] for audio in (fake, real))
-    plain, extended = stoi(real, fake, rate)
-    spectral = {"mel": mel_distance(a, b, rate), "stft": stft_distance(a, b), "si_sdr": si_sdr(a, b)}
-    return {**spectral, "stoi": plain, "estoi": extended}
+class Judged(NamedTuple):
+    """One utterance after one codec."""
+
+    speaker: str
+    duration_s: float
+    coded: Coded
+    scores: dict[str, float]
 
 
-def judges(recognizer: str) -> tuple[list[Judge], list[str]]:
-    """The judges there are, and why others are not."""
-    found: list[Judge] = [distances]
-    absent = []
-    for make in (make_pesq, make_similarity, lambda: make_recognition(recognizer)):
-        try:
-            found.append(make())
-        except ImportError as error:
-            absent.append(str(error))
-    return found, absent
+class Speech:
+    """The utterances of a manifest, and how what is heard of them is spoiled."""
+
+    def __init__(self, path: Path, limit: int, rate: int, degrade: str = ""):
+        self.items, self.rate, self.folder = manifest.read(path)[:limit], rate, path.parent
+        if not self.items:
+            raise UserError(f"--limit {limit} leaves nothing of {path}")
+        loaders = [partial(self.load, item) for item in self.items]
+        self.degrade: Degradation | None = load_degradation(degrade, loaders) if degrade else None
+
+    def load(self, item: manifest.Utterance) -> np.ndarray:
+        """The recording float32 [N]."""
+        audio: np.ndarray = load_audio(self.folder / item.audio, self.rate)[0].numpy()
+        return audio
+
+    def judge(self, one: CodecSystem, panel: Sequence[Judge]) -> list[Judged]:
+        """Every utterance after a codec."""
+        found = []
+        for item in track(self.items, one.name):
+            real = self.load(item)
+            coded = one(real if self.degrade is None else self.degrade(real, self.rate), self.rate)
+            scores = {k: v for judge in panel for k, v in judge(real, coded.audio, self.rate, item.text).items()}
+            found.append(Judged(item.speaker, len(real) / self.rate, coded, scores))
+        return found
 
 
-def make_pesq() -> Judge:
-    """Try it once, so that its absence is known before the work begins."""
-    silence = np.zeros(16_000, np.float32)
-    pesq(silence + 1e-4, silence + 1e-4, 16_000)
-    return lambda real, fake, rate, text: {"pesq": pesq(real, fake, rate)}
-
-
-def make_similarity() -> Judge:
-    """Cosine of voice embeddings of original and decoded speech."""
-    encoder = SpeakerEncoder()
-
-    def likeness(real: np.ndarray, fake: np.ndarray, rate: int, text: str) -> dict[str, float]:
-        return {"similarity": encoder.similarity(encoder.embed(real, rate), encoder.embed(fake, rate))}
-
-    return likeness
-
-
-def make_recognition(name: str) -> Judge:
-    """Character errors of what is recognised, against the transcript."""
-    character_errors("a", "a")
-    recognizer = load_recognizer(name)
-
-    def recognition(real: np.ndarray, fake: np.ndarray, rate: int, text: str) -> dict[str, float]:
-        heard = normalize_transcript(recognizer.transcribe(fake, rate))
-        errors, total = character_errors(normalize_transcript(text), heard)
-        return {"errors": errors, "characters": total}
-
-    return recognition
-
-
-def assess(one: System, items: list[manifest.Utterance], folder: Path, rate: int, panel: list[Judge]) -> dict[str, Any]:
+def summarize(name: str, judged: Sequence[Judged]) -> dict[str, Any]:
     """One row of the table."""
-    scores: list[dict[str, float]] = []
-    coded: list[Coded] = []
-    seconds = 0.0
-    for item in track(items, one.name):
-        real = load_audio(folder / item.audio, rate)[0].numpy()
-        coded.append(one(real, rate))
-        seconds += len(real) / rate
-        scores.append({k: v for judge in panel for k, v in judge(real, coded[-1].audio, rate, item.text).items()})
-    result: dict[str, Any] = {"name": one.name, "kbps": sum(c.bits for c in coded) / seconds / 1000}
-    for key in scores[0].keys() - {"errors", "characters"}:
-        result[key] = float(np.nanmean([score[key] for score in scores]))
-    if "errors" in scores[0]:
-        result["cer"] = sum(s["errors"] for s in scores) / max(sum(s["characters"] for s in scores), 1)
-    codes = [c.codes for c in coded if c.codes is not None]
+    bits, duration_s = sum(one.coded.bits for one in judged), sum(one.duration_s for one in judged)
+    row: dict[str, Any] = {"name": name, "utterances": len(judged), "kbps": bits / duration_s / 1000}
+    for key in sorted({key for one in judged for key in one.scores} - {"errors", "characters"}):
+        row[key] = float(np.nanmean([one.scores[key] for one in judged]))
+    characters = sum(one.scores.get("characters", 0) for one in judged)
+    if characters:
+        row["cer"] = sum(one.scores.get("errors", 0) for one in judged) / characters
+    codes = [one.coded.codes for one in judged if one.coded.codes is not None]
     if codes:
         joined = torch.from_numpy(np.concatenate(codes, axis=1))[None]
-        result["perplexities"] = [use.perplexity for use in codebook_use(joined, int(joined.max()) + 1)]
-        result["perplexity"] = float(np.mean(result["perplexities"]))
-    return result
+        row["perplexities"] = [use.perplexity for use in codebook_use(joined, int(joined.max()) + 1)]
+        row["perplexity"] = float(np.mean(row["perplexities"]))
+    return row
 
 
-def table(rows: list[dict[str, Any]]) -> str:
+def table(rows: Sequence[dict[str, Any]]) -> str:
     """Markdown; an arrow says which way is better."""
     columns = [c for c in COLUMNS if any(c in row for row in rows)]
-    head = [c + (" ↓" if c in LOWER else " ↑") for c in columns]
-    lines = [f"| codec | {' | '.join(head)} |", "|---" * (len(columns) + 1) + "|"]
-    for row in rows:
-        cells = [f"{row[c]:.3f}" if c in row else "" for c in columns]
-        lines.append(f"| {row['name']} | {' | '.join(cells)} |")
-    return "\n".join(lines) + "\n"
+    head = ["codec", *(c + (" ↓" if c in LOWER else " ↑") for c in columns)]
+    return markdown_table(
+        head, [[row["name"], *(f"{row[c]:.3f}" if c in row else "" for c in columns)] for row in rows]
+    )
 
 
-def plot(path: Path, rows: list[dict[str, Any]]) -> None:
-    """Each score over the bitrate."""
-    try:
-        from matplotlib.figure import Figure
-    except ImportError:
-        return
-    shown = [c for c in COLUMNS[1:] if sum(c in row for row in rows) > 0]
+def score_plot(rows: Sequence[dict[str, Any]]) -> bytes:
+    """Each score over the bitrate, a PNG."""
+    from matplotlib.figure import Figure
+
+    shown = [c for c in COLUMNS[1:] if any(c in row for row in rows)]
     figure = Figure(figsize=(4 * ((len(shown) + 1) // 2), 7), layout="constrained")
     for axes, column in zip(figure.subplots(2, (len(shown) + 1) // 2).flat, shown, strict=False):
         for row in rows:
@@ -134,33 +118,76 @@ def plot(path: Path, rows: list[dict[str, Any]]) -> None:
                 axes.scatter(row["kbps"], row[column], label=row["name"])
         axes.set(title=column, xlabel="kbps")
     figure.legend(*figure.axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=4)
-    figure.savefig(path, dpi=110)
+    return png(figure)
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--codec", nargs="+", required=True, help="folders, .nemo files, hub ids, opus:KBPS, original")
+def spectrogram_plot(audio: dict[str, np.ndarray], rate: int) -> bytes:
+    """Mel spectrograms of one utterance after each codec, one above the other, a PNG."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(9, 1.8 * len(audio)), layout="constrained")
+    panels = figure.subplots(len(audio), 1, sharex=True, squeeze=False)[:, 0]
+    for axes, (name, samples) in zip(panels, audio.items(), strict=True):
+        whole = torch.from_numpy(samples[: len(samples) // 256 * 256])[None]
+        picture = log_mel(whole, rate, 1024, 256, 80)[0].T.numpy()
+        axes.imshow(picture, origin="lower", aspect="auto", extent=(0, len(samples) / rate, 0, 80), vmin=-7)
+        axes.set(title=name, ylabel="mel band")
+    panels[-1].set_xlabel("s")
+    return png(figure)
+
+
+def plots(rows: Sequence[dict[str, Any]], audio: dict[str, np.ndarray], rate: int) -> dict[str, bytes]:
+    """The pictures there can be."""
+    try:
+        return {".png": score_plot(rows), "-spectrograms.png": spectrogram_plot(audio, rate)}
+    except ImportError:
+        return {}
+
+
+def arguments(argv: list[str] | None) -> argparse.Namespace:
+    """Parse the command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__.split("\n")[0], epilog=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--codec", nargs="+", default=[], help="folders, .nemo files, hub ids, opus:KBPS, original")
+    parser.add_argument("--stations", type=Path, help="folder of a lite codec, judged station by station")
     parser.add_argument("--manifest", type=Path, required=True)
     parser.add_argument("--limit", type=int, default=100, help="utterances from its head")
+    parser.add_argument("--by-speaker", action="store_true", help="a row for each speaker too")
+    parser.add_argument("--degrade", default="", help="KIND:NUMBER, what the codec hears in place of the recording")
     parser.add_argument("--rate", type=int, default=22_050, help="Hz, at which everything is compared")
     parser.add_argument("--recognizer", default="whisper-base")
+    parser.add_argument("--threads", type=int, default=1, help="CPU threads")
     parser.add_argument("--out", type=Path, required=True, help="files OUT.json, OUT.md, OUT.png")
-    args = parser.parse_args()
-    items = manifest.read(args.manifest)[: args.limit]
-    if not items:
-        raise UserError(f"--limit {args.limit} leaves nothing of {args.manifest}")
-    systems = [system(spec) for spec in args.codec]
-    panel, absent = judges(args.recognizer)
+    args = parser.parse_args(argv)
+    if not args.codec and not args.stations:
+        raise UserError("nothing to judge; give --codec, --stations or both")
+    return args
+
+
+def main(argv: list[str] | None = None) -> None:
+    args = arguments(argv)
+    torch.set_num_threads(args.threads)
+    speech = Speech(args.manifest, args.limit, args.rate, args.degrade)
+    systems = [load_codec_system(spec) for spec in args.codec]
+    systems += load_stations(args.stations) if args.stations else []
+    panel, absent = load_judges(args.recognizer)
     for reason in absent:
         print(f"left out: {reason}", file=sys.stderr)
-    rows = [assess(one, items, args.manifest.parent, args.rate, panel) for one in systems]
+    rows, first = [], {}
+    for one in systems:
+        judged = speech.judge(one, panel)
+        rows.append(summarize(one.name, judged))
+        first[one.name] = judged[0].coded.audio
+        if args.by_speaker:
+            for speaker in dict.fromkeys(clip.speaker for clip in judged):
+                rows.append(summarize(f"{one.name}, {speaker}", [c for c in judged if c.speaker == speaker]))
+    command = command_line("codec_quality.py", argv)
+    where = environment(["pesq", "resemblyzer", "faster-whisper", "distillmos"])
+    report: dict[str, Any] = {"command": command, "environment": where, "absent": absent, "rows": rows}
+    report |= {"utterances": len(speech.items), "rate": args.rate}
     print(table(rows))
-    judged_with = environment(["pesq", "resemblyzer", "faster-whisper"])
-    record: dict[str, Any] = {"environment": judged_with, "absent": absent, "rows": rows}
-    record |= {"manifest": str(args.manifest), "utterances": len(items), "rate": args.rate}
-    write_atomically(args.out.with_suffix(".json"), json.dumps(record, indent=2) + "\n")
-    write_atomically(args.out.with_suffix(".md"), table(rows))
-    plot(args.out.with_suffix(".png"), rows)
+    write_results(args.out, report, f"{table(rows)}\n    {command}\n", plots(rows, first, args.rate))
 
 
 if __name__ == "__main__":

@@ -16,7 +16,6 @@ out. What they need, in an environment of their own:
 
 import argparse
 import json
-import shlex
 import subprocess
 import sys
 import tempfile
@@ -30,17 +29,19 @@ from rich.progress import track
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from benchmarks.intelligibility import Judges, Row, judge, read_sentences, summarize  # noqa: E402
-from benchmarks.judges import scores  # noqa: E402
-from benchmarks.judges.asr import load_recognizer  # noqa: E402
-from benchmarks.judges.mos import MosPredictor  # noqa: E402
-from benchmarks.report.environment import environment  # noqa: E402
+from benchmarks.judges.panel import JudgedClip, judge, load_panel, summarize  # noqa: E402
+from benchmarks.report.environment import environment, origin  # noqa: E402
+from benchmarks.report.intervals import format_interval  # noqa: E402
+from benchmarks.report.markdown import markdown_table  # noqa: E402
+from benchmarks.report.results import RESULTS, command_line, write_results  # noqa: E402
 from benchmarks.speakers.peer_worker import PEERS  # noqa: E402
-from benchmarks.speakers.systems import Clip, optional  # noqa: E402
-from pipelines.shared.files import UserError, guard, write_atomically  # noqa: E402
+from benchmarks.speakers.text_to_speech import Clip  # noqa: E402
+from benchmarks.texts.sentence_list import SENTENCES, read_sentences  # noqa: E402
+from pipelines.shared.errors import UserError, guard  # noqa: E402
 
 PACKAGES = ("faster-whisper", "ctranslate2", "distillmos", "jiwer")
 WORKER = Path(__file__).parent / "speakers" / "peer_worker.py"
+HEAD = ("system", "CER %", "DistillMOS", "real-time factor", "first audio, ms", "memory, MiB", "loads in, s")
 
 
 def read_aloud(name: str, python: str, request: dict[str, Any], folder: Path) -> dict[str, Any] | str:
@@ -48,17 +49,38 @@ def read_aloud(name: str, python: str, request: dict[str, Any], folder: Path) ->
     folder.mkdir()
     written = folder / "request.json"
     written.write_text(json.dumps(request | {"folder": str(folder)}), "utf-8")
-    done = subprocess.run([python, str(WORKER), name, str(written)], capture_output=True, text=True)
+    done = subprocess.run([python, str(WORKER), name, str(written)], capture_output=True, text=True, check=False)
     if done.returncode:
         return (done.stderr.strip().splitlines() or ["no reason given"])[-1]
     return json.loads(done.stdout.splitlines()[-1])
 
 
-def figures(rows: list[Row], timings: dict[str, Any], seed: int) -> dict[str, Any]:
+def read_all(
+    names: list[str], pythons: dict[str, str], request: dict[str, Any], folder: Path
+) -> dict[str, dict[str, Any]]:
+    """Let every system read to a folder of its name; timings of those that can, the others are named."""
+    timings = {}
+    for name in track(names, "systems read"):
+        told = read_aloud(name, pythons.get(name, sys.executable), request, folder / name)
+        if isinstance(told, str):
+            print(f"without {name}: {told}")
+        else:
+            timings[name] = told
+    if not timings:
+        raise UserError("none of the systems could be run; see above what each of them lacks")
+    return timings
+
+
+def read_clips(folder: Path, count: int) -> list[Clip]:
+    """What a system has read, 000.wav, 001.wav, ..."""
+    return [Clip(*soundfile.read(folder / f"{index:03d}.wav", dtype="float32")) for index in range(count)]
+
+
+def figures(judged: list[JudgedClip], timings: dict[str, Any], seed: int) -> dict[str, Any]:
     """A system's line of the table; rates as ratios, times in seconds, memory in MiB."""
     clips = timings["clips"]
     return {
-        **summarize(rows, seed),
+        **summarize(judged, seed),
         "rtf": sum(clip["total_s"] for clip in clips) / sum(clip["audio_s"] for clip in clips),
         "first_s": float(np.median([clip["first_s"] for clip in clips])),
         "load_s": timings["load_s"],
@@ -68,16 +90,12 @@ def figures(rows: list[Row], timings: dict[str, Any], seed: int) -> dict[str, An
 
 def table(found: dict[str, dict[str, Any]]) -> str:
     """All systems as a Markdown table."""
-    lines = [
-        "| system | CER % | DistillMOS | real-time factor | first audio, ms | memory, MiB | loads in, s |",
-        "|---" * 7 + "|",
-    ]
+    rows = []
     for name, f in found.items():
-        rate = "{:.1f} [{:.1f}, {:.1f}]".format(*(100 * value for value in f["cer"]))
-        mos = f"{f['mos'][0]:.2f}" if f["mos"] else "–"
-        times = f"{f['rtf']:.3f} | {1000 * f['first_s']:.0f} | {f['memory_mib']:.0f} | {f['load_s']:.1f}"
-        lines.append(f"| {name} | {rate} | {mos} | {times} |")
-    return "\n".join(lines) + "\n"
+        mos = f"{f['mos'].value:.2f}" if f["mos"] else "–"
+        times = f"{f['rtf']:.3f}", f"{1000 * f['first_s']:.0f}", f"{f['memory_mib']:.0f}", f"{f['load_s']:.1f}"
+        rows.append([name, format_interval(f["cer"], 100, 1), mos, *times])
+    return markdown_table(HEAD, rows)
 
 
 def interpreters(given: list[str]) -> dict[str, str]:
@@ -91,59 +109,46 @@ def interpreters(given: list[str]) -> dict[str, str]:
     return found
 
 
-def main(argv: list[str] | None = None) -> None:
+def arguments(argv: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__.split("\n")[0], epilog=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    here = Path(__file__).parent
     parser.add_argument("--peers", nargs="+", default=list(PEERS), choices=list(PEERS), metavar="NAME", help="which")
     parser.add_argument("--python", nargs="+", default=[], metavar="NAME=PATH", help="interpreters of their own")
     parser.add_argument("--voice", default="heart", help="the voice of this project")
     parser.add_argument("--kokoro-style", default="", help="af_heart.bin of kokoro-js")
-    parser.add_argument(
-        "--sentences", type=Path, default=here / "texts/sentences.txt", help="text file, one sentence a line"
-    )
+    parser.add_argument("--sentences", type=Path, default=SENTENCES, help="text file, one sentence a line")
     parser.add_argument("--limit", type=int, help="only the first N sentences")
     parser.add_argument("--asr", default="whisper-base", help="as of benchmarks/intelligibility.py")
     parser.add_argument("--threads", type=int, default=1, help="CPU threads of each system that has a choice")
-    parser.add_argument("--out", type=Path, default=here / "results/peers", help="for OUT.json and OUT.md")
+    parser.add_argument("--out", type=Path, default=RESULTS / "peers", help="for OUT.json and OUT.md")
     args = parser.parse_args(argv)
-
-    sentences, pythons = read_sentences(args.sentences, args.limit), interpreters(args.python)
     if args.threads < 1:
         raise UserError(f"got --threads {args.threads}; expected at least 1")
+    return args
+
+
+def main(argv: list[str] | None = None) -> None:
+    args = arguments(argv)
+    sentences, pythons = read_sentences(args.sentences, args.limit), interpreters(args.python)
     torch.set_num_threads(args.threads)
-    judges = Judges(load_recognizer(args.asr, args.threads), optional("MOS", MosPredictor), None)
+    panel = load_panel(args.asr, args.threads, similarity=False)
     where = environment(PACKAGES)
     request = {"sentences": sentences, "threads": args.threads, "voice": args.voice, "kokoro_style": args.kokoro_style}
-    found, timings, rows = {}, {}, []
     with tempfile.TemporaryDirectory() as temporary:
-        for name in track(args.peers, "systems read"):  # all before judging, which would warm the machine up
-            told = read_aloud(name, pythons.get(name, sys.executable), request, Path(temporary) / name)
-            if isinstance(told, str):
-                print(f"without {name}: {told}")
-            else:
-                timings[name] = told
-        for name, told in timings.items():
-            files = [Path(temporary) / name / f"{index:03d}.wav" for index in range(len(sentences))]
-            clips = [Clip(*soundfile.read(file, dtype="float32")) for file in files]
-            heard = judge(name, sentences, clips, judges, None)
-            rows += heard
-            found[name] = figures(heard, told, seed=0)
-    if not found:
-        raise UserError("none of the systems could be run; see above what each of them lacks")
-    command = shlex.join(["python", "benchmarks/peers.py", *(sys.argv[1:] if argv is None else argv)])
-    caption = (
-        f"{len(sentences)} sentences, recogniser {args.asr}, {args.threads} thread(s). "
-        f"Commit {where['commit']}, {where['cpu']}, {where['date'][:10]}.\n\n    {command}\n"
-    )
+        folder = Path(temporary)
+        timings = read_all(args.peers, pythons, request, folder)  # before judging, which would warm the machine up
+        judged = {name: judge(name, sentences, read_clips(folder / name, len(sentences)), panel) for name in timings}
+    found = {name: figures(judged[name], timings[name], seed=0) for name in timings}
+    command = command_line("peers.py", argv)
+    caption = f"{len(sentences)} sentences, recogniser {args.asr}, {args.threads} thread(s). {origin(where)}"
     report = {"command": command, "asr": args.asr, "environment": where, "systems": found, "timings": timings}
-    report["heard"] = [{"system": r.system, "text": r.text, "hypothesis": r.hypothesis} for r in rows]
-    write_atomically(Path(f"{args.out}.json"), json.dumps(report, indent=2, ensure_ascii=False) + "\n")
-    write_atomically(Path(f"{args.out}.md"), f"{table(found)}\n{caption}")
+    report["heard"] = [
+        {"system": name, "text": clip.text, "hypothesis": clip.hypothesis} for name in judged for clip in judged[name]
+    ]
+    write_results(args.out, report, f"{table(found)}\n{caption}\n\n    {command}\n")
     print(f"{table(found)}{args.out}.json, .md")
 
 
 if __name__ == "__main__":
-    scores.character_errors("a", "a")  # complains now if jiwer is missing
     guard(main)

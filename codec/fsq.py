@@ -73,11 +73,15 @@ class GroupedFSQ(nn.Module):
         Returns:
             values float32 [B, D, T] in [-1, 1], and codes int64 [B, K, T] in [0, codebook_size).
         """
-        bounded = self.scale * torch.tanh(latents.float() + self.shift) - self.offset
+        bounded = self.bound(latents)
         # Rounding has zero gradient; the identity's is used in its place.
         rounded = bounded + (torch.round(bounded) - bounded).detach()
         digits = torch.round(bounded).long() + self.half_level
         return rounded / self.half_level, self.digits_to_codes(digits)
+
+    def bound(self, latents: Tensor) -> Tensor:
+        """Latents float [B, D, T] within the range of their levels, float32; rounded, they are digits - half_level."""
+        return self.scale * torch.tanh(latents.float() + self.shift) - self.offset
 
     def decode(self, codes: Tensor) -> Tensor:
         """Codes int64 [B, K, T] -> values float32 [B, D, T] in [-1, 1]."""

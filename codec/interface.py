@@ -1,33 +1,55 @@
-"""Codec: what every codec is to those who use one, and how one is made from a file.
+"""What every codec is to those who use one: Codec, the rates that follow from its configuration, CodecStream.
 
-Shapes: B batch, N samples, K codebooks, T codec frames.
-
-A family of codecs is a subclass with a name. The `family` in a configuration chooses it; configurations without one
-are of the family `lite`.
+Shapes: B batch, N samples, K codebooks, T codec frames, t frames of one push.
 """
 
+import copy
 import hashlib
 import json
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
+from math import log2, prod
+from typing import Any, ClassVar, TypeVar
 
 import torch
 from torch import Tensor, nn
 
 from codec.fsq import GroupedFSQ
-from codec.pretrained.licences import Licence
-
-if TYPE_CHECKING:
-    from codec.streaming import CodecStream
+from codec.licence import Licence
 
 Self = TypeVar("Self", bound="Codec")
 
 
-class Codec(nn.Module):
-    """Audio [B, 1, N] <-> codes [B, K, T]. Make one with `from_config` or `from_pretrained`."""
+class Rates:
+    """What follows from a codec's configuration, of any family."""
 
-    families: ClassVar[dict[str, type["Codec"]]] = {}
+    sample_rate: int
+    hop_length: int
+    num_codebooks: int
+    levels: tuple[int, ...]
+
+    @property
+    def frame_rate(self) -> float:
+        """Codec frames per second, Hz."""
+        return self.sample_rate / self.hop_length
+
+    @property
+    def codebook_size(self) -> int:
+        """Codes per codebook."""
+        return prod(self.levels)
+
+    @property
+    def bitrate(self) -> float:
+        """Bits per second."""
+        return self.frame_rate * self.num_codebooks * log2(self.codebook_size)
+
+
+class Codec(nn.Module):
+    """Audio [B, 1, N] <-> codes [B, K, T]. Make one with `codec.load` or `codec.from_config`.
+
+    A family of codecs is a subclass that is listed in codec/pretrained/registry.py.
+    """
+
     config_type: ClassVar[type[Any]]
     storage: ClassVar[torch.dtype] = torch.float32  # of saved weights
 
@@ -35,10 +57,6 @@ class Codec(nn.Module):
     encoder: nn.Module
     quantizer: GroupedFSQ
     licence: Licence | None  # of the weights; None for those of this project
-
-    def __init_subclass__(cls, family: str, **options: Any):
-        super().__init_subclass__(**options)
-        Codec.families[family] = cls
 
     def __init__(self, config: Any):
         super().__init__()
@@ -86,11 +104,6 @@ class Codec(nn.Module):
     def context(self) -> int:
         """Codec frames after a frame that its audio depends on."""
         raise NotImplementedError
-
-    @property
-    def history(self) -> int:
-        """Codec frames before a frame that have to be decoded again with it."""
-        return self.context
 
     @property
     def lookahead_ms(self) -> float:
@@ -147,15 +160,14 @@ class Codec(nn.Module):
 
     def stream(self) -> "CodecStream":
         """A new decoding stream: push codes, get the audio that is already certain."""
-        from codec.streaming import WindowStream
-
-        return WindowStream(self)
+        raise NotImplementedError
 
     def lower_precision(self: Self) -> Self:
-        """Let the decoder compute in bfloat16 where that is faster here and not heard; codes stay as they are.
+        """A codec of the same codes that decodes in bfloat16, for speaking: half of the time is saved.
 
-        In place, for speaking: half of the time is saved. `decode` and streams differ from those of float32 afterwards,
-        by what benchmarks/README.md says. Nothing happens on a processor without bfloat16 products.
+        A copy of this one as it is now: what either becomes afterwards does not reach the other. Its audio differs from
+        that of float32 by what benchmarks/README.md says. On a processor without bfloat16 products it is this codec
+        itself.
         """
         return self
 
@@ -167,85 +179,92 @@ class Codec(nn.Module):
             yield stream.push(codes[:, :, start : start + chunk])
         yield stream.flush(codes[:, :, last:])
 
-    def init_state(self, codes: Tensor) -> Any:
-        """State of a stream of a batch like `codes` before its first frame."""
-        raise NotImplementedError
-
-    def render(self, codes: Tensor, first: int, start: int, stop: int, state: Any) -> tuple[Tensor, Any]:
-        """Audio of the frames start..stop out of a window of codes, for WindowStream.
-
-        Args:
-            codes: int64 [B, K, t], the frames first .. first + t; they reach `history` frames before `start` and
-                `context` beyond `stop`, or to the ends of the utterance.
-            first: absolute frame number of the window's first frame.
-            start: absolute frame number, the first to render.
-            stop: absolute frame number after the last to render.
-            state: from init_state or the call before, of which `stop` was this `start`.
-
-        Returns:
-            audio [B, (stop - start) * hop_length], and the state of the next call.
-        """
-        raise NotImplementedError
-
-    # files
-
-    @classmethod
-    def from_config(cls: type[Self], path: str | Path) -> Self:
-        """An untrained codec from the `codec:` section (or the whole) of a YAML file."""
-        from codec.pretrained.folder import build, read_yaml
-
-        values = read_yaml(Path(path))
-        return cls.expect(build(values.get("codec", values)), path)
-
-    @classmethod
-    def expect(cls: type[Self], codec: "Codec", source: object) -> Self:
-        """The codec itself, if it is of the class it was asked of."""
-        if not isinstance(codec, cls):
-            raise ValueError(f"{source} is a {type(codec).__name__}, expected a {cls.__name__}; use Codec for any")
-        return codec
-
-    def save_pretrained(self, folder: str | Path, dtype: torch.dtype | None = None) -> None:
-        """Write config.json and model.safetensors; the weights as `dtype`, by default that of the family."""
-        from codec.pretrained.folder import save_folder
-
-        save_folder(self, Path(folder), dtype or self.storage)
+    # weights
 
     def saved_weights(self) -> dict[str, Tensor]:
-        """What save_pretrained writes."""
+        """What `codec.save` writes."""
         return self.state_dict()
 
     @classmethod
     def from_weights(cls, config: Any, weights: dict[str, Tensor]) -> "Codec":
-        """A codec with the weights that save_pretrained wrote."""
+        """A codec with the weights that `codec.save` wrote."""
         codec = cls(config)
         codec.load_state_dict({name: tensor.float() for name, tensor in weights.items()})
         return codec
 
-    @classmethod
-    def from_pretrained(cls: type[Self], source: str | Path, commercial: bool | None = None) -> Self:
-        """Read a codec; weights become float32.
 
-        Args:
-            source: a folder written by save_pretrained, a .nemo file, or a hub id such as
-                `nvidia/low-frame-rate-speech-codec-22khz`, with `@revision` where another than the pinned one is meant.
-            commercial: refuse weights whose licence does not allow commercial use; None = if LFSC_COMMERCIAL=1.
+class CodecStream(ABC):
+    """Decode one batch of utterances piece by piece; the pieces joined are the audio of the whole.
+
+    A frame is decoded once `codec.context` frames after it are known, so audio trails the codes by
+    `codec.lookahead_ms`; `flush` gives the rest. What is kept does not grow.
+    """
+
+    def __init__(self, codec: Codec):
+        self.codec = codec
+        self.done = 0  # frames already rendered
+        self.empty: Tensor | None = None  # codes [B, K, 0], once the first have come
+        self.ended = False
+
+    @torch.inference_mode()
+    def push(self, codes: Tensor) -> Tensor:
+        """Add codes int64 [B, K, t]; returns the audio [B, 1, n] that has become certain, n may be 0.
 
         Raises:
-            FileNotFoundError, ValueError: there is no such codec, or its weights do not fit its configuration.
-            PermissionError: the licence, see `commercial`.
-            ImportError, ConnectionError: a hub id without huggingface_hub, or without a network.
+            ValueError: codes of the wrong shape, batch or range; the stream stays as it was. A stream that is over.
         """
-        from codec.pretrained.folder import load
+        self.check(codes)
+        return self.advance(codes, last=False)[:, None]
 
-        return cls.expect(load(source, commercial), source)
+    @torch.inference_mode()
+    def flush(self, codes: Tensor | None = None) -> Tensor:
+        """The rest of the audio [B, 1, n], after the last codes if given; the stream is at its end afterwards.
+
+        Raises:
+            ValueError: as push; a stream that never got any codes.
+        """
+        if codes is not None:
+            self.check(codes)
+        if self.empty is None:
+            raise ValueError("got flush() on a stream without codes; push at least one frame first")
+        if self.ended:
+            return torch.zeros(len(self.empty), 1, 0, device=self.empty.device)
+        self.ended = True
+        return self.advance(self.empty if codes is None else codes, last=True)[:, None]
+
+    def check(self, codes: Tensor) -> None:
+        """Refuse what does not fit."""
+        if self.ended:
+            raise ValueError("got codes on a stream after its flush(); start another with codec.stream()")
+        self.codec.quantizer.check(codes)
+        if self.empty is not None and len(codes) != len(self.empty):
+            raise ValueError(f"got codes of {len(codes)} items; this stream decodes {len(self.empty)}")
+        self.empty = codes[:, :, :0]
+
+    def take(self, rows: Tensor) -> "CodecStream":
+        """A stream that goes on from here with the items `rows` alone, int64 [b]; this one stays as it is.
+
+        So that utterances decoded together can end, each at its own length.
+        """
+        other = copy.copy(self)
+        for name, value in vars(self).items():
+            setattr(other, name, select(value, rows))
+        return other
+
+    @abstractmethod
+    def advance(self, codes: Tensor, last: bool) -> Tensor:
+        """Add checked codes, which may be none; returns audio [B, n]."""
 
 
-def has_bfloat16(tensor: Tensor) -> bool:
-    """Whether products in bfloat16 are faster than in float32 where this tensor is."""
-    if tensor.is_cpu:
-        supported = getattr(torch.cpu, "_is_avx512_bf16_supported", bool)()
-        return bool(supported and torch.backends.mkldnn.is_available())
-    return tensor.is_cuda and torch.cuda.is_bf16_supported()
+def select(state: Any, rows: Tensor) -> Any:
+    """The items `rows` of every tensor [B, ...] in a state of dicts and named tuples; whatever else is in it stays."""
+    if isinstance(state, Tensor):
+        return state[rows]
+    if isinstance(state, dict):
+        return type(state)({name: select(value, rows) for name, value in state.items()})
+    if isinstance(state, tuple):
+        return type(state)(*(select(value, rows) for value in state))
+    return state
 
 
 def check_audio(audio: Tensor, lengths: Tensor | None) -> Tensor:

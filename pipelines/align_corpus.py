@@ -15,7 +15,7 @@ from rich.progress import track
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from pipelines.shared.files import UserError, guard  # noqa: E402
+from pipelines.shared.errors import UserError, guard  # noqa: E402
 from speechllm.data.shards import Example, Shard, open_shards  # noqa: E402
 from speechllm.text.tokenizer import Tokenizer  # noqa: E402
 from speechllm.training.aligner import Aligner  # noqa: E402
@@ -74,8 +74,8 @@ def align(aligner: Aligner, shard: Shard, silent: torch.Tensor) -> None:
     shard.write_positions(positions)
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+def main(argv: list[str] | None = None, prog: str | None = None) -> None:
+    parser = argparse.ArgumentParser(prog, description=__doc__.split("\n")[0])
     parser.add_argument("--shards", type=Path, required=True, help="folder of code shards")
     parser.add_argument("--tokenizer", type=Path, required=True, help="the one the shards were made with")
     parser.add_argument("--steps", type=int, default=1000)
@@ -83,7 +83,7 @@ def main() -> None:
     parser.add_argument("--learning-rate", type=float, default=2e-3)
     parser.add_argument("--train-shards", type=int, default=24, help="how many of the shards to train on")
     parser.add_argument("--num-threads", type=int, default=0, help="of torch; 0 = leave to torch")
-    args = parser.parse_args()
+    args = parser.parse_args(argv)
 
     if args.num_threads:
         torch.set_num_threads(args.num_threads)

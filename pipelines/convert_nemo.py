@@ -12,19 +12,20 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from codec.pretrained.licences import Licence  # noqa: E402
+from codec import save as save_codec  # noqa: E402
+from codec.licence import Licence  # noqa: E402
 from codec.pretrained.nemo import load_nemo  # noqa: E402
-from pipelines.shared.files import UserError, guard  # noqa: E402
+from pipelines.shared.errors import UserError, guard  # noqa: E402
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+def main(argv: list[str] | None = None, prog: str | None = None) -> None:
+    parser = argparse.ArgumentParser(prog, description=__doc__.split("\n")[0])
     parser.add_argument("nemo", type=Path, help="the .nemo file")
     parser.add_argument("out", type=Path, help="folder to write")
     parser.add_argument("--licence", help="name of the weights' licence")
     parser.add_argument("--use", choices=("commercial", "non-commercial"), help="what that licence allows")
     parser.add_argument("--commercial", action="store_true", help="refuse weights that exclude commercial use")
-    args = parser.parse_args()
+    args = parser.parse_args(argv)
     if bool(args.licence) != bool(args.use):
         raise UserError("--licence and --use belong together: a name, and what it allows")
     if not args.nemo.is_file():
@@ -33,7 +34,7 @@ def main() -> None:
         raise UserError(f"{args.out} holds a codec already; use another folder")
     stated = Licence(args.licence, args.use == "commercial") if args.licence else None
     codec = load_nemo(args.nemo, args.commercial or None, stated)
-    codec.save_pretrained(args.out)
+    save_codec(codec, args.out)
     print(
         f"{args.out}: {codec.config.name}, {codec.sample_rate} Hz, {codec.frame_rate:.2f} frames a second, "
         f"{codec.num_codebooks} x {codec.codebook_size} codes, {codec.bitrate / 1000:.2f} kbps; fingerprint "

@@ -19,7 +19,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from pipelines.shared.files import UserError, guard, write_atomically  # noqa: E402
+from pipelines.shared.atomic import write_atomically  # noqa: E402
+from pipelines.shared.errors import UserError, guard  # noqa: E402
 
 SPOKEN = re.compile(r"[A-Za-z ,.;:'’!?—-]+")
 DIGITS = "zero one two three four five six seven eight nine".split()
@@ -116,8 +117,8 @@ def key(sentence: str) -> str:
     return re.sub(r"[^a-z]", "", sentence.lower())
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+def main(argv: list[str] | None = None, prog: str | None = None) -> None:
+    parser = argparse.ArgumentParser(prog, description=__doc__.split("\n")[0])
     parser.add_argument("--wordnet", type=Path, required=True, help="wn.dict.dz")
     parser.add_argument("--sotu", type=Path, required=True, help="folder of address .txt files")
     parser.add_argument("--cmudict", type=Path, required=True, help="dict.txt")
@@ -125,7 +126,7 @@ def main() -> None:
     parser.add_argument("--composed", type=float, default=0.2, help="share of short and odd utterances")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", type=Path, required=True)
-    args = parser.parse_args()
+    args = parser.parse_args(argv)
     for path in (args.wordnet, args.sotu, args.cmudict, *args.exclude):
         if not path.exists():
             raise UserError(f"{path} does not exist; see `make corpus` for where the sources come from")

@@ -17,17 +17,17 @@ from rich.progress import track
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from codec import Codec, LiteCodec  # noqa: E402
+from codec import load as load_codec  # noqa: E402
 from codec.audio import load_audio, trim_silence  # noqa: E402
 from pipelines.corpus import manifest  # noqa: E402
-from pipelines.extract_features import parse_part, read_features  # noqa: E402
-from pipelines.shared.files import UserError, guard  # noqa: E402
+from pipelines.corpus.features import read_features  # noqa: E402
+from pipelines.corpus.parts import shards_of  # noqa: E402
+from pipelines.shared.errors import UserError, guard  # noqa: E402
 from speechllm import CodeSpec  # noqa: E402
 from speechllm.data.shards import Example, Shard, write_shard  # noqa: E402
 from speechllm.text.normalizer import Normalizer  # noqa: E402
 from speechllm.text.phonemizer import Phonemizer  # noqa: E402
 from speechllm.text.tokenizer import Tokenizer  # noqa: E402
-
-SHARD_SIZE = 500  # utterances, and the resume point
 
 
 def code_spec(codec: Codec) -> CodeSpec:
@@ -61,8 +61,8 @@ class Encoder:
         return self.codec.encode(audio[None].to(self.device))[0][0]
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+def main(argv: list[str] | None = None, prog: str | None = None) -> None:
+    parser = argparse.ArgumentParser(prog, description=__doc__.split("\n")[0])
     parser.add_argument("--manifest", type=Path, required=True)
     parser.add_argument("--codec", type=Path, required=True, help="codec folder")
     parser.add_argument("--tokenizer", type=Path, required=True, help="tokenizer.model")
@@ -70,20 +70,17 @@ def main() -> None:
     parser.add_argument("--features", type=Path, help="folder from extract_features.py, saves the analysis")
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--part", default="1/1", help="i/n: encode every n-th shard from the i-th on, for n processes")
-    args = parser.parse_args()
+    args = parser.parse_args(argv)
 
-    codec, tokenizer = Codec.from_pretrained(args.codec).to(args.device), Tokenizer.load(args.tokenizer)
+    codec, tokenizer = load_codec(args.codec).to(args.device), Tokenizer.load(args.tokenizer)
     if args.features and not isinstance(codec, LiteCodec):
         raise UserError(f"{args.codec} codes audio, not features; leave out --features")
     features = read_features(args.features, codec.config) if args.features else {}
     encoder = Encoder(codec, tokenizer, args.device, features)
-    spec, utterances = code_spec(codec), manifest.read(args.manifest)
-    part, parts = parse_part(args.part)
+    spec, shards = code_spec(codec), shards_of(manifest.read(args.manifest), args.out, args.part)
     args.out.mkdir(parents=True, exist_ok=True)
-    starts = range((part - 1) * SHARD_SIZE, len(utterances), parts * SHARD_SIZE)
     begin, encoded_s = time.perf_counter(), 0.0
-    for start in track(starts, f"encoding with codec {codec.fingerprint}"):
-        path = args.out / f"{start:06d}.safetensors"
+    for path, utterances in track(shards, f"encoding with codec {codec.fingerprint}"):
         if path.is_file():
             shard = Shard(path)
             if shard.spec != spec:
@@ -91,9 +88,8 @@ def main() -> None:
             if shard.tokenizer_fingerprint != tokenizer.fingerprint:
                 raise UserError(f"{path} was made with another tokenizer than {args.tokenizer}; use another --out")
             continue
-        chunk = utterances[start : start + SHARD_SIZE]
-        write_shard(path, [encoder(u, args.manifest.parent) for u in chunk], spec, tokenizer.fingerprint)
-        encoded_s += sum(u.duration_s for u in chunk)
+        write_shard(path, [encoder(u, args.manifest.parent) for u in utterances], spec, tokenizer.fingerprint)
+        encoded_s += sum(u.duration_s for u in utterances)
     if encoded_s:
         factor = (time.perf_counter() - begin) / encoded_s
         print(f"{args.out}: {encoded_s / 3600:.2f} h encoded, real-time factor {factor:.4f}")

@@ -13,8 +13,10 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from codec import Codec  # noqa: E402
-from pipelines.shared.files import guard, write_atomically  # noqa: E402
+from codec import load as load_codec  # noqa: E402
+from codec import save as save_codec  # noqa: E402
+from pipelines.shared.atomic import write_atomically  # noqa: E402
+from pipelines.shared.errors import guard  # noqa: E402
 from pipelines.speaking.voice import load_voice  # noqa: E402
 from speechllm import SpeechLM  # noqa: E402
 from speechllm.text.tokenizer import Tokenizer  # noqa: E402
@@ -27,18 +29,18 @@ provenance: unknown  # whose voice, from where, with what permission
 """
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+def main(argv: list[str] | None = None, prog: str | None = None) -> None:
+    parser = argparse.ArgumentParser(prog, description=__doc__.split("\n")[0])
     parser.add_argument("--codec", type=Path, required=True, help="codec folder")
     parser.add_argument("--lm", type=Path, required=True, help="LM folder")
     parser.add_argument("--tokenizer", type=Path, required=True, help="tokenizer.model")
     parser.add_argument("--out", type=Path, required=True, help="voice folder to write")
-    args = parser.parse_args()
+    args = parser.parse_args(argv)
 
-    codec, lm = Codec.from_pretrained(args.codec), SpeechLM.from_pretrained(args.lm)
+    codec, lm = load_codec(args.codec), SpeechLM.from_pretrained(args.lm)
     Tokenizer.load(args.tokenizer)
     args.out.mkdir(parents=True, exist_ok=True)
-    codec.save_pretrained(args.out / "codec")
+    save_codec(codec, args.out / "codec")
     lm.save_pretrained(args.out / "lm")
     shutil.copyfile(args.tokenizer, args.out / "tokenizer.model")
     if not (args.out / "voice.yaml").exists():

@@ -25,7 +25,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from pipelines.corpus import manifest  # noqa: E402
 from pipelines.corpus.manifest import Utterance  # noqa: E402
-from pipelines.shared.files import UserError, guard, partial  # noqa: E402
+from pipelines.shared.atomic import partial  # noqa: E402
+from pipelines.shared.errors import UserError, guard  # noqa: E402
 
 SAMPLE_RATE = 22_050
 CHUNK = 200  # sentences per unit of work, and per resume point
@@ -136,8 +137,8 @@ def validate(path: Path) -> None:
     print(f"{path}: {len(utterances):,} utterances, {sum(u.duration_s for u in utterances) / 3600:.2f} h, no problems")
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0], epilog=__doc__)
+def main(argv: list[str] | None = None, prog: str | None = None) -> None:
+    parser = argparse.ArgumentParser(prog, description=__doc__.split("\n")[0], epilog=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     speak = commands.add_parser("teacher", help="let the teacher voice read a text file")
     speak.add_argument("--texts", type=Path, required=True, help="one sentence per line")
@@ -149,7 +150,7 @@ def main() -> None:
         reader.add_argument("root", type=Path)
         reader.add_argument("--out", type=Path, required=True, help="manifest to write, .jsonl")
     commands.add_parser("validate", help="report every problem of a manifest").add_argument("manifest", type=Path)
-    args = parser.parse_args()
+    args = parser.parse_args(argv)
 
     if args.command == "validate":
         validate(args.manifest)

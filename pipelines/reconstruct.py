@@ -18,9 +18,10 @@ import torch.nn.functional as F
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from codec import Codec  # noqa: E402
+from codec import load as load_codec  # noqa: E402
 from codec.audio import load_audio, save_audio  # noqa: E402
 from codec.metrics import codebook_use, mel_distance, si_sdr, stft_distance  # noqa: E402
-from pipelines.shared.files import UserError, guard  # noqa: E402
+from pipelines.shared.errors import UserError, guard  # noqa: E402
 from pipelines.speaking.voice import find_voice  # noqa: E402
 
 
@@ -48,15 +49,15 @@ def reconstruct(codec: Codec, path: Path, out: Path) -> dict[str, Any]:
     }
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+def main(argv: list[str] | None = None, prog: str | None = None) -> None:
+    parser = argparse.ArgumentParser(prog, description=__doc__.split("\n")[0])
     parser.add_argument("files", nargs="+", type=Path, help="wav, flac, ogg or mp3")
     parser.add_argument("--voice", default="heart", help="the voice whose codec to use")
     parser.add_argument("--codec", type=Path, help="a codec folder, in place of a voice's")
     parser.add_argument("--out-dir", type=Path, default=Path("reconstructed"))
-    args = parser.parse_args()
+    args = parser.parse_args(argv)
 
-    codec = Codec.from_pretrained(args.codec or find_voice(args.voice) / "codec")
+    codec = load_codec(args.codec or find_voice(args.voice) / "codec")
     names = [path.stem for path in args.files]
     if len(set(names)) < len(names):
         raise UserError("two of the files have the same name; reconstruct them into different folders")

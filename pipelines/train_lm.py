@@ -17,43 +17,16 @@ from torch.utils.data import DataLoader
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from pipelines.shared.files import UserError, guard  # noqa: E402
+from pipelines.shared.errors import UserError, guard  # noqa: E402
 from pipelines.shared.settings import parse  # noqa: E402
-from pipelines.training.trainer import fit  # noqa: E402
+from pipelines.training.resume import steps_done  # noqa: E402
+from pipelines.training.trainer import fit, trainer_options  # noqa: E402
 from speechllm import LMConfig, SpeechLM  # noqa: E402
+from speechllm.config import LMShape  # noqa: E402
 from speechllm.data.shards import Shard, open_shards  # noqa: E402
 from speechllm.text.tokenizer import Tokenizer  # noqa: E402
 from speechllm.training.batches import BatchDataset, split  # noqa: E402
 from speechllm.training.module import LitSpeechLM, LMOptim  # noqa: E402
-
-
-@dataclass(frozen=True)
-class LMShape:
-    """The part of LMConfig that is a choice; the rest follows from shards and tokenizer."""
-
-    dim: int = 256
-    num_layers: int = 6
-    num_heads: int = 4
-    mlp_dim: int = 704
-    num_kv_heads: int = 0
-    head_dim: int = 0
-    qk_norm: bool = False
-    gated_attention: bool = False
-    causal_text: bool = False
-    shared_positions: bool = False
-    rope_theta: float = 10_000.0
-    rope_rounded: bool = False
-    frame_tables: int = 0
-    stop_after: bool = False
-    prefix_queries: int = 0
-    prefix_layers: int = 2
-    prefix_heads: int = 8
-    prefix_mlp_dim: int = 0
-    reader_layer: int = 2
-    reader_window: int = 10
-    max_text: int = 256
-    max_frames: int = 1024
-    frames_per_step: int = 1
 
 
 @dataclass(frozen=True)
@@ -102,8 +75,8 @@ def take_weights(model: SpeechLM, folder: Path) -> str:
     return f"weights of {folder}: {len(fits)} of {len(mine)} tensors; fresh: {fresh}"
 
 
-def main() -> None:
-    config = parse(TrainLM, __doc__)
+def main(argv: list[str] | None = None, prog: str | None = None) -> None:
+    config = parse(TrainLM, __doc__, argv, prog)
     if config.num_threads:
         torch.set_num_threads(config.num_threads)
     torch.manual_seed(config.seed)
@@ -114,19 +87,15 @@ def main() -> None:
     model = SpeechLM(shape)
     if config.init_from:
         print(take_weights(model, config.init_from))
-    last, seen = config.run_dir / "last.ckpt", 0
-    if last.is_file():
-        seen = int(torch.load(last, weights_only=True)["global_step"])
-    if seen >= config.optim.max_steps:
-        raise UserError(f"{config.run_dir} has done its {seen} steps; raise --optim.max_steps or use another --run_dir")
+    seen = steps_done(config.run_dir, config.optim.max_steps)
     fits = set(usable(shards, config))
     train, held = ([pair for pair in part if pair in fits] for part in split(shards, config.held_out))
     if not train:
         raise UserError(f"{config.shards} has no more than the {config.held_out} held-out utterances; encode more")
     # Lightning resumes in the middle of its epoch and stops at its full length, so only the draws move on.
-    each = config.model.frames_per_step
-    batches = BatchDataset(shards, train, config.batch_tokens, config.optim.max_steps, config.seed, seen, each)
-    validation = BatchDataset(shards, held, config.batch_tokens, 1, config.seed, 0, each)
+    count, frames_per_step = config.optim.max_steps, config.model.frames_per_step
+    batches = BatchDataset(shards, train, config.batch_tokens, count, config.seed, seen, frames_per_step)
+    validation = BatchDataset(shards, held, config.batch_tokens, 1, config.seed, 0, frames_per_step)
     validation.size = len(validation.batches)
     print(f"speech LM: {sum(p.numel() for p in model.parameters()) / 1e6:.1f} M parameters, {len(train):,} utterances")
     fit(
@@ -136,13 +105,7 @@ def main() -> None:
             DataLoader(validation, batch_size=None),
         ),
         config.run_dir,
-        {
-            "max_epochs": 1,
-            "val_check_interval": min(config.validate_every, config.optim.max_steps),
-            "num_sanity_val_steps": 0,
-            "log_every_n_steps": 50,
-            **config.trainer,
-        },
+        trainer_options(config.optim.max_steps, config.validate_every, config.trainer),
         lambda: model.save_pretrained(config.run_dir / "lm", torch.float32),
         dataclasses.asdict(config),
         config.checkpoint_minutes,

@@ -17,7 +17,7 @@ from rich.progress import track
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from pipelines.corpus import manifest  # noqa: E402
-from pipelines.shared.files import UserError, guard  # noqa: E402
+from pipelines.shared.errors import UserError, guard  # noqa: E402
 from speechllm.text.normalizer import Normalizer  # noqa: E402
 from speechllm.text.phonemizer import Phonemizer  # noqa: E402
 from speechllm.text.tokenizer import Tokenizer  # noqa: E402
@@ -47,13 +47,13 @@ def report(tokenizer: Tokenizer, counts: Counter[str]) -> str:
     return "\n".join(lines)
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+def main(argv: list[str] | None = None, prog: str | None = None) -> None:
+    parser = argparse.ArgumentParser(prog, description=__doc__.split("\n")[0])
     parser.add_argument("--manifest", type=Path, required=True, help=".jsonl, from pipelines/prepare_corpus.py")
     parser.add_argument("--out", type=Path, required=True, help="tokenizer to write, .model")
     parser.add_argument("--vocab-size", type=int, default=80, help="largest number of ids; char models may need fewer")
     parser.add_argument("--model-type", choices=("char", "unigram", "bpe"), default="char")
-    args = parser.parse_args()
+    args = parser.parse_args(argv)
 
     phonemizer = Phonemizer()
     lines = list(phonemes_of(args.manifest, phonemizer))

@@ -1,7 +1,8 @@
 """Text -> codes."""
 
 from speechllm.config import CodeSpec, LMConfig, SamplingConfig
-from speechllm.inference.generate import Frame, generate
+from speechllm.inference.generate import generate
+from speechllm.inference.request import Frame, Prompt
 from speechllm.model.speech_lm import SpeechLM
 
-__all__ = ["CodeSpec", "Frame", "LMConfig", "SamplingConfig", "SpeechLM", "generate"]
+__all__ = ["CodeSpec", "Frame", "LMConfig", "Prompt", "SamplingConfig", "SpeechLM", "generate"]

@@ -1,4 +1,4 @@
-"""LMConfig, fixed by a checkpoint, and SamplingConfig, fixed by a request."""
+"""CodeSpec and LMConfig, fixed by a checkpoint, and SamplingConfig, fixed by a request."""
 
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
@@ -27,13 +27,10 @@ class CodeSpec:
         return self.num_codebooks * sum(self.levels)
 
 
-@dataclass(frozen=True)
-class LMConfig:
-    """Shape of a speech LM; see configs/speechllm/small.yaml for the meaning of each field."""
+@dataclass(frozen=True, kw_only=True)
+class LMShape:
+    """The part of LMConfig that is a choice; see configs/speechllm/small.yaml for the meaning of each field."""
 
-    codes: CodeSpec
-    vocab_size: int
-    tokenizer_fingerprint: str = ""
     dim: int = 256
     num_layers: int = 6
     num_heads: int = 4
@@ -92,8 +89,22 @@ class LMConfig:
 
     @property
     def max_positions(self) -> int:
-        """Rotary positions in use."""
+        """Rotary positions in use, see model/sequence.py."""
         return self.max_text + self.max_steps + 1 if self.shared_positions else max(self.max_text, self.max_steps)
+
+    @property
+    def max_steps(self) -> int:
+        """Steps that hold max_frames."""
+        return -(-self.max_frames // self.frames_per_step)
+
+
+@dataclass(frozen=True)
+class LMConfig(LMShape):
+    """A speech LM: its shape, and what follows from its codec and its tokenizer."""
+
+    codes: CodeSpec
+    vocab_size: int
+    tokenizer_fingerprint: str = ""
 
     @property
     def step(self) -> CodeSpec:
@@ -102,11 +113,6 @@ class LMConfig:
         return replace(
             self.codes, frame_rate=self.codes.frame_rate / count, num_codebooks=count * self.codes.num_codebooks
         )
-
-    @property
-    def max_steps(self) -> int:
-        """Steps that hold max_frames."""
-        return -(-self.max_frames // self.frames_per_step)
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> "LMConfig":
@@ -117,8 +123,9 @@ class LMConfig:
         return cls(**{**values, "codes": CodeSpec(**values["codes"])})
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain mapping, for JSON."""
-        return asdict(self)
+        """Plain mapping, for JSON; what is not a choice stands first."""
+        values = asdict(self)
+        return {name: values[name] for name in ("codes", "vocab_size", "tokenizer_fingerprint")} | values
 
 
 @dataclass(frozen=True)
@@ -126,13 +133,13 @@ class SamplingConfig:
     """How one request draws its frames."""
 
     temperature: float = 0.2  # of the code digits; 0 = most likely
-    reader_temperature: float = 0.0  # of the reading position; 0 = at an even pace, see sampling.Pace
+    reader_temperature: float = 0.0  # of the reading position; 0 = at an even pace, see sampling.steady_advance
     seed: int = 0
     min_frames: int = 4  # no stop before, the shortest clip every codec of the family can decode
     max_frames_per_token: int = 24  # about 1.1 s: a reader that stands still longer is pushed on
     trailing_frames: int = 12  # at most this many frames after the last token was reached
     # For models without a reader, which have no such bounds:
-    max_frames: int = 0  # of the whole; 0 = by the length of the text, see engine.frame_limit
+    max_frames: int = 0  # of the whole; 0 = by the length of the text, see request.frame_limit
     guidance: float = 1.0  # how far from what the model would say without text (arXiv 2207.12598); 1 = off
     guidance_frames: int = 0  # frames that are guided; 0 = all
 

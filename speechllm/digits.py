@@ -31,6 +31,14 @@ def digits_to_codes(digits: Tensor, levels: Sequence[int]) -> Tensor:
 
 def digits_to_values(digits: Tensor, levels: Sequence[int]) -> Tensor:
     """Digits int64 [..., P] -> float32 [..., P] in [-1, 1], the codec's own dequantised values."""
-    half = torch.tensor([level // 2 for level in levels], device=digits.device)
-    half = half.repeat(digits.shape[-1] // len(levels))
+    return center(digits, half_levels(levels, digits.shape[-1] // len(levels), digits.device))
+
+
+def half_levels(levels: Sequence[int], num_codebooks: int, device: torch.device | None = None) -> Tensor:
+    """The digit that stands for 0, of all digits of so many codebooks, int64 [P]."""
+    return torch.tensor([level // 2 for level in levels], device=device).repeat(num_codebooks)
+
+
+def center(digits: Tensor, half: Tensor) -> Tensor:
+    """`digits_to_values` where the half_levels [P] are at hand."""
     return (digits - half) / half

@@ -1,26 +1,26 @@
 """Every command and path in the README and in docs/ is real."""
 
 import contextlib
-import importlib
 import io
 import re
 import runpy
 import shlex
 import sys
 from functools import cache
-from importlib.metadata import metadata
+from importlib import import_module
+from importlib.metadata import PackageNotFoundError, metadata
 from pathlib import Path
 
 import pytest
 
-from pipelines.shared.settings import parse
-from pipelines.speaking.voice import VOICES
+from pipelines.lfsc_tts import COMMANDS as SUBCOMMANDS
+from pipelines.shared.resources import VOICES
+from pipelines.shared.settings import parse_chosen
 
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text("utf-8")
 DOCS = "\n".join([README, *(path.read_text("utf-8") for path in sorted((ROOT / "docs").glob("*.md")))])
 MAKEFILE = (ROOT / "Makefile").read_text("utf-8")
-CONFIG_SCRIPTS = {"pipelines/train_codec.py": "TrainCodec", "pipelines/train_lm.py": "TrainLM"}
 SHELL = {"cp", "echo", "mkdir", "aplay", "source", "curl", "hf"}
 
 
@@ -41,8 +41,15 @@ def commands() -> list[list[str]]:
     return [words for words in found if words]
 
 
+def script_of(subcommand: str) -> str:
+    """The script that a subcommand of lfsc-tts runs."""
+    return "pipelines/tts.py" if subcommand == "say" else f"pipelines/{subcommand.replace('-', '_')}.py"
+
+
 COMMANDS = commands()
-PYTHON = [words[1:] for words in COMMANDS if words[0] == "python"]
+INSTALLED = [words[1:] for words in COMMANDS if words[0] == "lfsc-tts" and words[1:] != ["--help"]]
+SCRIPTS = [words[1:] for words in COMMANDS if words[0] == "python"]
+SCRIPTS += [[script_of(command), *arguments] for command, *arguments in INSTALLED]
 
 
 @cache
@@ -61,7 +68,8 @@ def help_of(script: str, *command: str) -> str:
 
 def test_the_readme_has_commands():
     assert COMMANDS[0][0] == "make"
-    assert {words[0] for words in COMMANDS} <= {"make", "python", "pip"} | SHELL
+    assert {words[0] for words in COMMANDS} <= {"make", "python", "pip", "lfsc-tts"} | SHELL
+    assert INSTALLED and {command for command, *_ in INSTALLED} <= set(SUBCOMMANDS)
 
 
 @pytest.mark.parametrize("words", [w for w in COMMANDS if w[0] == "make"], ids=" ".join)
@@ -72,18 +80,15 @@ def test_make_targets_exist(words):
         assert re.search(pattern, MAKEFILE, re.MULTILINE), f"the Makefile has no {variable}"
 
 
-@pytest.mark.parametrize("words", PYTHON, ids=lambda words: " ".join(words)[:80])
+@pytest.mark.parametrize("words", SCRIPTS, ids=lambda words: " ".join(words)[:80])
 def test_scripts_take_the_flags_they_are_given(words):
     script, *arguments = words
     assert (ROOT / script).is_file()
-    if script in CONFIG_SCRIPTS:
+    if script in ("pipelines/train_codec.py", "pipelines/train_lm.py"):
         pytest.importorskip("lightning", reason="the training scripts need lfsc-tts[train]")
-        module = importlib.import_module(script.removesuffix(".py").replace("/", "."))
-        arguments = [str(ROOT / word) if word.endswith(".yaml") else word for word in arguments]
-        config_type = getattr(module, CONFIG_SCRIPTS[script])
-        if script == "pipelines/train_codec.py" and module.family(arguments) == "hifigan":
-            config_type = importlib.import_module("pipelines.training.lfsc_codec").TrainHiFiGAN
-        parse(config_type, "", arguments)
+        module = import_module(script.removesuffix(".py").replace("/", "."))
+        choose = module.config_type if script.endswith("codec.py") else lambda values: module.TrainLM
+        parse_chosen(choose, "", arguments)
         return
     command = arguments[:1] if re.search(r"\{[\w,]*\b" + re.escape(arguments[0]) + r"\b", help_of(script)) else []
     known = set(re.findall(r"--[\w-]+", help_of(script, *command)))
@@ -95,7 +100,7 @@ def test_scripts_take_the_flags_they_are_given(words):
 def test_extras_exist(words):
     try:
         known = set(metadata("lfsc-tts").get_all("Provides-Extra") or [])
-    except importlib.metadata.PackageNotFoundError:
+    except PackageNotFoundError:
         pytest.skip("lfsc-tts is not installed")
     extras = {extra for word in words for group in re.findall(r"\[([\w,-]+)\]", word) for extra in group.split(",")}
     assert extras <= known
@@ -108,16 +113,45 @@ def test_flags_named_in_the_text_exist():
     assert named <= set(re.findall(r"--[\w-]+", help_of("pipelines/tts.py")))
 
 
-def test_the_tree_exists():
+def listed() -> list[str]:
+    """Paths of the tree; those of folders end with a slash."""
     (tree,) = blocks("text")
     folders: list[str] = []
+    found = []
     for line in tree.splitlines():
         depth = (len(line) - len(line.lstrip())) // 2
-        entry = line.split()[0]
-        folders = [*folders[:depth], entry]
-        path = "".join(folders)
+        folders = [*folders[:depth], line.split()[0]]
+        found.append("".join(folders))
+    return found
+
+
+def test_what_the_tree_lists_exists():
+    for path in listed():
+        found = ROOT / path
         if not path.startswith("voices/"):  # tests/test_shipped_voice.py looks after it
-            assert (ROOT / path).exists(), path
+            assert found.is_dir() if path.endswith("/") else found.is_file(), path
+
+
+def test_what_exists_is_in_the_tree():
+    """Every script that can be run, every folder of the packages and of what they read."""
+    packages = "codec", "speechllm", "pipelines", "benchmarks"
+    scripts = [path for package in packages[2:] for path in (ROOT / package).glob("*.py") if path.stem != "__init__"]
+    modules = [path for package in packages for path in (ROOT / package).rglob("*.py")]
+    files = [path for folder in ("configs", "docs") for path in (ROOT / folder).rglob("*.*")]
+    folders = {path.parent for path in modules + files} | {ROOT / "tests", ROOT / "configs", *VOICES.glob("*/")}
+    wanted = {path.relative_to(ROOT).as_posix() for path in scripts}
+    wanted |= {f"{path.relative_to(ROOT).as_posix()}/" for path in folders}
+    assert not wanted - set(listed())
+
+
+def test_the_changelog_says_where_moved_names_are():
+    rows = re.findall(r"^\| `[\w.]+` \| (.*) \|$", (ROOT / "CHANGELOG.md").read_text("utf-8"), re.MULTILINE)
+    moved = [found for row in rows for found in re.findall(r"`(\w+(?:\.\w+)+)`(?: \(([^)]+)\))?", row)]
+    assert moved
+    for module, names in moved:
+        source = (ROOT / f"{module.replace('.', '/')}.py").read_text("utf-8")
+        for name in re.findall(r"\w+", names):
+            assert re.search(rf"^(?:class |def |)({name})\b", source, re.MULTILINE), f"no {name} in {module}"
 
 
 @pytest.mark.parametrize("link", sorted(set(re.findall(r"\]\((?!https?:)([^)#]+)\)", README))) or ["README.md"])

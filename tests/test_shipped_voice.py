@@ -105,7 +105,8 @@ def test_it_is_understood(fox):
     pytest.importorskip("faster_whisper", reason="recognition needs lfsc-tts[eval]")
     pytest.importorskip("jiwer", reason="error rates need lfsc-tts[eval]")
     from benchmarks.judges.asr import load_recognizer
-    from benchmarks.judges.scores import character_errors, normalize_transcript
+    from benchmarks.judges.error_rates import character_errors
+    from benchmarks.texts.transcripts import normalize_transcript
 
     try:
         recognizer = load_recognizer("whisper-base")

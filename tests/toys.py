@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from codec import CodecConfig, LiteCodec
+from codec import save as save_codec
 from speechllm import CodeSpec, LMConfig, SpeechLM
 from speechllm.text.phonemizer import Phonemizer
 from speechllm.text.tokenizer import Tokenizer
@@ -106,7 +107,7 @@ def write_voice(folder: Path, seed: int = 0) -> Path:
     tokenizer = Tokenizer.train(PHONEMES, 120, "char", Phonemizer().alphabet)
     tokenizer.save(folder / "tokenizer.model")
     codec = toy_codec(seed)
-    codec.save_pretrained(folder / "codec")
+    save_codec(codec, folder / "codec")
     spec = CodeSpec(codec.frame_rate, codec.num_codebooks, codec.levels, codec.fingerprint)
     lm = toy_lm(toy_lm_config(spec, tokenizer.vocab_size, tokenizer_fingerprint=tokenizer.fingerprint), seed)
     with torch.no_grad():

@@ -1,0 +1,1 @@
+"""Who listens: recognition, predicted MOS, likeness of voices, STOI, PESQ, error rates."""

@@ -1,18 +1,16 @@
-"""How intelligible decoded speech is beside its original: STOI and PESQ. Functions of numpy arrays.
+"""STOI: how intelligible decoded speech is beside its original. Functions of numpy arrays.
 
 Shapes: N samples, J frames, F bins, M bands. Original and decoded audio are mono float [N] of equal length and rate.
 """
 
 import numpy as np
 
-from benchmarks.judges.audio import for_judges
 from codec.audio import resample
 
 STOI_RATE = 10_000  # Hz
 STOI_FFT, STOI_HOP, STOI_SEGMENT = 512, 128, 30  # samples, samples, frames
 STOI_RANGE_DB = 40.0  # frames this much below the loudest are silence
 STOI_CLIP_DB = -15.0  # lowest signal-to-distortion ratio that counts
-PESQ = "pip install pesq"
 
 
 def third_octaves(rate: int = STOI_RATE, n_fft: int = STOI_FFT, bands: int = 15, lowest: float = 150.0) -> np.ndarray:
@@ -85,19 +83,3 @@ def overlap_add(frames: np.ndarray) -> np.ndarray:
 def to_rate(audio: np.ndarray, rate: int, target: int) -> np.ndarray:
     """Resample to `target` Hz, float64."""
     return resample(audio.astype(np.float32), rate, target).astype(np.float64)
-
-
-def pesq(real: np.ndarray, fake: np.ndarray, sample_rate: int) -> float:
-    """Wide-band PESQ, about 1 to 4.6 (ITU-T P.862.2); not a number where it finds no speech.
-
-    Raises:
-        ImportError: the package pesq is not installed.
-    """
-    try:
-        import pesq as package
-    except ImportError as error:
-        raise ImportError(f"PESQ needs its package ({error}); {PESQ}") from error
-    try:
-        return float(package.pesq(16_000, for_judges(real, sample_rate), for_judges(fake, sample_rate), "wb"))
-    except package.NoUtterancesError:
-        return float("nan")

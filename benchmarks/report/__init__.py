@@ -1,0 +1,1 @@
+"""What a benchmark leaves: intervals, tables, plots, the machine it ran on."""

@@ -34,6 +34,11 @@ def environment(packages: Iterable[str] = ()) -> dict[str, Any]:
     }
 
 
+def origin(found: dict[str, Any]) -> str:
+    """One sentence of an `environment`, for below a table: "Commit 0123456789ab, AMD EPYC 9B14, 2026-01-31."."""
+    return f"Commit {found['commit']}, {found['cpu']}, {found['date'][:10]}."
+
+
 def commit() -> str:
     """Commit of this checkout."""
     try:

@@ -9,6 +9,7 @@ import soundfile
 import torch
 
 from codec import Codec
+from codec import load as load_codec
 from codec.audio import resample
 
 OPUS_RATE = 24_000  # Hz
@@ -23,7 +24,7 @@ class Coded(NamedTuple):
     codes: np.ndarray | None = None  # int [K, T]
 
 
-class System(Protocol):
+class CodecSystem(Protocol):
     """Whatever codes and decodes speech."""
 
     name: str
@@ -47,7 +48,7 @@ class Neural:
     """A codec of this project."""
 
     def __init__(self, source: str):
-        self.codec = Codec.from_pretrained(source)
+        self.codec: Codec = load_codec(source)
         self.name = getattr(self.codec.config, "name", source)
 
     def __call__(self, audio: np.ndarray, sample_rate: int) -> Coded:
@@ -91,8 +92,8 @@ def fit(audio: np.ndarray, length: int) -> np.ndarray:
     return np.pad(audio[:length], (0, max(0, length - len(audio))))
 
 
-def system(spec: str) -> System:
-    """A system by its name: original, opus:KBPS, or what Codec.from_pretrained takes."""
+def load_codec_system(spec: str) -> CodecSystem:
+    """A system by its name: original, opus:KBPS, or what codec.load takes."""
     if spec == "original":
         return Original()
     if spec.startswith("opus:"):

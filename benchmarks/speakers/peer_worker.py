@@ -30,7 +30,7 @@ def heart(request: dict[str, Any]) -> Speaker:
     """A voice of this project."""
     import torch
 
-    from pipelines.tts import TTS
+    from pipelines.speaking.synthesis import TTS
 
     torch.set_num_threads(request["threads"])
     tts = TTS.from_pretrained(request["voice"])

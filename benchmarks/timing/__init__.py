@@ -1,0 +1,1 @@
+"""Clocks, peak memory, and what a step takes at best."""

@@ -1,0 +1,1 @@
+"""Signal processing of speech: spectra, pitch, envelope. Pure functions."""

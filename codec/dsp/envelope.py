@@ -27,7 +27,7 @@ RECOVERY = -0.15  # how much smoothing is undone, CheapTrick's q1
 PERIODS = 3  # length of the windows
 PERIOD_ERROR = 4.0  # samples, how wrong the pitch can be
 REFINED_HZ = 3500.0  # the pitch is refined by what lies below
-LEAST_NOISE = -3.0  # log of the share of noise in the amplitude
+MIN_NOISE = -3.0  # log of the share of noise in the amplitude
 VOICED_CEILING = (-3.0, -2.5, -1.7, -0.8, -0.2)  # the same, of each band of voiced speech
 
 
@@ -50,8 +50,8 @@ def smooth(power: Tensor, width: Tensor) -> Tensor:
 
 def periods_window(offset: Tensor, periods: int, period: Tensor) -> Tensor:
     """Hann window of so many periods and energy 1; offset [n] and period [B, S, 1] in samples -> [B, S, n]."""
-    turn = 2 * offset / (periods * period)
-    window = (0.5 + 0.5 * torch.cos(math.pi * turn)) * (turn.abs() < 1)
+    position = 2 * offset / (periods * period)  # -1 and 1 are the ends of the window
+    window = (0.5 + 0.5 * torch.cos(math.pi * position)) * (position.abs() < 1)
     return window / window.square().sum(-1, keepdim=True).sqrt()
 
 
@@ -86,8 +86,9 @@ def aperiodicity(
     """Share of noise in each band, and a more exact f0.
 
     Two frames one period apart are the same where speech is periodic; their correlation over a band tells the periodic
-    share of its power. The part of noise that both frames see turns with frequency and cancels over the band. What
-    differs because speech moves on is no noise, though it counts here: hence the square, and the ceiling where voiced.
+    share of its power. The part of noise that both frames see rotates with frequency and cancels over the band.
+    What differs because speech moves on is no noise, though it counts here: hence the square, and the ceiling where
+    voiced.
 
     Args:
         audio: float32 [B, N].
@@ -95,7 +96,7 @@ def aperiodicity(
         envelope: log amplitude density [B, S, F].
 
     Returns:
-        log of the share of noise in the amplitude, float32 [B, S, A], LEAST_NOISE..0, and f0 [B, S] in Hz.
+        log of the share of noise in the amplitude, float32 [B, S, A], MIN_NOISE..0, and f0 [B, S] in Hz.
     """
     width = (envelope.shape[-1] - 1) * 2
     lag = sample_rate / f0.clamp(min=LOWEST_HZ)  # samples
@@ -115,19 +116,30 @@ def aperiodicity(
     cross = early * late.conj() * flat
     level = (early.abs().square() + late.abs().square()) / 2 * flat
     frequency = torch.arange(envelope.shape[-1], device=audio.device) / width  # cycles per sample
-    # The period is refined to where the two agree best: a hundredth of it is half a turn at the fiftieth harmonic.
-    errors = torch.linspace(-PERIOD_ERROR, PERIOD_ERROR, 49, device=audio.device)  # samples
-    turn = 2 * math.pi * frequency[:, None] * errors * (frequency[:, None] < REFINED_HZ / sample_rate)
-    agreement = cross.real @ torch.cos(turn) - cross.imag @ torch.sin(turn)  # [B, S, errors]
-    error = errors[agreement.argmax(-1)]
-    turned = cross * torch.polar(torch.ones_like(level), 2 * math.pi * frequency * error[..., None])
+    error = lag_error(cross, frequency, sample_rate)
+    aligned = cross * torch.polar(torch.ones_like(level), 2 * math.pi * frequency * error[..., None])
     edges = torch.tensor(EDGES_HZ[1:-1], device=audio.device) / sample_rate
     band = F.one_hot(torch.bucketize(frequency, edges), NUM_BANDS).float()
-    unlike = 1 - ((turned.real @ band) / (level @ band + 1e-9)).clamp(min=0)
-    noise = unlike.clamp(min=1e-3).log()
+    noise_power = 1 - ((aligned.real @ band) / (level @ band + 1e-9)).clamp(min=0)
+    noise = noise_power.clamp(min=1e-3).log()
     ceiling = torch.tensor(VOICED_CEILING, device=audio.device)
     noise = torch.where(voicing[..., None] > 0.5, torch.minimum(noise, ceiling), noise)
-    return noise.clamp(min=LEAST_NOISE), torch.where(voicing > 0.5, sample_rate / (whole - error), f0)
+    return noise.clamp(min=MIN_NOISE), torch.where(voicing > 0.5, sample_rate / (whole - error), f0)
+
+
+def lag_error(cross: Tensor, frequency: Tensor, sample_rate: int) -> Tensor:
+    """By how many samples [B, S] a lag is too long: where two frames that far apart agree best below REFINED_HZ.
+
+    A hundredth of a period is half a cycle at the fiftieth harmonic.
+
+    Args:
+        cross: cross spectrum of the two frames, complex [B, S, F].
+        frequency: of its bins, cycles per sample [F].
+    """
+    errors = torch.linspace(-PERIOD_ERROR, PERIOD_ERROR, 49, device=cross.device)
+    phase = 2 * math.pi * frequency[:, None] * errors * (frequency[:, None] < REFINED_HZ / sample_rate)
+    agreement = cross.real @ torch.cos(phase) - cross.imag @ torch.sin(phase)  # [B, S, errors]
+    return errors[agreement.argmax(-1)]
 
 
 def minimum_phase(log_magnitude: Tensor, n_fft: int) -> Tensor:

@@ -98,10 +98,10 @@ def track_pitch(audio: Tensor, sample_rate: int, hop: int) -> tuple[Tensor, Tens
     bend = (left + right - 2 * middle).clamp(min=1e-6)
     refined = (inner + (0.5 * (left - right) / bend).clamp(-1, 1))[..., 0] + first
     voicing = (1 - middle[..., 0]).clamp(0, 1)
-    return bridge(rate / refined, voicing), voicing
+    return fill_unvoiced(rate / refined, voicing), voicing
 
 
-def bridge(f0: Tensor, voicing: Tensor, reach: int = 40) -> Tensor:
+def fill_unvoiced(f0: Tensor, voicing: Tensor, reach: int = 40) -> Tensor:
     """Replace f0 [B, J] where it is unvoiced by the voicing-weighted mean of its neighbours within `reach` frames."""
     weight = voicing**4 + 1e-6
     kernel = torch.exp(-torch.arange(-reach, reach + 1, device=f0.device).abs() / (reach / 8))[None, None]

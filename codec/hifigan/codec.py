@@ -6,6 +6,7 @@ Weights are stored and run without weight normalisation; training puts it on wit
 cost of exactness the networks can be given a lower precision, `codec.decoder.bfloat16()`; FSQ stays in float32.
 """
 
+import copy
 from math import ceil
 from typing import Any
 
@@ -15,17 +16,20 @@ from torch import Tensor, nn
 from torch.nn.utils import parametrize
 from torch.nn.utils.parametrizations import weight_norm
 
+from codec.bfloat16 import has_bfloat16
 from codec.fsq import GroupedFSQ
 from codec.hifigan.config import HiFiGANConfig
-from codec.hifigan.networks import EDGE_KERNEL, OUTPUT_KERNEL, HiFiGANDecoder, HiFiGANEncoder, State, pack
-from codec.interface import Codec, check_audio, check_frames, has_bfloat16
+from codec.hifigan.layers import State, pack
+from codec.hifigan.networks import EDGE_KERNEL, OUTPUT_KERNEL, HiFiGANDecoder, HiFiGANEncoder
+from codec.interface import check_audio, check_frames
+from codec.streaming import WindowCodec
 
 MIN_FRAMES = 4  # reflection by 3 frames needs 4 of them
 WINDOW = 256  # frames decoded at once, so that memory does not grow with the length
 NORM = "parametrizations.weight.original"  # weight norm's part of a key: 0 is the norm, 1 the direction
 
 
-class HiFiGANCodec(Codec, family="hifigan"):
+class HiFiGANCodec(WindowCodec):
     """Waveform encoder, quantiser, waveform decoder, built from a config."""
 
     config_type = HiFiGANConfig
@@ -124,16 +128,18 @@ class HiFiGANCodec(Codec, family="hifigan"):
 
     def lower_precision(self) -> "HiFiGANCodec":
         """See Codec.lower_precision."""
-        if has_bfloat16(next(self.decoder.parameters())):
-            self.decoder.bfloat16()
-        return self
+        if not has_bfloat16(next(self.decoder.parameters())):
+            return self
+        lowered = copy.deepcopy(self)
+        lowered.decoder.bfloat16()
+        return lowered
 
     def init_state(self, codes: Tensor) -> State | None:
         """An empty state for a causal decoder; the others have none."""
         return {} if self.config.decoder.causal else None
 
     def render(self, codes: Tensor, first: int, start: int, stop: int, state: Any) -> tuple[Tensor, Any]:
-        """See Codec.render. A causal decoder carries its state on, the others decode the window."""
+        """See WindowCodec.render. A causal decoder carries its state on, the others decode the window."""
         values = self.quantizer.decode(codes)
         if state is not None:
             return self.run_decoder(values, state=state)[:, 0], state

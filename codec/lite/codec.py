@@ -3,31 +3,28 @@
 Shapes: B batch, N samples, K codebooks, T codec frames, S = T * stack STFT frames.
 """
 
+import copy
+import math
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from codec.bfloat16 import has_bfloat16
 from codec.dsp.pitch import phase_from_samples, upsample
 from codec.fsq import GroupedFSQ
-from codec.interface import Codec, check_audio, check_frames, has_bfloat16
+from codec.interface import Codec, CodecStream, check_audio, check_frames
 from codec.lite.config import CodecConfig
-from codec.lite.networks import (
-    ConvNeXtBlock,
-    FeatureDecoder,
-    FeatureEncoder,
-    Filters,
-    Past,
-    Vocoder,
-    decoding_context,
-    extract_features,
-)
+from codec.lite.convnext import Past
+from codec.lite.features import extract_features
+from codec.lite.networks import FeatureDecoder, FeatureEncoder
 from codec.lite.source_filter import SourceFilter
-from codec.streaming import CodecStream
+from codec.lite.vocoder import Filters, Vocoder
 
 PITCH_MARGIN = 2  # codec frames of f0 that one frame of audio needs before itself and after, see LiteStream
 
 
-class LiteCodec(Codec, family="lite"):
+class LiteCodec(Codec):
     """Encoder, quantiser, feature decoder, vocoder and source-filter synthesis, built from a config."""
 
     config_type = CodecConfig
@@ -65,7 +62,7 @@ class LiteCodec(Codec, family="lite"):
 
     @torch.inference_mode()
     def encode_features(self, features: Tensor) -> Tensor:
-        """Features [B, S, W] of codec.lite.networks.extract_features -> codes int64 [B, K, S / stack]."""
+        """Features [B, S, W] of codec.lite.features.extract_features -> codes int64 [B, K, S / stack]."""
         return self.quantizer(self.encoder(features.float()))[1]
 
     # codes -> audio
@@ -88,15 +85,31 @@ class LiteCodec(Codec, family="lite"):
 
     def lower_precision(self) -> "LiteCodec":
         """See Codec.lower_precision: the MLPs of decoder and vocoder, which take half of the time."""
-        for part in (self.decoder, self.vocoder):
-            for block in part.modules():
-                if isinstance(block, ConvNeXtBlock) and block.up.weight.is_cpu and has_bfloat16(block.up.weight):
-                    block.pack()
-        return self
+        weight = self.decoder.input.weight
+        if not weight.is_cpu or not has_bfloat16(weight):
+            return self
+        lowered = copy.deepcopy(self)
+        for blocks in (lowered.decoder.coarse, lowered.decoder.fine, lowered.vocoder.blocks):
+            blocks.lower_precision()
+        return lowered
 
     def stream(self) -> CodecStream:
         """See Codec.stream."""
         return LiteStream(self)
+
+
+def decoding_context(config: CodecConfig) -> int:
+    """Codec frames on each side that one frame's filters depend on, from the kernels between codes and filters."""
+    slow, fast = (k // 2 for k in config.kernel_sizes)
+    fine_reach = (config.decoder_blocks[1] + config.vocoder_blocks) * fast
+    return config.decoder_blocks[0] * slow + math.ceil(fine_reach / config.stack)
+
+
+def synthesise(codec: LiteCodec, filters: Filters) -> Tensor:
+    """Filters of a whole utterance -> its audio [B, N]."""
+    stream, count = LiteStream(codec), filters.f0.shape[1] // codec.config.stack
+    stream.filters = filters
+    return stream.synthesise(count, count)
 
 
 class LiteStream(CodecStream):

@@ -1,32 +1,9 @@
 """CodecConfig: every number that defines a codec. No paths, no training settings."""
 
 from dataclasses import asdict, dataclass, fields
-from math import log2, prod
 from typing import Any
 
-
-class Rates:
-    """What follows from a codec's configuration, of any family."""
-
-    sample_rate: int
-    hop_length: int
-    num_codebooks: int
-    levels: tuple[int, ...]
-
-    @property
-    def frame_rate(self) -> float:
-        """Codec frames per second, Hz."""
-        return self.sample_rate / self.hop_length
-
-    @property
-    def codebook_size(self) -> int:
-        """Codes per codebook."""
-        return prod(self.levels)
-
-    @property
-    def bitrate(self) -> float:
-        """Bits per second."""
-        return self.frame_rate * self.num_codebooks * log2(self.codebook_size)
+from codec.interface import Rates
 
 
 @dataclass(frozen=True)

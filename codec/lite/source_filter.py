@@ -16,7 +16,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from codec.dsp.spectral import frames
-from codec.lite.networks import Filters
+from codec.lite.vocoder import Filters
 
 NOISE_FRAMES = 512  # about 6 s at 86 frames/s: longer than the ear can notice a repetition of shaped noise
 

@@ -1,0 +1,1 @@
+"""Codecs with weights: families by name, folders, .nemo files, the hub, licences."""

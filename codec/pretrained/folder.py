@@ -1,50 +1,20 @@
-"""Codecs on disk: folders of config.json and model.safetensors, and what else Codec.from_pretrained takes."""
+"""Codec folders: config.json, with the licence of the weights, and model.safetensors."""
 
 import json
 from pathlib import Path
-from typing import Any
 
 import torch
-import yaml
 from safetensors.torch import load_file, save_file
 
 from codec.interface import Codec
-from codec.pretrained.hub import is_hub_id, load_from_hub
-from codec.pretrained.licences import Licence, admit
-from codec.pretrained.nemo import load_nemo
+from codec.licence import Licence
+from codec.pretrained.licences import admit
+from codec.pretrained.registry import family_of
 
 
-def read_yaml(path: Path) -> dict[str, Any]:
-    """Read a YAML file of `key: value` lines.
-
-    Raises:
-        FileNotFoundError, ValueError: no such file, or another content.
-    """
-    try:
-        values = yaml.safe_load(path.read_text("utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ValueError(f"{path} is not readable YAML: {' '.join(str(error).split())[:200]}") from error
-    if not isinstance(values, dict):
-        raise ValueError(f"{path} is not a configuration: expected `key: value` lines")
-    return values
-
-
-def family_of(values: dict[str, Any]) -> type[Codec]:
-    """The class that a configuration is for."""
-    name = values.get("family", "lite")
-    if name not in Codec.families:
-        raise ValueError(f"got codec family {name!r}; expected one of {', '.join(sorted(Codec.families))}")
-    return Codec.families[name]
-
-
-def build(values: dict[str, Any]) -> Codec:
-    """An untrained codec of a configuration."""
-    family = family_of(values)
-    return family(family.config_type.from_dict(values))
-
-
-def save_folder(codec: Codec, folder: Path, dtype: torch.dtype) -> None:
-    """Write config.json and model.safetensors, whole files or none."""
+def save(codec: Codec, folder: str | Path, dtype: torch.dtype | None = None) -> None:
+    """Write a codec folder, whole files or none; the weights as `dtype`, by default that of the family."""
+    folder, dtype = Path(folder), dtype or codec.storage
     folder.mkdir(parents=True, exist_ok=True)
     weights = {name: tensor.detach().cpu().to(dtype).contiguous() for name, tensor in codec.saved_weights().items()}
     temporary = folder / ".codec.partial"
@@ -55,20 +25,12 @@ def save_folder(codec: Codec, folder: Path, dtype: torch.dtype) -> None:
     temporary.replace(folder / "config.json")
 
 
-def load(source: str | Path, commercial: bool | None = None) -> Codec:
-    """Read a folder, a .nemo file or a hub id; see Codec.from_pretrained."""
-    path = Path(source)
-    if path.is_dir():
-        return load_folder(path, commercial)
-    if path.is_file():
-        return load_nemo(path, commercial)
-    if is_hub_id(str(source)):
-        return load_from_hub(str(source), commercial)
-    raise FileNotFoundError(f"{source} is not a codec folder: no such folder, nor a .nemo file, nor a hub id")
-
-
 def load_folder(folder: Path, commercial: bool | None = None) -> Codec:
-    """Read a folder written by save_folder; weights become float32."""
+    """Read a folder written by `save`; weights become float32.
+
+    Raises:
+        FileNotFoundError, ValueError, PermissionError: as `codec.load`.
+    """
     for name in ("config.json", "model.safetensors"):
         if not (folder / name).is_file():
             raise FileNotFoundError(f"{folder} is not a codec folder: no {name}")

@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from codec.interface import Codec
-from codec.pretrained.licences import NSCL, OPEN_MODEL, Licence
+from codec.licence import Licence
+from codec.pretrained.licences import NSCL, OPEN_MODEL
 from codec.pretrained.nemo import load_nemo
 
 HUB_ID = re.compile(r"[\w-][\w.-]*/[\w-][\w.-]*(@[\w.-]+)?")
@@ -69,7 +70,7 @@ def load_from_hub(source: str, commercial: bool | None = None) -> Codec:
 
     Raises:
         ImportError, ConnectionError: see `fetch`.
-        PermissionError: its licence, see Codec.from_pretrained.
+        PermissionError: its licence, see `codec.load`.
     """
     repository, _, revision = source.partition("@")
     known = PUBLISHED.get(repository)

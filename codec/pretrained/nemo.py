@@ -14,14 +14,15 @@ from pathlib import Path, PurePosixPath
 from typing import IO
 
 import torch
-import yaml
 from torch import Tensor
 
 from codec.hifigan.codec import HiFiGANCodec
 from codec.hifigan.config import HiFiGANConfig
 from codec.interface import Codec
-from codec.pretrained.licences import Licence, admit, guess_licence
+from codec.licence import Licence
+from codec.pretrained.licences import admit, guess_licence
 from codec.pretrained.nemo_config import convert
+from codec.pretrained.yaml_text import parse_mapping
 
 CONFIG, WEIGHTS = "model_config.yaml", "model_weights.ckpt"
 MAX_BYTES = 4 << 30  # of a member; the largest published codec has 0.6 GB
@@ -48,9 +49,9 @@ RENAMES = [
     (r"weight_g$", "parametrizations.weight.original0"),  # weight norm as torch wrote it before 2.0
     (r"weight_v$", "parametrizations.weight.original1"),
 ]
-# What files made by mistake or by malice raise: a broken archive or YAML, and values that no configuration has.
+# What files made by mistake or by malice raise: a broken archive, and values that no configuration has.
 DAMAGE: tuple[type[Exception], ...] = (
-    *(tarfile.TarError, zlib.error, lzma.LZMAError, yaml.YAMLError, UnicodeDecodeError, OSError, EOFError),
+    *(tarfile.TarError, zlib.error, lzma.LZMAError, UnicodeDecodeError, OSError, EOFError),
     *(ValueError, TypeError, AttributeError, RuntimeError, ArithmeticError, LookupError),
 )
 
@@ -60,12 +61,12 @@ def load_nemo(path: str | Path, commercial: bool | None = None, licence: Licence
 
     Args:
         path: the file.
-        commercial: as of Codec.from_pretrained.
+        commercial: as of `codec.load`.
         licence: of the weights, which the file does not say; None guesses from their shape.
 
     Raises:
         FileNotFoundError, ValueError: no such file, not a codec, or one whose parts do not fit each other.
-        PermissionError: as of Codec.from_pretrained.
+        PermissionError: as of `codec.load`.
     """
     try:
         with tarfile.open(path, "r:*") as archive:
@@ -122,5 +123,4 @@ def translate(weights: dict[str, Tensor]) -> dict[str, Tensor]:
 
 def read_config(archive: tarfile.TarFile) -> HiFiGANConfig:
     """Our configuration out of NeMo's."""
-    values = yaml.safe_load(member(archive, CONFIG).read())
-    return convert(values)
+    return convert(parse_mapping(member(archive, CONFIG).read(), CONFIG))

@@ -37,14 +37,12 @@ DECODER_FIXED = {"in_kernel_size": 7, "out_kernel_size": 3}
 ACTIVATIONS = {"lrelu": "leaky_relu"}
 
 
-def convert(values: Any) -> HiFiGANConfig:
+def convert(values: dict[str, Any]) -> HiFiGANConfig:
     """Convert the parsed model_config.yaml.
 
     Raises:
         ValueError: not an audio codec, or one of parts other than those of HiFiGANCodec.
     """
-    if not isinstance(values, dict):
-        raise ValueError("its configuration is not a mapping")
     sections = {key: section(values, key) for key in ("audio_encoder", "vector_quantizer", "audio_decoder")}
     if values.get("semantic_codec"):
         raise ValueError("got a codec with a semantic_codec inside; only plain HiFi-GAN codecs can be read")

@@ -1,0 +1,1 @@
+"""Training of codecs; nothing outside this folder imports it but training scripts."""

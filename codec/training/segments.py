@@ -14,13 +14,13 @@ class Segments(Dataset[Tensor]):
     """Endless-looking dataset of fixed-length segments; item i of a seed is always the same one.
 
     Args:
-        lengths: of what segments are cut from, which is drawn in proportion to its length.
+        lengths: of what segments are cut from; the longer a recording is, the more often it is chosen.
         size: number of items.
-        seed: of the draws.
-        first: draws already used up by an earlier part of the run: item 0 is draw `first`.
+        seed: of the random choice.
+        first: items already used by an earlier part of the run: item 0 is number `first` of the whole sequence.
     """
 
-    def __init__(self, lengths: Sequence[float], size: int, seed: int, first: int = 0):
+    def __init__(self, lengths: Sequence[float], *, size: int, seed: int, first: int = 0):
         self.size, self.seed, self.first = size, seed, first
         weights = np.maximum(np.asarray(lengths, dtype=np.float64), 0.1)
         self.cumulative = np.cumsum(weights / weights.sum())
@@ -49,13 +49,21 @@ class AudioSegments(Segments):
         durations_s: their lengths.
         segment: samples of a segment; shorter files are padded with zeros.
         sample_rate: Hz, checked against each file.
-        draws: size, seed and first of Segments.
+        size, seed, first: as of Segments.
     """
 
     def __init__(
-        self, files: Sequence[Path], durations_s: Sequence[float], segment: int, sample_rate: int, *draws: int
+        self,
+        files: Sequence[Path],
+        durations_s: Sequence[float],
+        segment: int,
+        sample_rate: int,
+        *,
+        size: int,
+        seed: int,
+        first: int = 0,
     ):
-        super().__init__(durations_s, *draws)
+        super().__init__(durations_s, size=size, seed=seed, first=first)
         self.files, self.segment, self.sample_rate = list(files), segment, sample_rate
 
     def cut(self, chosen: int, rng: np.random.Generator) -> Tensor:
@@ -79,14 +87,14 @@ class FeatureSegments(Segments):
         features: one tensor for each utterance, S a multiple of `stack`.
         segment: STFT frames of a segment, a multiple of `stack`.
         stack: STFT frames per codec frame; segments start at codec frames.
-        draws: size, seed and first of Segments.
+        size, seed, first: as of Segments.
     """
 
-    def __init__(self, features: Sequence[Tensor], segment: int, stack: int, *draws: int):
+    def __init__(self, features: Sequence[Tensor], segment: int, stack: int, *, size: int, seed: int, first: int = 0):
         self.features, self.segment, self.stack = [f for f in features if len(f) >= segment], segment, stack
         if not self.features:
             raise ValueError(f"got no utterance of {segment // stack} codec frames; use a smaller segment_frames")
-        super().__init__([len(f) for f in self.features], *draws)
+        super().__init__([len(f) for f in self.features], size=size, seed=seed, first=first)
 
     def cut(self, chosen: int, rng: np.random.Generator) -> Tensor:
         """A random segment of one utterance."""

@@ -1,0 +1,1 @@
+"""Corpora: manifests, features, the shards that processes share."""

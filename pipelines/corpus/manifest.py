@@ -10,7 +10,8 @@ from pathlib import Path
 
 import soundfile
 
-from pipelines.shared.files import UserError, write_atomically
+from pipelines.shared.atomic import write_atomically
+from pipelines.shared.errors import UserError
 
 
 @dataclass(frozen=True)

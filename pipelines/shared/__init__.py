@@ -1,0 +1,1 @@
+"""What every script needs: settings, errors, whole files, what ships."""

@@ -1,22 +1,26 @@
 """Configuration of the training scripts: a YAML file, then dotted flags, into a dataclass.
 
-    python pipelines/train_codec.py --config configs/codec/debug.yaml --optim.max_steps=10 --trainer.accelerator=gpu
+    python pipelines/train_codec.py --config codec/debug --optim.max_steps=10 --trainer.accelerator=gpu
 
 Precedence: defaults < file < flags. A key nobody knows is an error that names the closest one.
 """
 
 import dataclasses
 import difflib
+import re
 import sys
 import types
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
 import yaml
 
-from pipelines.shared.files import UserError
+from pipelines.shared.errors import UserError
+from pipelines.shared.resources import find_config
 
 Config = TypeVar("Config")
+HELP = ("-h", "--help")
 
 
 class _Loader(yaml.SafeLoader):
@@ -25,7 +29,7 @@ class _Loader(yaml.SafeLoader):
 
 _Loader.add_implicit_resolver(
     "tag:yaml.org,2002:float",
-    __import__("re").compile(r"^[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)$"),
+    re.compile(r"^[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)$"),
     list("-+0123456789."),
 )
 
@@ -38,39 +42,71 @@ def load_yaml(text: str, where: str = "the text") -> Any:
         raise UserError(f"{where} is not readable YAML: {error}") from None
 
 
-def parse(config_type: type[Config], description: str, argv: list[str] | None = None) -> Config:
+def parse(
+    config_type: type[Config], description: str, argv: list[str] | None = None, prog: str | None = None
+) -> Config:
     """Build a config from the command line.
+
+    Args:
+        config_type: dataclass of the config.
+        description: shown by --help.
+        argv: arguments; None = those of this process.
+        prog: how the command is called; None = as this process was.
 
     Raises:
         UserError: no such file, a key that does not exist, or a value of the wrong type.
     """
-    arguments = list(sys.argv[1:] if argv is None else argv)
-    if any(argument in ("-h", "--help") for argument in arguments):
+    return parse_chosen(lambda values: config_type, description, argv, prog)
+
+
+def parse_chosen(
+    choose: Callable[[dict[str, Any]], type[Config]],
+    description: str,
+    argv: list[str] | None = None,
+    prog: str | None = None,
+) -> Config:
+    """`parse` where the type of the config depends on what is in it: `choose` gets the merged file and flags."""
+    arguments = sys.argv[1:] if argv is None else argv
+    values = read([argument for argument in arguments if argument not in HELP])
+    config_type = choose(values)
+    if any(argument in HELP for argument in arguments):
+        print(f"usage: {prog or Path(sys.argv[0]).name} [--config FILE or shipped name] [--key=value ...]\n")
         print(description.strip() + "\n\nflags (defaults):\n" + "\n".join(describe(config_type)))
         sys.exit(0)
+    return build(config_type, values)
+
+
+def read(arguments: list[str]) -> dict[str, Any]:
+    """Files and flags as one nested mapping, later ones over earlier ones."""
     values: dict[str, Any] = {}
-    while arguments:
-        flag = arguments.pop(0)
+    remaining = iter(arguments)
+    for flag in remaining:
         if not flag.startswith("--"):
             raise UserError(f"got {flag!r}; expected --config FILE or --key=value")
         key, equals, text = flag[2:].partition("=")
         if not equals:
-            if not arguments:
+            given = next(remaining, None)
+            if given is None:
                 raise UserError(f"--{key} has no value; write --{key}=VALUE")
-            text = arguments.pop(0)
-        if key == "config":
-            if not Path(text).is_file():
-                raise UserError(f"{text} does not exist; configurations are in configs/")
-            loaded = load_yaml(Path(text).read_text("utf-8"), text)
-            if not isinstance(loaded, dict):
-                raise UserError(f"{text} is not a configuration: expected `key: value` lines")
-            merge(values, loaded)
-        else:
-            nested: Any = load_yaml(text, f"--{key}") if text else None
-            for part in reversed(key.split(".")):
-                nested = {part: nested}
-            merge(values, nested)
-    return build(config_type, values)
+            text = given
+        merge(values, read_file(find_config(text)) if key == "config" else read_flag(key, text))
+    return values
+
+
+def read_file(path: Path) -> dict[str, Any]:
+    """The mapping in a YAML file."""
+    loaded = load_yaml(path.read_text("utf-8"), str(path))
+    if not isinstance(loaded, dict):
+        raise UserError(f"{path} is not a configuration: expected `key: value` lines")
+    return loaded
+
+
+def read_flag(key: str, text: str) -> dict[str, Any]:
+    """`optim.max_steps`, `10` -> {"optim": {"max_steps": 10}}; no text is no value."""
+    nested: Any = load_yaml(text, f"--{key}") if text else None
+    for part in reversed(key.split(".")):
+        nested = {part: nested}
+    return nested
 
 
 def merge(base: dict[str, Any], update: dict[str, Any]) -> None:

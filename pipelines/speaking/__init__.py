@@ -1,0 +1,1 @@
+"""Text in, speech out: voices, synthesis, the command line, what is written."""

@@ -1,4 +1,4 @@
-"""The command line of pipelines/tts.py."""
+"""The command line of speaking: pipelines/tts.py, and `lfsc-tts say`."""
 
 import argparse
 import contextlib
@@ -14,17 +14,17 @@ import torch
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-from pipelines.shared.files import UserError
+from pipelines.shared.errors import UserError
 from pipelines.speaking.outputs import FileWriter, PipeWriter, plot, write_timestamps
 from pipelines.speaking.pieces import Piece, join
-from pipelines.tts import MAX_CHARS, TTS
-from speechllm.inference.packing import PRECISIONS
+from pipelines.speaking.synthesis import MAX_CHARS, TTS
+from speechllm.inference.linear import PRECISIONS
 from speechllm.text.sentences import iter_sentences
 
 
-def arguments(argv: list[str] | None = None) -> argparse.Namespace:
+def arguments(argv: list[str] | None, prog: str | None) -> argparse.Namespace:
     """Parse and cross-check the flags."""
-    parser = argparse.ArgumentParser(prog="tts.py", description="Speak a text.")
+    parser = argparse.ArgumentParser(prog, description="Speak a text.")
     source = parser.add_mutually_exclusive_group(required=True)
     source.add_argument("--text", help="what to say")
     source.add_argument("--text-file", help="UTF-8 file to read aloud; - for standard input")
@@ -188,8 +188,8 @@ def show(values: dict[str, Any], as_json: bool, to_stderr: bool) -> None:
     print(line, file=sys.stderr if to_stderr else sys.stdout, flush=True)
 
 
-def main(argv: list[str] | None = None) -> None:
-    args = arguments(argv)
+def main(argv: list[str] | None = None, prog: str | None = None) -> None:
+    args = arguments(argv, prog)
     text = args.text if args.text is not None else read_text(args.text_file)
     tts = TTS.from_pretrained(args.voice, args.codec, args.precision, args.prompt, args.language, args.tries)
     if args.threads or not tts.voice.large:

@@ -12,7 +12,8 @@ import numpy as np
 import soundfile
 
 from codec.audio import WRITE_BLOCK, audio_format
-from pipelines.shared.files import UserError, partial, write_atomically
+from pipelines.shared.atomic import partial, write_atomically
+from pipelines.shared.errors import UserError
 from pipelines.speaking.pieces import Speech, WordTime
 
 STREAM_LENGTH = 0x7FFFFFFF  # bytes, what a WAV header says when nobody knows yet

@@ -6,8 +6,9 @@ import torch
 from torch import Tensor
 
 from codec import Codec, HiFiGANCodec
+from codec import load as load_codec
 from codec.audio import load_audio
-from pipelines.shared.files import UserError
+from pipelines.shared.errors import UserError
 from pipelines.speaking.voice import Voice
 from speechllm import SpeechLM
 from speechllm.gepard import voice as gepard
@@ -32,7 +33,7 @@ def load_published(name: str, codec: str | Path | None, prompt: str | Path | Non
     source = name.removeprefix(SCHEME)
     try:
         folder = Path(source) if source and Path(source).is_dir() else fetch(source)
-        sound = Codec.from_pretrained(codec or gepard.CODEC)
+        sound = load_codec(codec or gepard.CODEC)
         found = gepard.load(folder, language)
     except (OSError, ValueError, ImportError) as error:
         raise UserError(f"the voice {name} cannot be loaded: {error}") from error

@@ -3,7 +3,7 @@
 voices/heart/voice.yaml          provenance, licences, sampling defaults, measured figures
              tokenizer.model
              lm/                 SpeechLM.from_pretrained
-             codec/              Codec.from_pretrained
+             codec/              codec.load
 """
 
 from collections.abc import Callable
@@ -14,15 +14,15 @@ from typing import Any
 from torch import Tensor
 
 from codec import Codec
-from pipelines.shared.files import UserError
+from codec import load as load_codec
+from pipelines.shared.errors import UserError
+from pipelines.shared.resources import VOICES
 from pipelines.shared.settings import build, load_yaml
 from speechllm import SamplingConfig, SpeechLM
 from speechllm.text.frontend import Frontend, TextFrontend
 from speechllm.text.normalizer import Normalizer
 from speechllm.text.phonemizer import Phonemizer
 from speechllm.text.tokenizer import Tokenizer
-
-VOICES = Path(__file__).resolve().parents[2] / "voices"
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,7 @@ def load_voice(name: str, codec: Path | None = None) -> Voice:
         card = load_yaml(card_path.read_text("utf-8"), str(card_path))
         tokenizer = Tokenizer.load(folder / "tokenizer.model")
         lm = SpeechLM.from_pretrained(folder / "lm")
-        sound = Codec.from_pretrained(codec or folder / "codec")
+        sound = load_codec(codec or folder / "codec")
     except (OSError, ValueError, AttributeError) as error:
         raise UserError(f"the voice {folder} cannot be loaded: {error}") from error
     if not isinstance(card, dict):

@@ -1,0 +1,1 @@
+"""Training runs: the trainer, how it resumes, and what each family of codecs trains on."""

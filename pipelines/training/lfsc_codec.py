@@ -12,13 +12,15 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 
 from codec import HiFiGANCodec, HiFiGANConfig
+from codec import load as load_codec
+from codec import save as save_codec
 from codec.dsp.spectral import log_mel
 from codec.training.lfsc.module import HiFiGANOptim, LitHiFiGAN
 from codec.training.segments import AudioSegments
 from pipelines.corpus import manifest
-from pipelines.shared.files import UserError
-from pipelines.shared.settings import parse
-from pipelines.training.trainer import fit
+from pipelines.shared.errors import UserError
+from pipelines.training.resume import steps_done
+from pipelines.training.trainer import fit, trainer_options
 
 SHOWN = 4  # items of a validation batch that are written to disk
 
@@ -67,8 +69,8 @@ def loaders(config: TrainHiFiGAN, seen: int) -> tuple[DataLoader, DataLoader]:
 
     def segments(part: list[manifest.Utterance], size: int, first: int = 0) -> AudioSegments:
         files, durations = [folder / u.audio for u in part], [u.duration_s for u in part]
-        samples = config.segment_frames * config.codec.hop_length
-        return AudioSegments(files, durations, samples, config.codec.sample_rate, size, config.seed, first)
+        samples, rate = config.segment_frames * config.codec.hop_length, config.codec.sample_rate
+        return AudioSegments(files, durations, samples, rate, size=size, seed=config.seed, first=first)
 
     # Lightning resumes in the middle of its epoch and stops at its full length, so only the draws move on. Its sampler
     # deals consecutive items to the processes: n of them with batches of B see what one with a batch of n B does.
@@ -106,28 +108,20 @@ def draw(path: Path, pair: dict[str, Tensor], sample_rate: int) -> None:
     figure.savefig(path, dpi=80)
 
 
-def train(description: str) -> None:
-    """Train from the command line."""
-    config = parse(TrainHiFiGAN, description)
+def train(config: TrainHiFiGAN) -> None:
+    """Train, or go on with an interrupted run."""
     torch.manual_seed(config.seed)
     codec = HiFiGANCodec(config.codec)
     if config.init_from:
-        codec.load_state_dict(HiFiGANCodec.from_pretrained(config.init_from).state_dict())
+        codec.load_state_dict(load_codec(config.init_from, kind=HiFiGANCodec).state_dict())
     module = LitHiFiGAN(codec, config.optim, shower(config.run_dir, codec.sample_rate))
-    last, seen = config.run_dir / "last.ckpt", 0
-    if last.is_file():
-        seen = int(torch.load(last, map_location="cpu", weights_only=True)["state_dict"]["step"])
-    if seen >= config.optim.max_steps:
-        raise UserError(f"{config.run_dir} has done its {seen} steps; raise --optim.max_steps or use another --run_dir")
-    sizes = [sum(p.numel() for p in part.parameters()) / 1e6 for part in (codec.encoder, codec.decoder, module.judges)]
+    seen = steps_done(config.run_dir, config.optim.max_steps)
+    sizes = [
+        sum(p.numel() for p in part.parameters()) / 1e6
+        for part in (codec.encoder, codec.decoder, module.discriminators)
+    ]
     print("codec: encoder {:.1f} M, decoder {:.1f} M, discriminators {:.1f} M parameters".format(*sizes))
-    options = {
-        "max_epochs": 1,
-        "val_check_interval": min(config.validate_every, config.optim.max_steps),
-        "num_sanity_val_steps": 0,
-        "log_every_n_steps": 50,
-        **config.trainer,
-    }
+    options = trainer_options(config.optim.max_steps, config.validate_every, config.trainer)
     if processes(config.trainer) > 1:
         # In turn, discriminators and codec go without a gradient.
         options.setdefault("strategy", "ddp_find_unused_parameters_true")
@@ -136,7 +130,7 @@ def train(description: str) -> None:
         loaders(config, seen),
         config.run_dir,
         options,
-        lambda: codec.save_pretrained(config.run_dir / "codec"),
+        lambda: save_codec(codec, config.run_dir / "codec"),
         dataclasses.asdict(config),
         config.checkpoint_minutes,
     )

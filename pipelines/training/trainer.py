@@ -2,55 +2,26 @@
 
 import json
 import subprocess
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import lightning
 import torch
-from lightning.pytorch.callbacks import Callback, RichProgressBar
-from lightning.pytorch.loggers import CSVLogger
+from lightning.pytorch.callbacks import RichProgressBar
+
+from pipelines.training.resume import LAST, Checkpoint, log_to
 
 
-class Checkpoint(Callback):
-    """Every few minutes and at the end: the state to resume from, and the model in its `from_pretrained` form.
-
-    Lightning's ModelCheckpoint counts no time under manual optimisation (2.6), and would keep old files.
-    """
-
-    def __init__(self, path: Path, minutes: float, export: Callable[[], None]):
-        self.path, self.interval_s, self.export = path, 60 * minutes, export
-        self.last_s = time.monotonic()
-
-    def on_train_batch_end(self, trainer: Any, module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
-        """Save when it is time; of several processes the first one's clock counts, now and then."""
-        due = time.monotonic() - self.last_s >= self.interval_s
-        if trainer.world_size > 1:
-            due = batch_idx % 50 == 49 and trainer.strategy.broadcast(due)
-        if due:
-            self.save(trainer)
-            self.last_s = time.monotonic()
-
-    def save(self, trainer: Any) -> None:
-        """Write both, whole or not at all."""
-        temporary = self.path.with_suffix(".partial")
-        trainer.save_checkpoint(temporary)
-        if trainer.is_global_zero:
-            temporary.replace(self.path)
-            self.export()
-
-
-def log_to(run_dir: Path) -> CSVLogger:
-    """A logger to RUN_DIR/metrics.csv that keeps what an earlier part of the run wrote; Lightning's own deletes it."""
-    path = run_dir / "metrics.csv"
-    earlier = path.read_text("utf-8") if path.is_file() else ""
-    logger = CSVLogger(run_dir, name="", version="")
-    experiment = logger.experiment  # deletes the file
-    if earlier and not path.is_file():
-        path.write_text(earlier, "utf-8")
-        experiment.metrics_keys = earlier.partition("\n")[0].strip().split(",")
-    return logger
+def trainer_options(max_steps: int, validate_every: int, given: dict[str, Any]) -> dict[str, Any]:
+    """Options of lightning.Trainer for one pass over a dataset of `max_steps` batches; those that are given win."""
+    return {
+        "max_epochs": 1,
+        "val_check_interval": min(validate_every, max_steps),
+        "num_sanity_val_steps": 0,
+        "log_every_n_steps": 50,
+        **given,
+    }
 
 
 def fit(
@@ -64,10 +35,9 @@ def fit(
 ) -> None:
     """Train in `run_dir`; a run that was interrupted there goes on from its last checkpoint."""
     run_dir.mkdir(parents=True, exist_ok=True)
-    commit = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=False).stdout.strip()
-    record = {"commit": commit, "torch": torch.__version__, "lightning": lightning.__version__, **config}
+    record = {"commit": commit(), "torch": torch.__version__, "lightning": lightning.__version__, **config}
     (run_dir / "config.json").write_text(json.dumps(record, indent=2, default=str) + "\n", "utf-8")
-    last = run_dir / "last.ckpt"
+    last = run_dir / LAST
     checkpoint = Checkpoint(last, checkpoint_minutes, export)
     trainer = lightning.Trainer(
         default_root_dir=run_dir,
@@ -78,3 +48,12 @@ def fit(
     )
     trainer.fit(module, *loaders, ckpt_path=str(last) if last.is_file() else None, weights_only=True)
     checkpoint.save(trainer)
+
+
+def commit() -> str:
+    """The commit of the current folder; empty where it is no clone or there is no git."""
+    try:
+        done = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=False)
+    except FileNotFoundError:
+        return ""
+    return done.stdout.strip()

@@ -1,0 +1,1 @@
+"""What speech LMs are trained on."""

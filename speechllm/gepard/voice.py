@@ -3,7 +3,7 @@
 Its transformer is Qwen3.5's with full attention only; frames are the digits of NanoCodec's codes, a voice is a prefix
 made from a reference recording, and a stop head judges each frame after it. Names, shapes and numbers are those of the
 published training code and report (github.com/nineninesix-ai, Apache-2.0), of which no line is copied. This file and
-gepard_weights.py are all that knows the model; the rest of the package only sees a configuration.
+weights.py are all that knows the model; the rest of the package only sees a configuration.
 """
 
 import json
@@ -99,19 +99,22 @@ class GepardFrontend:
         text = " ".join(unicodedata.normalize("NFC", sentence).split())
         if not any(character.isalnum() for character in text):
             raise ValueError(f"got {sentence[:60]!r}, which has nothing to say; expected words")
-        found = self.encode(f"{self.language}: {text}" if self.language else text)
-        if not self.special.isdisjoint(found):
+        ids = self.encode(f"{self.language}: {text}" if self.language else text)
+        if not self.special.isdisjoint(ids):
             raise ValueError(f"got {text[:60]!r}, which holds one of the model's own marks; take out its <|...|>")
-        return found
+        return ids
 
     def __call__(self, sentence: str) -> FrontendOutput:
         """Prepare one sentence; raises as `check`."""
         tokens = self.tokens(sentence)
-        fewest, most = (round(rate * len(tokens)) for rate in FRAMES_PER_TOKEN)
+        min_frames, max_frames = (round(rate * len(tokens)) for rate in FRAMES_PER_TOKEN)
         short = len(tokens) <= SHORT
-        sampling = {"max_frames": min(most + round(2 * FRAME_RATE), MAX_FRAMES), **(SHORT_SAMPLING if short else {})}
+        sampling = {
+            "max_frames": min(max_frames + round(2 * FRAME_RATE), MAX_FRAMES),
+            **(SHORT_SAMPLING if short else {}),
+        }
         ids = self.marks.wrap(tokens)
-        return FrontendOutput(sentence, sentence, ids, [], sampling, SHORT_TRIES if short else 1, fewest)
+        return FrontendOutput(sentence, sentence, ids, [], sampling, SHORT_TRIES if short else 1, min_frames)
 
 
 def load(folder: str | Path, language: str = "", rope_rounded: bool = True) -> Gepard:
@@ -145,11 +148,11 @@ def load(folder: str | Path, language: str = "", rope_rounded: bool = True) -> G
     return Gepard(lm.eval().requires_grad_(False), GepardFrontend(encode, special, marks, language))
 
 
-def whole(values: Mapping[str, Any], key: str, usual: int, most: int = 1 << 20) -> int:
+def read_int(values: Mapping[str, Any], key: str, default: int, largest: int = 1 << 20) -> int:
     """A whole number from a configuration."""
-    value = values.get(key, usual)
-    if not isinstance(value, int) or isinstance(value, bool) or not 0 < value <= most:
-        raise ValueError(f"got {key}={value!r}; expected a whole number in 1..{most}")
+    value = values.get(key, default)
+    if not isinstance(value, int) or isinstance(value, bool) or not 0 < value <= largest:
+        raise ValueError(f"got {key}={value!r}; expected a whole number in 1..{largest}")
     return value
 
 
@@ -163,46 +166,48 @@ def read_config(values: Mapping[str, Any], rope_rounded: bool = True) -> tuple[L
         raise ValueError(f"got rms_norm_eps={body['rms_norm_eps']}; expected 1e-6")
     if set(body.get("layer_types") or ["full_attention"]) != {"full_attention"}:
         raise ValueError("got layer_types other than full_attention")
-    levels, books = tuple(codec.get("fsq_levels", (8, 7, 6, 6))), whole(codec, "num_layers", 8, 64)
+    levels, books = tuple(codec.get("fsq_levels", (8, 7, 6, 6))), read_int(codec, "num_layers", 8, 64)
     heads = values.get("audio_heads") or {f"level_audio_{i}": level for i, level in enumerate(levels * books)}
     if tuple(heads.values()) != levels * books:
         raise ValueError(f"got audio_heads of {list(heads.values())} levels; expected {list(levels)} {books} times")
     cloning = values.get("voice_cloning") or {}
     prefix = cloning.get("compressor", {}) if cloning.get("enabled", bool(cloning)) else None
-    dim = whole(body, "hidden_size", 1024)
+    dim = read_int(body, "hidden_size", 1024)
     config = LMConfig(
         CodeSpec(FRAME_RATE, books, levels),
-        vocab_size=whole(body, "vocab_size", 248_320),
+        vocab_size=read_int(body, "vocab_size", 248_320),
         dim=dim,
-        num_layers=whole(body, "num_hidden_layers", 14, 256),
-        num_heads=whole(body, "num_attention_heads", 8, 1024),
-        mlp_dim=whole(body, "intermediate_size", 3584),
-        num_kv_heads=whole(body, "num_key_value_heads", 2, 1024),
-        head_dim=whole(body, "head_dim", 256, 4096),
+        num_layers=read_int(body, "num_hidden_layers", 14, 256),
+        num_heads=read_int(body, "num_attention_heads", 8, 1024),
+        mlp_dim=read_int(body, "intermediate_size", 3584),
+        num_kv_heads=read_int(body, "num_key_value_heads", 2, 1024),
+        head_dim=read_int(body, "head_dim", 256, 4096),
         qk_norm=True,
         gated_attention=True,
         causal_text=True,
         shared_positions=True,
         rope_theta=float(rope.get("rope_theta", 1e7)),
         rope_rounded=rope_rounded,
-        frame_tables=whole(values, "audio_embed_dim", 32, 4096),
+        frame_tables=read_int(values, "audio_embed_dim", 32, 4096),
         stop_after=True,
-        prefix_queries=0 if prefix is None else whole(prefix, "num_queries", 8, 4096),
-        prefix_layers=whole(prefix or {}, "num_layers", 2, 64),
-        prefix_heads=whole(prefix or {}, "num_heads", 8, 1024),
-        prefix_mlp_dim=dim * whole(prefix or {}, "ffn_hidden_size_multiplier", 4, 64),
+        prefix_queries=0 if prefix is None else read_int(prefix, "num_queries", 8, 4096),
+        prefix_layers=read_int(prefix or {}, "num_layers", 2, 64),
+        prefix_heads=read_int(prefix or {}, "num_heads", 8, 1024),
+        prefix_mlp_dim=dim * read_int(prefix or {}, "ffn_hidden_size_multiplier", 4, 64),
         reader_layer=0,
         max_text=MAX_TEXT,
         max_frames=MAX_FRAMES,
     )
     repeat = values.get("text_repetition") or {}
     named = values.get("special_tokens") or {}
-    ids = {key: whole(named, key, getattr(Marks, key)) for key in ("start_of_text", "end_of_text", "start_of_speech")}
+    ids = {
+        key: read_int(named, key, getattr(Marks, key)) for key in ("start_of_text", "end_of_text", "start_of_speech")
+    }
     if max(ids.values()) >= config.vocab_size:
         raise ValueError(f"got special_tokens {ids}; expected ids below vocab_size={config.vocab_size}")
-    below = whole(repeat, "apply_below", Marks.repeat_below) if repeat.get("enabled", True) else 0
-    to = whole(repeat, "target_text_tokens", Marks.repeat_to)
-    return config, Marks(**ids, repeat_below=below, repeat_to=to, max_repeats=whole(repeat, "max_repeats", 8, 64))
+    below = read_int(repeat, "apply_below", Marks.repeat_below) if repeat.get("enabled", True) else 0
+    to = read_int(repeat, "target_text_tokens", Marks.repeat_to)
+    return config, Marks(**ids, repeat_below=below, repeat_to=to, max_repeats=read_int(repeat, "max_repeats", 8, 64))
 
 
 def read_tokenizer(path: Path) -> tuple[Callable[[str], list[int]], frozenset[int]]:

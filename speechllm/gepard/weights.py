@@ -19,7 +19,7 @@ def expected_shapes(config: LMConfig) -> dict[str, tuple[int, ...]]:
     """Name and shape of every published tensor; scalars may be [] or [1]."""
     d, e, inner, width = config.dim, config.head_width, config.mlp_dim, config.frame_tables
     levels = config.codes.levels * config.codes.num_codebooks
-    found: dict[str, tuple[int, ...]] = {
+    shapes: dict[str, tuple[int, ...]] = {
         "model.embed_tokens.weight": (config.vocab_size, d),
         "model.norm.weight": (d,),
         "audio_embed_proj.0.weight": (d, width * len(levels)),
@@ -32,7 +32,7 @@ def expected_shapes(config: LMConfig) -> dict[str, tuple[int, ...]]:
     }
     for i in range(config.num_layers):
         layer = f"model.layers.{i}"
-        found |= {
+        shapes |= {
             f"{layer}.input_layernorm.weight": (d,),
             f"{layer}.post_attention_layernorm.weight": (d,),
             f"{layer}.self_attn.q_proj.weight": (2 * config.num_heads * e, d),
@@ -46,18 +46,18 @@ def expected_shapes(config: LMConfig) -> dict[str, tuple[int, ...]]:
             f"{layer}.mlp.down_proj.weight": (d, inner),
         }
     for i, level in enumerate(levels):
-        found |= {
+        shapes |= {
             f"audio_embeddings.{i}.weight": (level, width),
             f"codebook_heads.{i}.weight": (level, d),
             f"codebook_heads.{i}.bias": (level,),
         }
-    return found | (prefix_shapes(config) if config.prefix_queries else {})
+    return shapes | (prefix_shapes(config) if config.prefix_queries else {})
 
 
 def prefix_shapes(config: LMConfig) -> dict[str, tuple[int, ...]]:
     """The part of `expected_shapes` that makes a voice prefix."""
     d, inner = config.dim, config.prefix_mlp_dim
-    found: dict[str, tuple[int, ...]] = {
+    shapes: dict[str, tuple[int, ...]] = {
         "null_prefix": (config.prefix_queries, d),
         "ref_compressor.queries": (config.prefix_queries, d),
         "ref_compressor.input_proj.weight": (d, config.codes.num_digits),
@@ -67,15 +67,15 @@ def prefix_shapes(config: LMConfig) -> dict[str, tuple[int, ...]]:
     }
     for i in range(config.prefix_layers):
         block = f"ref_compressor.blocks.{i}"
-        found |= {f"{block}.norm_{part}.weight": (d,) for part in ("self", "cross", "ffn")}
-        found |= {
+        shapes |= {f"{block}.norm_{part}.weight": (d,) for part in ("self", "cross", "ffn")}
+        shapes |= {
             f"{block}.{part}_attn.{name}_proj.weight": (d, d)
             for part in ("self", "cross")
             for name in ("q", "k", "v", "out")
         }
-        found |= {f"{block}.ffn.{name}_proj.weight": (inner, d) for name in ("gate", "up")}
-        found[f"{block}.ffn.down_proj.weight"] = (d, inner)
-    return found
+        shapes |= {f"{block}.ffn.{name}_proj.weight": (inner, d) for name in ("gate", "up")}
+        shapes[f"{block}.ffn.down_proj.weight"] = (d, inner)
+    return shapes
 
 
 def refuse_misfits(shapes: Mapping[str, tuple[int, ...]], wanted: Mapping[str, tuple[int, ...]], path: Path) -> None:
@@ -107,7 +107,7 @@ def convert(file: WeightFile, config: LMConfig, start_of_speech: int) -> dict[st
 
     embedding = file.view("model.embed_tokens.weight")
     digits = range(len(config.codes.levels) * config.codes.num_codebooks)
-    found = {
+    tensors = {
         "text_embedding.weight": embedding,
         "begin": embedding[start_of_speech].clone(),
         "norm.weight": gain("model.norm.weight"),
@@ -117,15 +117,15 @@ def convert(file: WeightFile, config: LMConfig, start_of_speech: int) -> dict[st
         "frame_head.bias": join(*(f"codebook_heads.{i}.bias" for i in digits)),
     }
     for kind in ("weight", "bias"):
-        found[f"frame_input.hidden.{kind}"] = file.read(f"audio_embed_proj.0.{kind}")
-        found[f"frame_input.output.{kind}"] = file.read(f"audio_embed_proj.2.{kind}")
-        found[f"stop_head.{kind}"] = file.read(f"stop_head.{kind}")
+        tensors[f"frame_input.hidden.{kind}"] = file.read(f"audio_embed_proj.0.{kind}")
+        tensors[f"frame_input.output.{kind}"] = file.read(f"audio_embed_proj.2.{kind}")
+        tensors[f"stop_head.{kind}"] = file.read(f"stop_head.{kind}")
     for i in range(config.num_layers):
         layer, block = f"model.layers.{i}", f"blocks.{i}"
         # Each head's rows of queries are followed by those of its gate.
         pairs = file.read(f"{layer}.self_attn.q_proj.weight").view(config.num_heads, 2, config.head_width, config.dim)
         others = [file.read(f"{layer}.self_attn.{name}_proj.weight") for name in ("k", "v")]
-        found |= {
+        tensors |= {
             f"{block}.attention_norm.weight": gain(f"{layer}.input_layernorm.weight"),
             f"{block}.attention.qkv.weight": torch.cat([pairs[:, 0].flatten(0, 1), *others, pairs[:, 1].flatten(0, 1)]),
             f"{block}.attention.q_norm.weight": gain(f"{layer}.self_attn.q_norm.weight"),
@@ -135,12 +135,12 @@ def convert(file: WeightFile, config: LMConfig, start_of_speech: int) -> dict[st
             f"{block}.gate_up.weight": join(f"{layer}.mlp.gate_proj.weight", f"{layer}.mlp.up_proj.weight"),
             f"{block}.down.weight": file.read(f"{layer}.mlp.down_proj.weight"),
         }
-    return found | (convert_prefix(file, config) if config.prefix_queries else {})
+    return tensors | (convert_prefix(file, config) if config.prefix_queries else {})
 
 
 def convert_prefix(file: WeightFile, config: LMConfig) -> dict[str, Tensor]:
     """The part of `convert` that makes a voice prefix."""
-    found = {
+    tensors = {
         "prefix.nobody": file.read("null_prefix"),
         "prefix.queries": file.read("ref_compressor.queries"),
         "prefix.input.weight": file.read("ref_compressor.input_proj.weight"),
@@ -152,12 +152,12 @@ def convert_prefix(file: WeightFile, config: LMConfig) -> dict[str, Tensor]:
     for i in range(config.prefix_layers):
         theirs, ours = f"ref_compressor.blocks.{i}", f"prefix.blocks.{i}"
         for part, norm in (("self", "self"), ("cross", "cross"), ("mlp", "ffn")):
-            found[f"{ours}.{part}_norm.weight"] = file.read(f"{theirs}.norm_{norm}.weight")
+            tensors[f"{ours}.{part}_norm.weight"] = file.read(f"{theirs}.norm_{norm}.weight")
         for part in ("self", "cross"):
             for name, their_name in names.items():
                 source = f"{theirs}.{part}_attn.{their_name}_proj.weight"
-                found[f"{ours}.{part}_attention.{name}.weight"] = file.read(source)
+                tensors[f"{ours}.{part}_attention.{name}.weight"] = file.read(source)
         gate_up = [file.read(f"{theirs}.ffn.{name}_proj.weight") for name in ("gate", "up")]
-        found[f"{ours}.gate_up.weight"] = torch.cat(gate_up)
-        found[f"{ours}.down.weight"] = file.read(f"{theirs}.ffn.down_proj.weight")
-    return found
+        tensors[f"{ours}.gate_up.weight"] = torch.cat(gate_up)
+        tensors[f"{ours}.down.weight"] = file.read(f"{theirs}.ffn.down_proj.weight")
+    return tensors

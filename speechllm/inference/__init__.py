@@ -1,0 +1,1 @@
+"""The speech LM speaking: packed weights, and an engine that decodes many requests side by side."""

@@ -1,14 +1,14 @@
-"""The decoding step as one CUDA graph: captured once, replayed with a single launch a frame."""
+"""The decoding step as one CUDA graph: captured once, replayed with a single launch a step."""
 
 import torch
 
-from speechllm.inference.decoding import Stepper
+from speechllm.inference.step import Stepper
 
 WARMUP_STEPS = 3  # before capture, so that libraries have chosen their kernels and workspaces
 
 
 class CapturedStep:
-    """A Stepper over all rows of a GPU engine, captured with sampling; calling it advances every row by a frame.
+    """A Stepper over all rows of a GPU engine, captured with sampling; calling it advances every row by a step.
 
     Rows without a request step along: their results are ignored, and admission sets all of their state.
     """

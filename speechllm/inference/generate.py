@@ -6,24 +6,17 @@ One request alone is an engine of one slot: the frames are those of the same req
 from collections.abc import Iterator
 from dataclasses import replace
 
-from torch import Tensor
-
 from speechllm.config import SamplingConfig
 from speechllm.inference.engine import Engine
-from speechllm.inference.packing import Precision
-from speechllm.inference.request import Frame, frame_limit
+from speechllm.inference.linear import Precision
+from speechllm.inference.request import Frame, Prompt, frame_limit
 from speechllm.model.speech_lm import SpeechLM
 
-__all__ = ["Frame", "best_of", "generate"]
+SEED_STEP = 7_368_787  # from try to try
 
 
 def generate(
-    model: SpeechLM,
-    ids: Tensor,
-    sampling: SamplingConfig,
-    precision: Precision = "float32",
-    prefix: Tensor | None = None,
-    unguided: Tensor | None = None,
+    model: SpeechLM, prompt: Prompt, sampling: SamplingConfig, precision: Precision = "float32"
 ) -> Iterator[Frame]:
     """Speak text, frame by frame.
 
@@ -33,66 +26,60 @@ def generate(
 
     Args:
         model: in eval mode.
-        ids: int64 [S].
-        sampling: temperature, seed and limits. The same ids and sampling give the same frames.
+        prompt: text, and whose voice.
+        sampling: temperature, seed and limits. The same prompt and sampling give the same frames.
         precision: of the weights while decoding.
-        prefix: of a voice, [Q, D].
-        unguided: what guidance reads in place of the text, int64 [s].
 
     Raises:
         ValueError: no text or more than the model can hold, or guidance that it cannot give.
     """
-    engine = engine_for(model, [ids], sampling, precision, prefix)
-    engine.submit(ids, sampling, prefix, unguided)
+    engine = engine_for(model, prompt, sampling, precision)
+    engine.submit(prompt, sampling)
     while engine.busy:
-        for made in engine.step():
-            if made.frame is not None:
-                yield made.frame
+        for result in engine.step():
+            if result.frame is not None:
+                yield result.frame
 
 
 def best_of(
-    tries: int,
-    least_frames: int,
     model: SpeechLM,
-    ids: Tensor,
+    prompt: Prompt,
     sampling: SamplingConfig,
     precision: Precision = "float32",
-    prefix: Tensor | None = None,
-    unguided: Tensor | None = None,
+    tries: int = 1,
+    min_plausible_frames: int = 0,
 ) -> list[Frame]:
     """Speak text several times in one batch, and keep what the model was surest of.
 
-    A try that ran into its limit, or has fewer than `least_frames` frames, is kept only if all are like that. The
-    first try is what `generate` gives.
+    A try that ran into its limit, or has fewer than `min_plausible_frames` frames, is kept only if all are like that.
+    The first try is what `generate` gives.
     """
-    engine = engine_for(model, [ids] * tries, sampling, precision, prefix)
+    engine = engine_for(model, prompt, sampling, precision, tries)
     frames: dict[int, list[Frame]] = {}
     for number in range(tries):
-        seeded = replace(sampling, seed=(sampling.seed + number * 7_368_787) % 2**63)
-        frames[engine.submit(ids, seeded, prefix, unguided)] = []
-    limit, ended = sampling.max_frames or frame_limit(model.config, len(ids)), set()
+        seeded = replace(sampling, seed=(sampling.seed + number * SEED_STEP) % 2**63)
+        frames[engine.submit(prompt, seeded)] = []
+    limit, ended = frame_limit(model.config, len(prompt.ids), sampling.max_frames), set()
     while engine.busy:
-        for made in engine.step():
-            frames[made.ticket] += [] if made.frame is None else [made.frame]
+        for ticket, frame, last in engine.step():
+            frames[ticket] += [] if frame is None else [frame]
             # Stopped of its own will, which a stop head that looks back shows by a step without a frame.
-            if made.last and (made.frame is None or not model.config.stop_after) and len(frames[made.ticket]) < limit:
-                ended.add(made.ticket)
+            if last and (frame is None or not model.config.stop_after) and len(frames[ticket]) < limit:
+                ended.add(ticket)
 
-    def merit(ticket: int) -> tuple[bool, float]:
-        made = frames[ticket]
-        plausible = ticket in ended and len(made) >= least_frames
-        return plausible, sum(frame.confidence for frame in made) / max(len(made), 1)
+    def score(ticket: int) -> tuple[bool, float]:
+        spoken = frames[ticket]
+        plausible = ticket in ended and len(spoken) >= min_plausible_frames
+        return plausible, sum(frame.confidence for frame in spoken) / max(len(spoken), 1)
 
-    return frames[max(frames, key=merit)]
+    return frames[max(frames, key=score)]
 
 
 def engine_for(
-    model: SpeechLM, texts: list[Tensor], sampling: SamplingConfig, precision: Precision, prefix: Tensor | None
+    model: SpeechLM, prompt: Prompt, sampling: SamplingConfig, precision: Precision, tries: int = 1
 ) -> Engine:
-    """An engine just large enough."""
-    config, tokens = model.config, max(map(len, texts))
-    length = tokens + (0 if prefix is None else len(prefix))
-    if tokens < 1 or length > config.max_text:
-        raise ValueError(f"got {tokens} tokens; this model reads 1..{config.max_text} at once, split the text")
-    rows = len(texts) * (1 if sampling.guidance == 1 else 2)
-    return Engine(model, rows, precision, (length, sampling.max_frames or frame_limit(config, tokens)))
+    """An engine just large enough for a prompt, spoken so many times at once."""
+    prompt.check_length(model.config.max_text)
+    rows = tries * (1 if sampling.guidance == 1 else 2)
+    frames = frame_limit(model.config, len(prompt.ids), sampling.max_frames)
+    return Engine(model, rows, precision, (prompt.length, frames))

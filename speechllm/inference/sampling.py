@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-HALF_A_MOVE = 0.5  # what a reader owes at first, so that moves come in the middle of their frames and not late
+PENDING_AT_FIRST = 0.5  # moves, so that a move comes in the middle of the frames it is expected in, and not late
 
 
 class DigitSampler(nn.Module):
@@ -56,7 +56,7 @@ def gumbel(shape: Sequence[int], generator: torch.Generator) -> Tensor:
     return torch.rand(list(shape), generator=generator).clamp_(min=1e-20).log_().neg_().log_()
 
 
-def steady_advance(scores: Tensor, stay: Tensor, due: Tensor) -> Tensor:
+def steady_advance(logits: Tensor, stay: Tensor, pending_moves: Tensor) -> Tensor:
     """How far readers go that do not draw their moves.
 
     Not by the likeliest move, for "stay" is that at nearly every frame, and a voice that always stays says its words
@@ -64,14 +64,14 @@ def steady_advance(scores: Tensor, stay: Tensor, due: Tensor) -> Tensor:
     tokens last as long as they do on average.
 
     Args:
-        scores: logits [B, W]; entry w is for a move by w tokens.
+        logits: [B, W]; entry w is for a move by w tokens.
         stay: probability of not moving [B].
-        due: moves owed, float32 [B], changed in place; begins at HALF_A_MOVE.
+        pending_moves: moves expected and not made, float32 [B], changed in place; begins at PENDING_AT_FIRST.
 
     Returns:
         int64 [B], 0 .. W - 1.
     """
-    due.add_(1 - stay)
-    moves = due >= 1
-    due.sub_(moves.to(due.dtype))
-    return torch.where(moves, scores[:, 1:].argmax(-1) + 1, 0)
+    pending_moves.add_(1 - stay)
+    moves = pending_moves >= 1
+    pending_moves.sub_(moves.to(pending_moves.dtype))
+    return torch.where(moves, logits[:, 1:].argmax(-1) + 1, 0)

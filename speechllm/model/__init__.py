@@ -1,0 +1,1 @@
+"""The speech LM as it is trained."""

@@ -6,6 +6,8 @@ heads of queries), D width, E channels of a head.
 Rotary convention: the two halves of a head's E channels form the pairs (x1, x2) -> (x1 cos - x2 sin, x2 cos + x1 sin).
 """
 
+from collections.abc import Callable
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -44,7 +46,32 @@ def attend(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None) -> Tensor:
     return scores.masked_fill(~mask, float("-inf")).softmax(-1).to(v.dtype) @ v
 
 
-class Attention(nn.Module):
+class AttentionLayers:
+    """What is done around `attend`, with weights of any kind: trained in Attention, packed in inference/weights.py."""
+
+    heads: list[int]  # of queries, keys, values and gates in qkv
+    head_dim: int  # E
+    qkv: Callable[[Tensor], Tensor]
+    output: Callable[[Tensor], Tensor]
+    qk_norm: Callable[[Tensor], Tensor]  # of queries and keys [..., H + G, E], head by head
+
+    def project(self, x: Tensor, cos: Tensor, sin: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Queries, keys, values and gates [..., L, H or G, E] of x [..., L, D]; the last has no heads if not gated.
+
+        `cos` and `sin` [..., L, 1, E] turn queries and keys.
+        """
+        queries, keys, values, gates = self.heads
+        y = self.qkv(x)
+        qk, v, gate = y.view(*y.shape[:-1], -1, self.head_dim).split([queries + keys, values, gates], dim=-2)
+        q, k = rotate(self.qk_norm(qk), cos, sin).split([queries, keys], dim=-2)
+        return q, k, v, gate
+
+    def finish(self, y: Tensor, gate: Tensor) -> Tensor:
+        """What attention returned, [..., L, H * E] -> [..., L, D]."""
+        return self.output(y * gate.flatten(-2).sigmoid() if self.heads[3] else y)
+
+
+class Attention(nn.Module, AttentionLayers):
     """Attention of several heads, [B, L, D] -> [B, L, D].
 
     Args:
@@ -55,6 +82,9 @@ class Attention(nn.Module):
         qk_norm: normalise queries and keys, head by head, before they are rotated (arXiv 2302.05442).
         gated: scale what attention returns by a sigmoid of the input (arXiv 2505.06708).
     """
+
+    qkv: nn.Linear
+    output: nn.Linear
 
     def __init__(
         self,
@@ -67,23 +97,18 @@ class Attention(nn.Module):
     ):
         super().__init__()
         kv, self.head_dim = num_kv_heads or num_heads, head_dim or dim // num_heads
-        self.heads = [num_heads, kv, kv, num_heads * gated]  # of queries, keys, values and gates in qkv
+        self.heads = [num_heads, kv, kv, num_heads * gated]
         self.qkv = nn.Linear(dim, sum(self.heads) * self.head_dim, bias=False)
         self.output = nn.Linear(num_heads * self.head_dim, dim, bias=False)
         self.q_norm = nn.RMSNorm(self.head_dim, eps=1e-6) if qk_norm else None
         self.k_norm = nn.RMSNorm(self.head_dim, eps=1e-6) if qk_norm else None
 
-    def project(self, x: Tensor, cos: Tensor, sin: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Queries, keys, values and gates [..., L, H or G, E] of x [..., L, D]; the last has no heads if not gated."""
-        q, k, v, gate = self.qkv(x).unflatten(-1, (-1, self.head_dim)).split(self.heads, dim=-2)
-        if self.q_norm is not None and self.k_norm is not None:
-            q, k = self.q_norm(q), self.k_norm(k)
-        return rotate(q, cos, sin), rotate(k, cos, sin), v, gate
-
-    def finish(self, y: Tensor, gate: Tensor) -> Tensor:
-        """What attention returned, [..., L, H * E] -> [..., L, D]."""
-        out: Tensor = self.output(y * gate.flatten(-2).sigmoid() if self.heads[3] else y)
-        return out
+    def qk_norm(self, qk: Tensor) -> Tensor:
+        """See AttentionLayers."""
+        if self.q_norm is None or self.k_norm is None:
+            return qk
+        q, k = qk.split(self.heads[:2], dim=-2)
+        return torch.cat([self.q_norm(q), self.k_norm(k)], dim=-2)
 
     def forward(self, x: Tensor, rotary: Tensor, mask: Tensor | None) -> Tensor:
         """`rotary` [..., L, 2, E]; `mask` bool [B, 1, L, L], True = may be seen; None = everything may."""

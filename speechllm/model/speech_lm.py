@@ -6,21 +6,17 @@ training stacks frames into steps, the engine takes steps apart.
 
 Shapes: B batch, S text tokens, T frames (steps), P digits of a frame (step), D width, W reader window.
 
-    position   0 .. S-1        S             S+1        ...   S+T-1
-    input      text tokens     BOS           frame 0    ...   frame T-2
-    predicts   -               frame 0       frame 1    ...   frame T-1
-
-Text sees all text; a frame sees all text and the frames before it. Text and frames count their positions separately.
-The *reader* is a head in the middle of the stack that says which token frame t speaks: the one of frame t-1 or one of
-the next W-1. What it points at is added to the frame's state, and comes back with the frame as the next input, so the
-model always knows where it is: it cannot skip more than W-1 tokens, cannot go back and cannot repeat.
+Where text and frames stand and what they see is said in model/sequence.py. The *reader* is a head in the middle of the
+stack that says which token frame t speaks: the one of frame t-1 or one of the next W-1. What it points at is added to
+the frame's state, and comes back with the frame as the next input, so the model always knows where it is: it cannot
+skip more than W-1 tokens, cannot go back and cannot repeat.
 
 The reader is optional (`reader_layer: 0`), and so are the habits of published models that LMConfig lists: text that
 sees only what is before it, one count of positions, a voice prefix before the text, a stop head that judges frames
 when they are read. The text then holds its own marks, and BOS stands for the last of them.
 
-Source: prefix LM; FSQ digits as inputs and outputs; the reader is a monotonic pointer like those of neural HMM TTS
-(arXiv 2108.13320), trained on the alignments of speechllm/training/aligner.py.
+Source: prefix LM; FSQ digits as inputs and outputs; the reader is trained on the alignments of
+speechllm/training/aligner.py.
 """
 
 import json
@@ -29,86 +25,17 @@ from pathlib import Path
 from typing import NamedTuple
 
 import torch
-import torch.nn.functional as F
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from speechllm.config import LMConfig
 from speechllm.digits import codes_to_digits, digits_to_values
-from speechllm.model.attention import Attention, rotary_table
-from speechllm.model.inputs import DigitTables, VoicePrefix
-
-
-class Block(nn.Module):
-    """Pre-norm attention and SwiGLU on residual paths."""
-
-    def __init__(self, config: LMConfig):
-        super().__init__()
-        dim, c = config.dim, config
-        self.attention_norm = nn.RMSNorm(dim, eps=1e-6)
-        self.attention = Attention(dim, c.num_heads, c.num_kv_heads, c.head_dim, c.qk_norm, c.gated_attention)
-        self.mlp_norm = nn.RMSNorm(dim, eps=1e-6)
-        self.gate_up = nn.Linear(dim, 2 * config.mlp_dim, bias=False)
-        self.down = nn.Linear(config.mlp_dim, dim, bias=False)
-
-    def forward(self, x: Tensor, rotary: Tensor, mask: Tensor | None) -> Tensor:
-        return self.mlp(x + self.attention(self.attention_norm(x), rotary, mask))
-
-    def project(self, x: Tensor, cos: Tensor, sin: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """What attention is made of, see Attention.project; with `finish`, a block around an attention of one's own."""
-        return self.attention.project(self.attention_norm(x), cos, sin)
-
-    def finish(self, x: Tensor, y: Tensor, gate: Tensor) -> Tensor:
-        """States [..., L, D] after what attention returned, [..., L, H * E], and the MLP."""
-        return self.mlp(x + self.attention.finish(y, gate))
-
-    def mlp(self, x: Tensor) -> Tensor:
-        """SwiGLU on its residual path."""
-        gate, up = self.gate_up(self.mlp_norm(x)).chunk(2, dim=-1)
-        return x + self.down(F.silu(gate) * up)
-
-
-class Reader(nn.Module):
-    """Which token a frame speaks, out of the W that start at the one before."""
-
-    def __init__(self, dim: int, window: int):
-        super().__init__()
-        self.window = window
-        self.query = nn.Linear(dim, dim, bias=False)
-        self.key = nn.Linear(dim, dim, bias=False)
-        self.value = nn.Linear(dim, dim, bias=False)
-        self.advance = nn.Linear(dim, window)  # how far, whatever the tokens are
-
-    def logits(self, x: Tensor, keys: Tensor, previous: Tensor, text_lengths: Tensor) -> Tensor:
-        """Scores of the window's tokens.
-
-        Args:
-            x: frame states [B, T, D].
-            keys: self.key of the text states [B, S, D].
-            previous: token of the frame before, int64 [B, T].
-            text_lengths: int64 [B]; tokens from there on are forbidden.
-
-        Returns:
-            float [B, T, W]; entry w is for token previous + w.
-        """
-        index = previous[..., None] + torch.arange(self.window, device=x.device)  # [B, T, W]
-        rows = torch.arange(x.shape[0], device=x.device)[:, None, None]
-        nearby = keys[rows, index.clamp(max=keys.shape[1] - 1)]  # [B, T, W, D]
-        scores = (nearby @ self.query(x)[..., None])[..., 0] * x.shape[-1] ** -0.5 + self.advance(x)
-        return scores.masked_fill(index >= text_lengths[:, None, None], float("-inf"))
-
-
-class LocalHead(nn.Module):
-    """From the state of a frame to that of the next in the same step, once the frame is known. [..., D] -> [..., D]."""
-
-    def __init__(self, dim: int, num_digits: int):
-        super().__init__()
-        self.input = nn.Linear(dim + num_digits, 2 * dim)
-        self.output = nn.Linear(2 * dim, dim)
-
-    def forward(self, x: Tensor, values: Tensor) -> Tensor:
-        """States [..., D] and the frames' values [..., P of one frame]."""
-        return x + self.output(F.gelu(self.input(torch.cat([x, values], dim=-1))))
+from speechllm.model import sequence
+from speechllm.model.attention import rotary_table
+from speechllm.model.frames import DigitTables, DigitValues, LocalHead
+from speechllm.model.reader import Reader
+from speechllm.model.transformer import Block
+from speechllm.model.voice_prefix import VoicePrefix
 
 
 class LMOutput(NamedTuple):
@@ -129,13 +56,12 @@ class SpeechLM(nn.Module):
         self.config = config
         dim = config.dim
         self.text_embedding = nn.Embedding(config.vocab_size, dim)
-        self.frame_input: nn.Module
+        levels, num_codebooks = config.codes.levels, config.step.num_codebooks
+        self.frame_input: DigitTables | DigitValues
         if config.frame_tables:
-            levels = config.codes.levels * config.step.num_codebooks
-            self.frame_input = DigitTables(levels, config.frame_tables, dim)
+            self.frame_input = DigitTables(levels * num_codebooks, config.frame_tables, dim)
         else:
-            digits = config.step.num_digits
-            self.frame_input = nn.Sequential(nn.Linear(digits, 2 * dim), nn.GELU(), nn.Linear(2 * dim, dim))
+            self.frame_input = DigitValues(levels, num_codebooks, dim)
         self.begin = nn.Parameter(torch.zeros(dim))  # stands for the frame before the first
         blocks = [Block(config) for _ in range(config.num_layers)]
         self.blocks = nn.ModuleList(blocks)
@@ -165,11 +91,8 @@ class SpeechLM(nn.Module):
 
     def embed_frames(self, digits: Tensor, keep: Tensor | None = None) -> Tensor:
         """Digits int64 [B, T, P] -> [B, T, D]; frames with keep [B, T] False are hidden (training only)."""
-        values = digits if self.config.frame_tables else digits_to_values(digits, self.config.codes.levels)
-        if keep is not None and not self.config.frame_tables:
-            values = values * keep[..., None]
-        x: Tensor = self.frame_input(values)
-        return x * keep[..., None] if keep is not None and self.config.frame_tables else x
+        x: Tensor = self.frame_input(digits, keep)
+        return x
 
     def voice_prefix(self, codes: Tensor | None) -> Tensor | None:
         """What stands before the text so that it is spoken by the voice of reference codes int64 [K, T]: [Q, D].
@@ -205,38 +128,26 @@ class SpeechLM(nn.Module):
         text = self.text_embedding(ids)
         if prefix is not None:
             text, text_lengths = torch.cat([prefix, text], dim=1), text_lengths + prefix.shape[1]
-        length, rows = text.shape[1], torch.arange(batch, device=ids.device)[:, None]
-        # A stop head that judges what was read has to read the last frame too.
-        read = frames + 1 if config.stop_after else frames
-        spoken = torch.cat([self.begin.expand(batch, 1, -1), self.embed_frames(digits, keep)], dim=1)[:, :read]
-        previous = F.pad(positions, (1, 0))[:, :-1]  # the token of the frame before; the first starts at 0
+        width, steps = text.shape[1], sequence.num_steps(config, frames)
+        rows = torch.arange(batch, device=ids.device)[:, None]
+        before = sequence.tokens_before(positions, steps)
+        spoken = sequence.step_inputs(self.begin, self.embed_frames(digits, keep), steps)
         if self.reader is not None:
-            spoken = spoken + text[rows, F.pad(positions, (1, 0))[:, :read]]
+            spoken = spoken + text[rows, before]
         x = torch.cat([text, spoken], dim=1)
-        mask, places = self.layout(length, read, text_lengths)
-        rotary, reader = self.rotary[places], None
+        mask = sequence.visible(config, text_lengths, width, steps)
+        rotary, reader = self.rotary[sequence.rope_positions(config, text_lengths, width, steps)], None
         for layer, block in enumerate(self.blocks):
             if self.reader is not None and layer == config.reader_layer:
-                states, spoken = x[:, :length], x[:, length:]
-                reader = self.reader.logits(spoken[:, :frames], self.reader.key(states), previous, text_lengths)
-                at = torch.cat([positions, positions[:, -1:]], dim=1)[:, :read]
-                x = torch.cat([states, spoken + self.reader.value(states)[rows, at]], dim=1)
+                states, spoken = x[:, :width], x[:, width:]
+                keys = self.reader.key(states)
+                reader = self.reader.logits(spoken[:, :frames], keys, before[:, :frames], text_lengths)
+                now = torch.cat([positions, positions[:, -1:]], dim=1)[:, :steps]
+                x = torch.cat([states, spoken + self.reader.value(states)[rows, now]], dim=1)
             x = block(x, rotary, mask)
-        x = self.norm(x[:, length:])
+        x = self.norm(x[:, width:])
         logits = [self.frame_head(state) for state in self.states(x[:, :frames], digits)]
-        return LMOutput(torch.cat(logits, dim=-1), self.stop_head(x)[:, read - frames :, 0], reader)
-
-    def layout(self, length: int, frames: int, text_lengths: Tensor) -> tuple[Tensor, Tensor]:
-        """What may be seen, bool [B, 1, L, L], and rotary positions int64 [B or 1, L]; L = length + frames."""
-        index = torch.arange(length + frames, device=text_lengths.device)
-        text = index < length
-        seen = torch.where(text, index < text_lengths[:, None], True)  # all but text padding, [B, L]
-        mask = index[:, None] >= index
-        if not self.config.causal_text:
-            mask = (mask | text) & ~(text[:, None] & ~text)
-        start = text_lengths[:, None] if self.config.shared_positions else text_lengths.new_zeros(1, 1)
-        places = torch.where(text, index, start + index - length)
-        return (mask & seen[:, None])[:, None], places
+        return LMOutput(torch.cat(logits, dim=-1), self.stop_head(x)[:, steps - frames :, 0], reader)
 
     def states(self, x: Tensor, digits: Tensor) -> Iterator[Tensor]:
         """The state [B, T, D] that each frame of a step is predicted from, given the digits of those before it."""

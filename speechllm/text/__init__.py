@@ -1,0 +1,1 @@
+"""Text as written -> tokens of a speech LM."""

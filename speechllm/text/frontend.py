@@ -27,7 +27,7 @@ class FrontendOutput(NamedTuple):
     # What the text asks of generation where the LM has no reader to rely on:
     sampling: Mapping[str, Any] = MappingProxyType({})  # fields of SamplingConfig
     tries: int = 1  # to choose from
-    least_frames: int = 0  # fewer are not all of the text
+    min_plausible_frames: int = 0  # fewer are not all of the text
 
 
 class Frontend(Protocol):

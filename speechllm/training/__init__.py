@@ -1,0 +1,1 @@
+"""Training speech LMs, and aligning the corpora they are trained on."""

@@ -80,8 +80,7 @@ class Aligner(nn.Module):
         """
         scores = self.scores(codes, frames, ids, text_lengths, width)[..., 1:]
         paths = best_paths(scores, frames * self.steps_per_frame, text_lengths)
-        each = self.steps_per_frame
-        return [path[each - 1 :: each] for path in paths]
+        return [path[self.steps_per_frame - 1 :: self.steps_per_frame] for path in paths]
 
 
 def best_paths(scores: Tensor, steps: Tensor, tokens: Tensor) -> list[Tensor]:

@@ -112,5 +112,5 @@ class BatchDataset(Dataset[Batch]):
 
 def split(shards: list[Shard], held_out: int) -> tuple[list[tuple[int, int]], list[tuple[int, int]]]:
     """Utterances for training and for validation: the first `held_out` of the first shard are never trained on."""
-    every = [(s, i) for s, shard in enumerate(shards) for i in range(len(shard))]
-    return every[held_out:], every[:held_out]
+    indices = [(s, i) for s, shard in enumerate(shards) for i in range(len(shard))]
+    return indices[held_out:], indices[:held_out]

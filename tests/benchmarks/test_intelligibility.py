@@ -1,5 +1,4 @@
 import json
-import sys
 from types import SimpleNamespace
 
 import numpy as np
@@ -8,10 +7,10 @@ import soundfile
 import torch
 
 from benchmarks import intelligibility
-from benchmarks.intelligibility import Judges
-from benchmarks.speakers import systems
-from benchmarks.speakers.systems import Clip
-from pipelines.shared.files import guard
+from benchmarks.judges import panel
+from benchmarks.speakers import text_to_speech
+from benchmarks.speakers.text_to_speech import Clip
+from pipelines.shared.errors import guard
 
 RATE = 22_050
 TEXTS = ["Two blue fish swam in the tank.", "", "  Rice is often served in round bowls. ", "In 1969 they met."]
@@ -79,11 +78,13 @@ def pitch(audio) -> int:
 @pytest.fixture
 def bench(tmp_path, monkeypatch):
     """The command with fake systems and judges; returns a function that runs it on arguments."""
-    monkeypatch.setitem(sys.modules, "pipelines.tts", SimpleNamespace(TTS=TTS))
-    monkeypatch.setattr(systems, "teacher_system", lambda rate: lambda text, seed, _: Clip(tone(text, 200), rate))
-    monkeypatch.setattr(intelligibility, "load_recognizer", lambda spec, threads: Recognizer())
-    monkeypatch.setattr(intelligibility, "MosPredictor", Loudness)
-    monkeypatch.setattr(intelligibility, "SpeakerEncoder", Pitch)
+    monkeypatch.setattr(text_to_speech, "TTS", TTS)
+    monkeypatch.setattr(
+        text_to_speech, "teacher_system", lambda rate: lambda text, seed, _: Clip(tone(text, 200), rate)
+    )
+    monkeypatch.setattr(panel, "load_recognizer", lambda spec, threads: Recognizer())
+    monkeypatch.setattr(panel, "MosPredictor", Loudness)
+    monkeypatch.setattr(panel, "SpeakerEncoder", Pitch)
     (tmp_path / "texts.txt").write_text("\n".join(TEXTS))
     threads = torch.get_num_threads()
 
@@ -132,8 +133,8 @@ def test_what_is_not_installed_is_skipped_aloud(bench, monkeypatch, capsys, tmp_
     def absent(*_):
         raise ImportError("no such package; pip install it")
 
-    monkeypatch.setattr(systems, "teacher_system", absent)
-    monkeypatch.setattr(intelligibility, "MosPredictor", absent)
+    monkeypatch.setattr(text_to_speech, "teacher_system", absent)
+    monkeypatch.setattr(panel, "MosPredictor", absent)
     report = bench()
     assert list(report["summary"]) == ["voice"]
     assert report["summary"]["voice"]["mos"] is None and report["summary"]["voice"]["similarity"] is None
@@ -165,12 +166,3 @@ def test_mistakes_end_with_one_line(bench, tmp_path, monkeypatch, capsys, argume
     error = capsys.readouterr().err
     assert stopped.value.code == 2
     assert reason in error and error.startswith("error: ") and error.count("\n") == 1
-
-
-def test_a_voice_that_says_nothing_scores_as_such():
-    silent = lambda text, seed, _: Clip(np.zeros(0, np.float32), RATE)  # noqa: E731
-    deaf = SimpleNamespace(transcribe=lambda audio, rate: "")
-    rows = intelligibility.evaluate(None, {"voice": silent}, ["Hello there."], Judges(deaf, None, None))
-    figures = intelligibility.summarize(rows, 0)
-    assert figures["cer"].value == figures["wer"].value == 1 and figures["rtf"] is None
-    assert "| voice | 100.00 [100.00, 100.00]" in intelligibility.table({"voice": figures})

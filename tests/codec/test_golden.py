@@ -9,9 +9,10 @@ from safetensors import safe_open
 from safetensors.torch import load_file
 
 from benchmarks.oracle.weights import make_audio, make_scores, make_weights
-from codec import Codec, HiFiGANCodec
+from codec import HiFiGANCodec, load
 from codec.pretrained.nemo import translate
-from codec.training.lfsc import losses as paper_losses
+from codec.training.adversarial import DiscriminatorOutput
+from codec.training.lfsc import losses
 from codec.training.lfsc.module import HiFiGANOptim
 from parity.reduced import CONFIGS, TINY, lengths, reduced
 
@@ -63,7 +64,7 @@ def test_a_padded_batch_as_nemo_does_it(name):
 
 
 def test_a_file_written_by_nemo():
-    codec, results = Codec.from_pretrained(GOLDEN / "tiny.nemo"), load_file(GOLDEN / "tiny.safetensors")
+    codec, results = load(GOLDEN / "tiny.nemo"), load_file(GOLDEN / "tiny.safetensors")
     assert codec.config == TINY.__class__.from_dict(TINY.to_dict() | {"name": codec.config.name})
     audio, counts = batch(codec.config)
     codes, frames = codec.encode(audio[:1])
@@ -77,15 +78,15 @@ def test_the_training_losses():
     real, fake = (
         torch.stack([torch.from_numpy(make_audio(24 * 1024, seed + row)) for row in range(2)]) for seed in (0, 5)
     )
-    judged = {
-        name: [(torch.from_numpy(layers[-1]), [torch.from_numpy(layer) for layer in layers]) for layers in made]
-        for name, made in make_scores().items()
+    tensors = {
+        name: [[torch.from_numpy(layer) for layer in layers] for layers in made] for name, made in make_scores().items()
     }
+    outputs = {name: [DiscriminatorOutput(layers[-1], layers) for layers in made] for name, made in tensors.items()}
     found = {
-        "mel": paper_losses.mel_loss(fake, real, 22_050, optim.n_ffts, optim.mel_bands),
-        "stft": paper_losses.stft_loss(fake, real, optim.n_ffts),
-        "matching": paper_losses.matching_loss(judged["real"], judged["fake"]),
-        "adversarial": paper_losses.adversarial_loss(judged["fake"]),
-        "discriminator": paper_losses.discriminator_loss(judged["real"], judged["fake"]),
+        "mel": losses.mel_loss(fake, real, 22_050, optim.n_ffts, optim.mel_bands),
+        "stft": losses.stft_loss(fake, real, optim.n_ffts),
+        "matching": losses.matching_loss(outputs["real"], outputs["fake"]),
+        "adversarial": losses.adversarial_loss(outputs["fake"]),
+        "discriminator": losses.discriminator_loss(outputs["real"], outputs["fake"]),
     }
     assert {name: value.item() for name, value in found.items()} == pytest.approx(wanted, rel=1e-5)

@@ -3,7 +3,7 @@
 import dataclasses
 from pathlib import Path
 
-from codec import Codec, HiFiGANConfig
+from codec import HiFiGANConfig, from_config
 from codec.hifigan.config import DecoderConfig, EncoderConfig
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -20,7 +20,7 @@ TINY = HiFiGANConfig(
 
 def reduced(name: str) -> HiFiGANConfig:
     """A configuration of configs/codec with 2 channels at audio rate."""
-    config = Codec.from_config(ROOT / f"configs/codec/{name}.yaml").config
+    config = from_config(ROOT / f"configs/codec/{name}.yaml").config
     return dataclasses.replace(
         config,
         encoder=dataclasses.replace(config.encoder, channels=2),

@@ -15,7 +15,7 @@ from safetensors.torch import load_file
 
 from benchmarks.oracle.nemo_config import nemo_config
 from benchmarks.oracle.weights import make_audio
-from codec import Codec
+from codec import from_config, load
 
 ROOT = Path(__file__).resolve().parents[2]
 PYTHON = Path(os.environ.get("NEMO_PYTHON", ROOT / ".nemo-venv/bin/python"))
@@ -31,7 +31,7 @@ pytestmark = [
 def case(request, tmp_path_factory):
     """A codec read from NeMo's file, the lengths of its items, and NeMo's results."""
     folder = tmp_path_factory.mktemp(request.param)
-    config = Codec.from_config(ROOT / f"configs/codec/{request.param}.yaml").config
+    config = from_config(ROOT / f"configs/codec/{request.param}.yaml").config
     lengths = [int(count * config.hop_length) for count in FRAMES]
     asked = {"full": {"model": nemo_config(config), "lengths": lengths, "seed": 0, "save": True}}
     (folder / "requests.json").write_text(json.dumps(asked))
@@ -39,7 +39,7 @@ def case(request, tmp_path_factory):
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr[-3000:]
     begin = time.perf_counter()
-    codec = Codec.from_pretrained(folder / "full/model.nemo")
+    codec = load(folder / "full/model.nemo")
     print(f"{config.name}: NeMo's file is loaded in {time.perf_counter() - begin:.2f} s")
     yield codec, lengths, load_file(folder / "full/results.safetensors")
     (folder / "full/model.nemo").unlink()

@@ -6,7 +6,7 @@ import pytest
 
 from pipelines import corpus_texts
 from pipelines.corpus_texts import SPOKEN, key
-from pipelines.shared.files import UserError
+from pipelines.shared.errors import UserError
 
 PHRASES = [
     f"the {noun} was {adjective}" for noun in ("cat", "dog", "tree") for adjective in ("old", "new", "lost", "red")
@@ -15,7 +15,7 @@ ADDRESS = "We meet again in this great hall to speak of peace. The state of the 
 
 
 @pytest.fixture
-def write(tmp_path, monkeypatch):
+def write(tmp_path):
     quoted = "; ".join(f'"{phrase}"' for phrase in PHRASES)
     (tmp_path / "wn.dict.dz").write_bytes(gzip.compress(f"cat\n n 1: an animal {quoted}\n".encode()))
     (tmp_path / "sotu").mkdir()
@@ -27,8 +27,7 @@ def write(tmp_path, monkeypatch):
         (tmp_path / "held.txt").write_text("\n".join(held_out) + "\n")
         paths = dict(wordnet="wn.dict.dz", sotu="sotu", cmudict="cmu.txt", exclude="held.txt", out="texts.txt")
         values = {**{name: tmp_path / path for name, path in paths.items()}, **flags}
-        monkeypatch.setattr("sys.argv", ["corpus_texts.py", *(f"--{name}={value}" for name, value in values.items())])
-        corpus_texts.main()
+        corpus_texts.main([f"--{name}={value}" for name, value in values.items()])
         return (tmp_path / "texts.txt").read_text().splitlines()
 
     return run

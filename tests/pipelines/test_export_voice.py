@@ -1,12 +1,11 @@
 """Putting a voice together: parts that belong together, in half precision, the card kept."""
 
-import sys
-
 import pytest
 from safetensors.torch import load_file
 
+from codec import save as save_codec
 from pipelines import export_voice
-from pipelines.shared.files import UserError
+from pipelines.shared.errors import UserError
 from pipelines.speaking.voice import load_voice
 from toys import toy_codec, write_voice
 
@@ -17,7 +16,7 @@ def parts(tmp_path):
     return write_voice(tmp_path / "parts")
 
 
-def export(monkeypatch, parts, out, **changes):
+def export(parts, out, **changes):
     given = {
         "codec": parts / "codec",
         "lm": parts / "lm",
@@ -25,12 +24,11 @@ def export(monkeypatch, parts, out, **changes):
         "out": out,
         **changes,
     }
-    monkeypatch.setattr(sys, "argv", ["export_voice.py", *(f"--{name}={path}" for name, path in given.items())])
-    export_voice.main()
+    export_voice.main([f"--{name}={path}" for name, path in given.items()])
 
 
-def test_a_voice_is_put_together(monkeypatch, parts, tmp_path):
-    export(monkeypatch, parts, tmp_path / "mine")
+def test_a_voice_is_put_together(parts, tmp_path):
+    export(parts, tmp_path / "mine")
     voice = load_voice(str(tmp_path / "mine"))
     assert voice.card["name"] == "mine"
     assert voice.codec.fingerprint == load_voice(str(parts)).codec.fingerprint
@@ -38,15 +36,15 @@ def test_a_voice_is_put_together(monkeypatch, parts, tmp_path):
     assert {str(tensor.dtype) for tensor in weights.values()} == {"torch.float16"}
 
 
-def test_a_card_that_is_there_is_kept(monkeypatch, parts, tmp_path):
+def test_a_card_that_is_there_is_kept(parts, tmp_path):
     out = tmp_path / "mine"
     out.mkdir()
     (out / "voice.yaml").write_text("name: other\n", "utf-8")
-    export(monkeypatch, parts, out)
+    export(parts, out)
     assert (out / "voice.yaml").read_text("utf-8") == "name: other\n"
 
 
-def test_parts_of_two_voices_are_refused(monkeypatch, parts, tmp_path):
-    toy_codec(seed=1).save_pretrained(tmp_path / "other")
+def test_parts_of_two_voices_are_refused(parts, tmp_path):
+    save_codec(toy_codec(seed=1), tmp_path / "other")
     with pytest.raises(UserError, match="this voice speaks codes of codec"):
-        export(monkeypatch, parts, tmp_path / "mine", codec=tmp_path / "other")
+        export(parts, tmp_path / "mine", codec=tmp_path / "other")

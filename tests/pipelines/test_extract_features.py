@@ -2,18 +2,16 @@
 
 from pathlib import Path
 
-import numpy as np
 import pytest
-import soundfile
 import torch
 
 import toys
-from codec import CodecConfig
 from codec.audio import load_audio, trim_silence
-from codec.lite.networks import num_features
+from codec.lite.features import num_features
 from pipelines import extract_features
-from pipelines.extract_features import features_of, parse_part, read_features
-from pipelines.shared.files import UserError
+from pipelines.corpus import parts
+from pipelines.corpus.features import features_of, read_features
+from pipelines.shared.errors import UserError
 
 COUNT = 5
 
@@ -29,9 +27,8 @@ def extract(monkeypatch):
     """Run the script with shards of two utterances."""
 
     def run(manifest: Path, out: Path, *flags: str) -> Path:
-        monkeypatch.setattr(extract_features, "SHARD_SIZE", 2)
-        monkeypatch.setattr("sys.argv", ["extract_features.py", "--manifest", str(manifest), "--out", str(out), *flags])
-        extract_features.main()
+        monkeypatch.setattr(parts, "SHARD_SIZE", 2)
+        extract_features.main(["--manifest", str(manifest), "--out", str(out), *flags])
         return out
 
     return run
@@ -92,22 +89,6 @@ def test_a_configuration_says_what_to_extract(extract, corpus, tmp_path, monkeyp
     assert set(seen) == {40}
 
 
-def test_a_silent_recording_has_features(tmp_path, toy_codec):
-    soundfile.write(tmp_path / "a.wav", np.zeros(5000), toys.RATE)
-    assert features_of(tmp_path / "a.wav", toy_codec.config).isfinite().all()
-
-
-@pytest.mark.parametrize(("text", "part"), [("1/1", (1, 1)), ("3/4", (3, 4))])
-def test_parts_are_read(text, part):
-    assert parse_part(text) == part
-
-
-@pytest.mark.parametrize("text", ["0/2", "3/2", "2", "a/b", "-1/2", "1/2/3", ""])
-def test_impossible_parts_are_refused(text):
-    with pytest.raises(UserError, match=r"expected i/n with 1 <= i <= n"):
-        parse_part(text)
-
-
-def test_a_folder_without_features_is_named(tmp_path):
-    with pytest.raises(UserError, match=r"holds no features; make them with pipelines/extract_features.py"):
-        read_features(tmp_path, CodecConfig())
+def test_a_configuration_of_something_else_is_refused(extract, corpus, tmp_path):
+    with pytest.raises(UserError, match="speechllm/small configures no codec"):
+        extract(corpus, tmp_path / "out", "--config", "speechllm/small")

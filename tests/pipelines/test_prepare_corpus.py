@@ -8,14 +8,13 @@ import soundfile
 import toys
 from pipelines import prepare_corpus
 from pipelines.corpus import manifest
-from pipelines.shared.files import UserError
+from pipelines.shared.errors import UserError
 
 
 @pytest.fixture
-def prepare(monkeypatch):
+def prepare():
     def run(*argv: object) -> None:
-        monkeypatch.setattr("sys.argv", ["prepare_corpus.py", *map(str, argv)])
-        prepare_corpus.main()
+        prepare_corpus.main(list(map(str, argv)))
 
     return run
 

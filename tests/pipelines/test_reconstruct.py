@@ -9,20 +9,19 @@ import pytest
 import soundfile
 
 import toys
+from codec import save as save_codec
 from pipelines import reconstruct
-from pipelines.shared.files import UserError
+from pipelines.shared.errors import UserError
 
 
 @pytest.fixture
-def run(tmp_path, monkeypatch, toy_codec):
+def run(tmp_path, toy_codec):
     """Reconstruct files with a toy codec into tmp_path/out."""
-    toy_codec.save_pretrained(tmp_path / "codec")
+    save_codec(toy_codec, tmp_path / "codec")
 
     def reconstruct_files(*files: Path, codec: str = "codec") -> Path:
         out = tmp_path / "out"
-        argv = ["reconstruct.py", *map(str, files), "--codec", str(tmp_path / codec), "--out-dir", str(out)]
-        monkeypatch.setattr("sys.argv", argv)
-        reconstruct.main()
+        reconstruct.main([*map(str, files), "--codec", str(tmp_path / codec), "--out-dir", str(out)])
         return out
 
     return reconstruct_files
@@ -68,8 +67,7 @@ def test_a_file_that_is_no_audio_is_named(run, tmp_path):
         run(tmp_path / "text.wav")
 
 
-def test_a_voice_that_is_not_there_is_named(tmp_path, monkeypatch):
+def test_a_voice_that_is_not_there_is_named(tmp_path):
     soundfile.write(tmp_path / "one.wav", toys.voiced(150, 0.2), toys.RATE)
-    monkeypatch.setattr("sys.argv", ["reconstruct.py", str(tmp_path / "one.wav"), "--voice", "nobody"])
     with pytest.raises(UserError, match="no voice 'nobody'"):
-        reconstruct.main()
+        reconstruct.main([str(tmp_path / "one.wav"), "--voice", "nobody"])

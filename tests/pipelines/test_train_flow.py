@@ -11,11 +11,13 @@ import torch
 pytest.importorskip("lightning", reason="the training scripts need lfsc-tts[train]")
 pytest.importorskip("hibari", reason="speaking needs hibari-tts")
 import toys
-from codec import Codec
+from codec import load as load_codec
+from codec import save as save_codec
 from pipelines import align_corpus, encode_corpus, train_codec, train_lm, train_tokenizer
 from pipelines.align_corpus import audible
-from pipelines.shared.files import UserError
-from pipelines.tts import TTS
+from pipelines.shared.errors import UserError
+from pipelines.speaking.synthesis import TTS
+from pipelines.training import lite_codec
 from speechllm import SpeechLM
 from speechllm.data.shards import open_shards
 from speechllm.text.tokenizer import Tokenizer
@@ -27,9 +29,7 @@ pytestmark = pytest.mark.slow
 
 def run(main, *argv: object) -> None:
     """A script's main with the arguments of a command line."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("sys.argv", ["script.py", *map(str, argv)])
-        main()
+    main(list(map(str, argv)))
 
 
 def codec_arguments(root: Path) -> list[object]:
@@ -59,7 +59,7 @@ def root(tmp_path_factory) -> Path:
     root = tmp_path_factory.mktemp("flow")
     toys.write_corpus(root, UTTERANCES)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(train_codec, "START_SEGMENTS", 16)
+        patch.setattr(lite_codec, "START_SEGMENTS", 16)
         run(train_codec.main, *codec_arguments(root))
     run(train_tokenizer.main, "--manifest", root / "manifest.jsonl", "--out", root / "tokenizer.model")
     run(encode_corpus.main, *encode_arguments(root, root / "codec/codec"))
@@ -83,7 +83,7 @@ def test_the_voice_speaks(root):
 
 
 def test_the_codec_is_whole_and_its_training_is_logged(root):
-    codec = Codec.from_pretrained(root / "codec/codec")
+    codec = load_codec(root / "codec/codec")
     audio, _ = soundfile.read(root / "wavs/000.wav", dtype="float32")
     codes, frames = codec.encode(torch.from_numpy(audio)[None, None])
     assert codes.unique().numel() > 20
@@ -96,7 +96,7 @@ def test_shards_hold_every_utterance_with_its_alignment(root):
     (shard,) = open_shards(root / "codes")
     tokenizer = Tokenizer.load(root / "tokenizer.model")
     assert shard.names == [f"{i:03d}" for i in range(UTTERANCES)]
-    assert shard.spec.codec_fingerprint == Codec.from_pretrained(root / "codec/codec").fingerprint
+    assert shard.spec.codec_fingerprint == load_codec(root / "codec/codec").fingerprint
     for i in range(UTTERANCES):
         example = shard[i]
         assert tokenizer.decode(example.ids.tolist()) == toys.PHONEMES[i % len(toys.PHONEMES)]
@@ -124,7 +124,7 @@ def test_what_is_done_is_not_done_again(root):
 
 
 def test_what_does_not_belong_together_is_refused(root, tmp_path):
-    toys.toy_codec(seed=5).save_pretrained(tmp_path / "codec")
+    save_codec(toys.toy_codec(seed=5), tmp_path / "codec")
     with pytest.raises(UserError, match=r"000000.safetensors was made with .*use another --out"):
         run(encode_corpus.main, *encode_arguments(root, tmp_path / "codec"))
     Tokenizer.train([*toys.PHONEMES, "ʒ"], 120).save(tmp_path / "tokenizer.model")

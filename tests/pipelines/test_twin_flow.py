@@ -8,9 +8,10 @@ import pytest
 pytest.importorskip("lightning", reason="the training scripts need lfsc-tts[train]")
 pytest.importorskip("hibari", reason="speaking needs hibari-tts")
 import toys
-from codec import Codec
+from codec import load as load_codec
 from pipelines import align_corpus, encode_corpus, export_voice, train_codec, train_lm, train_tokenizer
-from pipelines.tts import TTS
+from pipelines.speaking.synthesis import TTS
+from pipelines.training import lite_codec
 
 CONFIGS = Path(__file__).resolve().parents[2] / "configs"
 pytestmark = pytest.mark.slow
@@ -29,9 +30,7 @@ SMALL_LM = (
 
 def run(main, *argv: object) -> None:
     """A script's main with the arguments of a command line."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("sys.argv", ["script.py", *map(str, argv)])
-        main()
+    main(list(map(str, argv)))
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +39,7 @@ def root(tmp_path_factory) -> Path:
     root = tmp_path_factory.mktemp("twin")
     manifest = toys.write_corpus(root, 8)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(train_codec, "START_SEGMENTS", 8)
+        patch.setattr(lite_codec, "START_SEGMENTS", 8)
         paths = f"--manifest={manifest}", f"--run_dir={root / 'codec'}"
         run(train_codec.main, "--config", CONFIGS / "codec/lite-86fps.yaml", *paths, *SMALL_CODEC)
     tokenizer = root / "tokenizer.model"
@@ -62,7 +61,7 @@ def test_the_twin_speaks_with_four_times_the_frames(root):
     lm = train(root, "small-86fps")
     paths = "--codec", root / "codec/codec", "--lm", lm, "--tokenizer", root / "tokenizer.model"
     run(export_voice.main, *paths, "--out", root / "voice")
-    codec = Codec.from_pretrained(root / "voice/codec")
+    codec = load_codec(root / "voice/codec")
     assert codec.frame_rate == pytest.approx(4 * 22_050 / 1024)
     assert (codec.codebook_size, round(codec.bitrate)) == (1000, 6867)
     speech = TTS.from_pretrained(str(root / "voice")).synthesize("Hello.", seed=0)

@@ -1,11 +1,16 @@
 """The speech LM's configuration: derived sizes, files, and numbers that cannot be."""
 
 import json
+from dataclasses import asdict, fields
+from pathlib import Path
 
 import pytest
 
 import toys
 from speechllm import CodeSpec, LMConfig, SamplingConfig
+from speechllm.config import LMShape
+
+VOICES = Path(__file__).resolve().parents[2] / "voices"
 
 
 def test_a_frame_of_the_family_has_32_digits_and_216_logits():
@@ -17,6 +22,21 @@ def test_a_configuration_survives_json():
     again = LMConfig.from_dict(json.loads(json.dumps(config.to_dict())))
     assert again == config
     assert isinstance(again.codes.levels, tuple)
+
+
+def test_the_file_is_flat_and_says_first_what_is_not_a_choice():
+    values = toys.toy_lm_config().to_dict()
+    own = [field.name for field in fields(LMConfig) if field.name not in {field.name for field in fields(LMShape)}]
+    assert list(values) == [*own, *asdict(LMShape())]
+    assert [name for name, value in values.items() if isinstance(value, dict)] == ["codes"]
+
+
+@pytest.mark.parametrize("path", sorted(VOICES.glob("*/lm/config.json")), ids=lambda path: path.parts[-3])
+def test_configurations_of_shipped_voices_are_read_as_they_are(path):
+    values = json.loads(path.read_text("utf-8"))
+    again = json.loads(json.dumps(LMConfig.from_dict(values).to_dict()))
+    assert {name: again[name] for name in values} == values
+    assert {name: again[name] for name in again if name not in values}.items() <= asdict(LMShape()).items()
 
 
 def test_lists_and_tuples_of_levels_are_the_same():

@@ -16,8 +16,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils.parametrizations import weight_norm
 
-Judged = tuple[Tensor, list[Tensor]]
-SLOPE = 0.1
+from codec.training.adversarial import DiscriminatorOutput
+
+SLOPE = 0.1  # of LeakyReLU below zero
 
 
 def conv2d(
@@ -28,18 +29,18 @@ def conv2d(
     return weight_norm(nn.Conv2d(inputs, outputs, kernel, stride, padding, (dilation, 1), padding_mode="reflect"))
 
 
-def judge(layers: nn.ModuleList, output: nn.Module, x: Tensor) -> Judged:
+def run_layers(layers: nn.ModuleList, output: nn.Module, x: Tensor) -> DiscriminatorOutput:
     """Run a stack; the scores count among the features."""
     features = []
     for layer in layers:
         x = F.leaky_relu(layer(x), SLOPE)
         features.append(x)
     scores = output(x)
-    return scores, [*features, scores]
+    return DiscriminatorOutput(scores, [*features, scores])
 
 
 class PeriodDiscriminator(nn.Module):
-    """Every `period`-th sample becomes a column: a picture [N / period, period] of convolutions along columns."""
+    """Every `period`-th sample becomes a column: an image [N / period, period], with convolutions along columns."""
 
     def __init__(self, period: int, channels: Sequence[int] = (32, 128, 512, 1024, 1024)):
         super().__init__()
@@ -51,10 +52,10 @@ class PeriodDiscriminator(nn.Module):
         )
         self.output = conv2d(channels[-1], 1, (3, 1))
 
-    def forward(self, audio: Tensor) -> Judged:
+    def forward(self, audio: Tensor) -> DiscriminatorOutput:
         """Audio [B, N] -> scores [B, 1, N', period] and features."""
         x = F.pad(audio[:, None], (0, -audio.shape[1] % self.period), mode="reflect")
-        return judge(self.layers, self.output, x.unflatten(2, (-1, self.period)))
+        return run_layers(self.layers, self.output, x.unflatten(2, (-1, self.period)))
 
 
 class ComplexSpectrumDiscriminator(nn.Module):
@@ -72,25 +73,25 @@ class ComplexSpectrumDiscriminator(nn.Module):
         )
         self.output = conv2d(channels, 1, (3, 3))
 
-    def forward(self, audio: Tensor) -> Judged:
+    def forward(self, audio: Tensor) -> DiscriminatorOutput:
         """Audio [B, N] -> scores [B, 1, J, F / 8] and features."""
         window = torch.hann_window(self.n_fft, periodic=False, device=audio.device)
         spectrum = torch.stft(
             audio.float(), self.n_fft, self.n_fft // 4, self.n_fft, window, normalized=True, return_complex=True
         )
         x = torch.view_as_real(spectrum).permute(0, 3, 2, 1).to(audio.dtype)  # [B, 2, J, F]
-        return judge(self.layers, self.output, x)
+        return run_layers(self.layers, self.output, x)
 
 
 class SpeechModelDiscriminator(nn.Module):
-    """Judge speech by all hidden states of a frozen speech model.
+    """Scores speech by all hidden states of a frozen speech model.
 
     Args:
         model: takes audio [B, N] at `model_rate` Hz, gives its hidden states, each [B, S, C]; never trained, and not
             among this module's weights.
         states: how many hidden states it gives.
         dim: C.
-        sample_rate: Hz, of the audio to judge.
+        sample_rate: Hz, of the audio to score.
         model_rate: Hz.
         channels: of the first layer of the head.
     """
@@ -120,12 +121,12 @@ class SpeechModelDiscriminator(nn.Module):
             self.frozen[0]._apply(fn)
         return super()._apply(fn, recurse)
 
-    def forward(self, audio: Tensor) -> Judged:
+    def forward(self, audio: Tensor) -> DiscriminatorOutput:
         """Audio [B, N] -> scores [B, 1, S] and features."""
         states = self.frozen[0](resample(audio, self.filters, *self.rates))
         x = self.input(torch.cat([state.transpose(1, 2) for state in states], dim=1))
-        scores, features = judge(self.layers, self.output, x)
-        return scores, features[:-1]
+        scores, features = run_layers(self.layers, self.output, x)
+        return DiscriminatorOutput(scores, features[:-1])
 
 
 def resampling_filters(rate: int, target: int, zeros: int = 6, rolloff: float = 0.99) -> Tensor:
@@ -152,13 +153,13 @@ def resample(audio: Tensor, filters: Tensor, rate: int, target: int) -> Tensor:
     return frames.transpose(1, 2).flatten(1)[:, : -(-audio.shape[1] * target // rate)]
 
 
-class Judges(nn.Module):
+class Discriminators(nn.Module):
     """Several discriminators of the same audio."""
 
     def __init__(self, members: Sequence[nn.Module]):
         super().__init__()
         self.members = nn.ModuleList(members)
 
-    def forward(self, audio: Tensor) -> list[Judged]:
+    def forward(self, audio: Tensor) -> list[DiscriminatorOutput]:
         """Scores and features of every member."""
         return [member(audio) for member in self.members]

@@ -1,4 +1,4 @@
-"""Reconstruction losses of the low-frame-rate codec: log-mel and log-magnitude distances at many window lengths.
+"""Losses of the low-frame-rate codec: log-mel and log-magnitude distances at many window lengths, and adversarial ones.
 
 Shapes: B batch, N samples, F bins, M mel bands, J frames. All take audio [B, N] and return a scalar; lower is better.
 A window of n samples hops by n / 4.
@@ -12,7 +12,8 @@ import torch
 from torch import Tensor
 
 from codec.dsp.spectral import mel_filters
-from codec.training.lfsc.discriminators import Judged
+from codec.training import adversarial
+from codec.training.adversarial import DiscriminatorOutput
 
 MAGNITUDE_FLOOR = 1e-5  # under the root, so that its gradient is finite at silence
 
@@ -51,21 +52,21 @@ def stft_loss(fake: Tensor, real: Tensor, n_ffts: Sequence[int]) -> Tensor:
     return torch.stack(losses).mean()
 
 
-def adversarial_loss(fake: list[Judged]) -> Tensor:
+def adversarial_loss(fake: list[DiscriminatorOutput]) -> Tensor:
     """Least squares: how far the scores of generated audio are from 1, averaged over discriminators."""
-    return torch.stack([(1 - scores).square().mean() for scores, _ in fake]).mean()
+    return torch.stack([adversarial.adversarial_loss(output) for output in fake]).mean()
 
 
-def discriminator_loss(real: list[Judged], fake: list[Judged]) -> Tensor:
+def discriminator_loss(real: list[DiscriminatorOutput], fake: list[DiscriminatorOutput]) -> Tensor:
     """Least squares: real towards 1, generated towards 0, averaged over discriminators."""
-    pairs = [((1 - a).square().mean() + b.square().mean()) / 2 for (a, _), (b, _) in zip(real, fake, strict=True)]
-    return torch.stack(pairs).mean()
+    losses = [adversarial.discriminator_loss(*pair) for pair in zip(real, fake, strict=True)]
+    return torch.stack(losses).mean()
 
 
-def matching_loss(real: list[Judged], fake: list[Judged]) -> Tensor:
+def matching_loss(real: list[DiscriminatorOutput], fake: list[DiscriminatorOutput]) -> Tensor:
     """Mean L1 between the layers of each discriminator, as they are: not relative to their level."""
     losses = [
-        torch.stack([(a - b.detach()).abs().mean() for a, b in zip(ours, theirs, strict=True)]).mean()
-        for (_, ours), (_, theirs) in zip(fake, real, strict=True)
+        torch.stack([(a - b.detach()).abs().mean() for a, b in zip(ours.features, theirs.features, strict=True)]).mean()
+        for ours, theirs in zip(fake, real, strict=True)
     ]
     return torch.stack(losses).mean()

@@ -10,15 +10,17 @@ Source: arXiv 2409.12117; weights and schedule from the configuration published 
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import lightning
 import torch
 from torch import Tensor, nn
 
 from codec.hifigan.codec import HiFiGANCodec
+from codec.training.adversarial import rename_discriminators
 from codec.training.lfsc.discriminators import (
     ComplexSpectrumDiscriminator,
-    Judges,
+    Discriminators,
     PeriodDiscriminator,
     SpeechModelDiscriminator,
 )
@@ -51,7 +53,7 @@ class HiFiGANOptim:
     speech_model_rate: int = 16_000  # Hz
 
 
-def build_judges(optim: HiFiGANOptim, sample_rate: int) -> Judges:
+def build_discriminators(optim: HiFiGANOptim, sample_rate: int) -> Discriminators:
     """The discriminators that a configuration asks for."""
     members: list[nn.Module] = [ComplexSpectrumDiscriminator(n, optim.spectrum_channels) for n in optim.spectrum_n_ffts]
     members += [PeriodDiscriminator(period, optim.period_channels) for period in optim.periods]
@@ -60,7 +62,7 @@ def build_judges(optim: HiFiGANOptim, sample_rate: int) -> Judges:
         members.append(SpeechModelDiscriminator(model, model.states, model.dim, sample_rate, optim.speech_model_rate))
     if not members:
         raise ValueError("got no discriminator; name spectrum_n_ffts, periods or a speech_model")
-    return Judges(members)
+    return Discriminators(members)
 
 
 class LitHiFiGAN(lightning.LightningModule):
@@ -81,14 +83,18 @@ class LitHiFiGAN(lightning.LightningModule):
         self.automatic_optimization = False
         codec.add_weight_norm()
         self.codec, self.optim, self.show = codec, optim, show
-        self.judges = build_judges(optim, codec.sample_rate)
+        self.discriminators = build_discriminators(optim, codec.sample_rate)
         # Lightning counts the steps of both optimisers together; the schedule needs batches.
         self.register_buffer("step", torch.tensor(0))
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Runs begun when discriminators were called judges resume too."""
+        rename_discriminators(checkpoint)
 
     def configure_optimizers(self) -> list[torch.optim.Optimizer]:
         """Adam for the codec and for the discriminators."""
         options = dict(lr=self.optim.learning_rate, betas=self.optim.betas)
-        return [torch.optim.Adam(part.parameters(), **options) for part in (self.codec, self.judges)]
+        return [torch.optim.Adam(part.parameters(), **options) for part in (self.codec, self.discriminators)]
 
     def learning_rate(self) -> float:
         """Of both: steps down by a small factor at regular intervals."""
@@ -115,24 +121,24 @@ class LitHiFiGAN(lightning.LightningModule):
     def training_step(self, audio: Tensor, batch_idx: int) -> None:
         """At most one update of the discriminators, then one of the codec."""
         o = self.optim
-        codec_optimizer, judges_optimizer = self.optimizers()
-        for optimizer in (codec_optimizer, judges_optimizer):
+        codec_optimizer, discriminator_optimizer = self.optimizers()
+        for optimizer in (codec_optimizer, discriminator_optimizer):
             optimizer.param_groups[0]["lr"] = self.learning_rate()
         fake = self.reconstruct(audio)
         losses: dict[str, Tensor] = {}
         if int(self.step) % o.discriminator_every == 0:
-            losses["discriminator"] = discriminator_loss(self.judges(audio), self.judges(fake.detach()))
-            self.update(judges_optimizer, losses["discriminator"])
+            losses["discriminator"] = discriminator_loss(self.discriminators(audio), self.discriminators(fake.detach()))
+            self.update(discriminator_optimizer, losses["discriminator"])
         losses |= self.reconstruction(fake, audio)
-        self.judges.requires_grad_(False)  # their own gradients are not wanted when the codec learns from them
-        judged = self.judges(fake)
+        self.discriminators.requires_grad_(False)  # their own gradients are not wanted when the codec learns from them
+        fake_outputs = self.discriminators(fake)
         with torch.no_grad():
-            truth = self.judges(audio)
-        losses["adversarial"] = adversarial_loss(judged)
-        losses["matching"] = matching_loss(truth, judged)
+            real_outputs = self.discriminators(audio)
+        losses["adversarial"] = adversarial_loss(fake_outputs)
+        losses["matching"] = matching_loss(real_outputs, fake_outputs)
         total = sum(getattr(o, f"{name}_weight") * losses[name] for name in ("mel", "stft", "adversarial", "matching"))
         self.update(codec_optimizer, total)
-        self.judges.requires_grad_(True)
+        self.discriminators.requires_grad_(True)
         self.step += 1
         self.log_dict({f"train/{name}": value.detach() for name, value in losses.items()}, prog_bar=True)
 

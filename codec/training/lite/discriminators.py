@@ -1,4 +1,4 @@
-"""A discriminator of time-frequency pictures, cheap enough for a CPU.
+"""A discriminator of patches in time and frequency, cheap enough for a CPU.
 
 Shapes: B batch, S frames, W values of a frame.
 
@@ -10,11 +10,11 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils.parametrizations import weight_norm
 
-Judgement = tuple[Tensor, list[Tensor]]  # scores, 1 = real, and the features of every layer
+from codec.training.adversarial import DiscriminatorOutput
 
 
-class PictureDiscriminator(nn.Module):
-    """Judge [B, S, W] as a picture, patch by patch; a patch is 11 frames long."""
+class PatchDiscriminator(nn.Module):
+    """Scores patches of [B, S, W], taken as an image; a patch is 11 frames long."""
 
     def __init__(self, channels: int):
         super().__init__()
@@ -25,10 +25,10 @@ class PictureDiscriminator(nn.Module):
         )
         self.output = weight_norm(nn.Conv2d(widths[-1], 1, 3, padding=1))
 
-    def forward(self, picture: Tensor) -> Judgement:
+    def forward(self, image: Tensor) -> DiscriminatorOutput:
         """Returns scores [B, 1, S, W'] and the features of every layer [B, channels, S, W'']."""
-        x, features = picture[:, None], []
+        x, features = image[:, None], []
         for layer in self.layers:
             x = F.leaky_relu(layer(x), 0.1)
             features.append(x)
-        return self.output(x), features
+        return DiscriminatorOutput(self.output(x), features)

@@ -6,8 +6,8 @@ Nothing is trained on audio: features are what speech is made of, and comparing 
 code can know, such as the phase of a voice and the grain of a breath. The two halves learn side by side, encoder and
 decoder to code features, the vocoder to see the fine envelope behind true ones. A plain distance leaves both blurred,
 and a blurred envelope sounds muffled; so from `freeze_from` on the encoder is frozen (the codes stay what they are, and
-an LM can be trained on them meanwhile), discriminators judge features and envelopes as pictures, and the vocoder sees
-decoded features.
+an LM can be trained on them meanwhile), discriminators score features and envelopes, and the vocoder sees decoded
+features.
 """
 
 from dataclasses import dataclass
@@ -20,9 +20,10 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from codec.lite.codec import LiteCodec
-from codec.lite.networks import ENVELOPE_MEAN, ENVELOPE_SCALE, analyse
-from codec.training.lite.discriminators import PictureDiscriminator
-from codec.training.lite.losses import adversarial_loss, discriminator_loss, feature_loss, feature_matching_loss
+from codec.lite.features import ENVELOPE_MEAN, ENVELOPE_SCALE, analyse
+from codec.training.adversarial import adversarial_loss, discriminator_loss, rename_discriminators
+from codec.training.lite.discriminators import PatchDiscriminator
+from codec.training.lite.losses import feature_loss, feature_matching_loss
 
 Term = tuple[float, str, Tensor]  # weight, name, value of a loss
 
@@ -32,7 +33,7 @@ class CodecOptim:
     """Losses and optimisers; see configs/codec/lite-21.5fps.yaml."""
 
     max_steps: int = 20_000
-    freeze_from: int = 7_500  # step from which the encoder is frozen and discriminators judge
+    freeze_from: int = 7_500  # step from which the encoder is frozen and discriminators come in
     warmup_steps: int = 50
     learning_rate: float = 2e-3
     frozen_learning_rate: float = 5e-4  # from freeze_from on
@@ -60,17 +61,24 @@ class LitCodec(lightning.LightningModule):
         self.automatic_optimization = False
         self.codec, self.optim = codec, optim
         channels = optim.discriminator_channels
-        self.judges = torch.nn.ModuleDict({name: PictureDiscriminator(channels) for name in ("features", "envelope")})
+        self.discriminators = torch.nn.ModuleDict(
+            {name: PatchDiscriminator(channels) for name in ("features", "envelope")}
+        )
         # Lightning counts the steps of every optimiser together; the schedule needs batches.
         self.register_buffer("step", torch.tensor(0))
 
     def save_discriminators(self, path: Path) -> None:
         """Write the discriminators as safetensors, for a later run to start from."""
-        save_file({name: tensor.detach().cpu().contiguous() for name, tensor in self.judges.state_dict().items()}, path)
+        weights = self.discriminators.state_dict()
+        save_file({name: tensor.detach().cpu().contiguous() for name, tensor in weights.items()}, path)
 
     def load_discriminators(self, path: Path) -> None:
         """Read what save_discriminators wrote."""
-        self.judges.load_state_dict(load_file(path))
+        self.discriminators.load_state_dict(load_file(path))
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Runs begun when discriminators were called judges resume too."""
+        rename_discriminators(checkpoint)
 
     @property
     def frozen(self) -> bool:
@@ -81,11 +89,11 @@ class LitCodec(lightning.LightningModule):
         """AdamW for the codec and for each discriminator."""
         o = self.optim
         options = dict(betas=o.betas, weight_decay=o.weight_decay)
-        judges = [
-            torch.optim.AdamW(judge.parameters(), lr=o.discriminator_learning_rate, **options)
-            for judge in self.judges.values()
+        discriminators = [
+            torch.optim.AdamW(discriminator.parameters(), lr=o.discriminator_learning_rate, **options)
+            for discriminator in self.discriminators.values()
         ]
-        return [torch.optim.AdamW(self.codec.parameters(), lr=o.learning_rate, **options), *judges]
+        return [torch.optim.AdamW(self.codec.parameters(), lr=o.learning_rate, **options), *discriminators]
 
     def learning_rate(self) -> float:
         """Of the codec: warm-up, then linear decay, before and again after the encoder is frozen."""
@@ -109,20 +117,24 @@ class LitCodec(lightning.LightningModule):
             values, _ = self.codec.quantizer(self.codec.encoder(features))
         return self.codec.decoder(values).float()
 
-    def pictures(self, batch: Tensor) -> dict[str, tuple[Tensor, Tensor]]:
-        """What is to be seen and what is made of it, of each part that learns; all of order 1."""
-        features, envelope = self.analyse(batch)
-        seen, pictures = features, {}
+    def targets_and_estimates(self, batch: Tensor) -> dict[str, tuple[Tensor, Tensor]]:
+        """Of each part that learns, what it should give and what it gives, both of order 1.
+
+        A batch is audio [B, N], features [B, S, W], or pairs of features [B, 2, S, W], input and target.
+        """
+        given, wanted = batch.unbind(1) if batch.dim() == 4 else (batch, None)
+        features, envelope = self.analyse(given)
+        vocoder_input, pairs = features, {}
         if "features" in self.optim.parts:
             decoded = self.decode(features)
-            pictures["features"] = features, decoded
-            seen = decoded if self.frozen else features
+            pairs["features"] = features if wanted is None else wanted, decoded
+            vocoder_input = decoded if self.frozen else features
         if "vocoder" in self.optim.parts:
             assert envelope is not None, "a vocoder learns from audio"
-            fine = self.codec.vocoder.envelope(seen)
+            fine = self.codec.vocoder.envelope(vocoder_input)
             target, estimate = ((part + ENVELOPE_MEAN) / ENVELOPE_SCALE for part in (envelope, fine))
-            pictures["envelope"] = target, estimate
-        return pictures
+            pairs["envelope"] = target, estimate
+        return pairs
 
     def distance(self, name: str, target: Tensor, estimate: Tensor) -> Term:
         """The plain loss of one part."""
@@ -131,32 +143,33 @@ class LitCodec(lightning.LightningModule):
         return self.optim.envelope_weight, name, (estimate - target).abs().mean()
 
     def training_step(self, batch: Tensor, batch_idx: int) -> None:
-        """One update of the discriminators, once they judge, and one of the codec."""
-        optimizer, *judging = self.optimizers()
+        """One update of the discriminators, once the encoder is frozen, and one of the codec."""
+        optimizer, *others = self.optimizers()
+        discriminator_optimizers = dict(zip(self.discriminators, others, strict=True))
         optimizer.param_groups[0]["lr"] = self.learning_rate()
         terms: list[Term] = []
-        for name, (target, estimate) in self.pictures(batch).items():
+        for name, (target, estimate) in self.targets_and_estimates(batch).items():
             terms.append(self.distance(name, target, estimate))
             if self.frozen:
-                terms += self.contest(name, judging[list(self.judges).index(name)], target, estimate)
+                terms += self.adversarial_terms(name, discriminator_optimizers[name], target, estimate)
         self.update(optimizer, self.codec, torch.stack([weight * value for weight, _, value in terms]).sum())
         self.step += 1
         self.log_dict({f"train/{name}": value.detach() for _, name, value in terms}, prog_bar=True)
 
-    def contest(self, name: str, optimizer: Any, real: Tensor, fake: Tensor) -> list[Term]:
-        """Update a discriminator, then let it judge; returns what the codec is to learn from it."""
-        judge = self.judges[name]
-        loss = discriminator_loss(judge(real), judge(fake.detach()))
-        self.update(optimizer, judge, loss)
-        judge.requires_grad_(False)  # its own gradients are not wanted when the codec learns from it
-        judged = judge(fake)
+    def adversarial_terms(self, name: str, optimizer: Any, real: Tensor, fake: Tensor) -> list[Term]:
+        """Update one discriminator; returns what the codec is to learn from it."""
+        discriminator = self.discriminators[name]
+        loss = discriminator_loss(discriminator(real), discriminator(fake.detach()))
+        self.update(optimizer, discriminator, loss)
+        discriminator.requires_grad_(False)  # its own gradients are not wanted when the codec learns from it
+        fake_output = discriminator(fake)
         with torch.no_grad():
-            truth = judge(real)
-        judge.requires_grad_(True)
+            real_output = discriminator(real)
+        discriminator.requires_grad_(True)
         return [
             (0.0, f"{name}_discriminator", loss.detach()),
-            (self.optim.adversarial_weight, f"{name}_adversarial", adversarial_loss(judged)),
-            (self.optim.matching_weight, f"{name}_matching", feature_matching_loss(truth, judged)),
+            (self.optim.adversarial_weight, f"{name}_adversarial", adversarial_loss(fake_output)),
+            (self.optim.matching_weight, f"{name}_matching", feature_matching_loss(real_output, fake_output)),
         ]
 
     def update(self, optimizer: Any, module: torch.nn.Module, loss: Tensor) -> None:
@@ -168,5 +181,5 @@ class LitCodec(lightning.LightningModule):
 
     def validation_step(self, batch: Tensor, batch_idx: int) -> None:
         """Distances on held-out speech."""
-        terms = [self.distance(name, *pair) for name, pair in self.pictures(batch).items()]
+        terms = [self.distance(name, *pair) for name, pair in self.targets_and_estimates(batch).items()]
         self.log_dict({f"val/{name}": value for _, name, value in terms}, prog_bar=True)

@@ -6,7 +6,7 @@ import pytest
 
 from benchmarks.judges import asr
 from benchmarks.judges.audio import for_judges
-from benchmarks.judges.scores import normalize_transcript
+from benchmarks.texts.transcripts import normalize_transcript
 
 SENTENCE = "The boy was there when the sun rose."
 

@@ -7,8 +7,8 @@ import torch
 
 import toys
 from codec.dsp.pitch import phase_from_samples
-from codec.lite.networks import Filters
 from codec.lite.source_filter import NOISE_FRAMES, SourceFilter, pulses
+from codec.lite.vocoder import Filters
 
 N_FFT, HOP, RATE, FRAMES = 1024, 256, toys.RATE, 12
 BINS = N_FFT // 2 + 1

@@ -24,7 +24,7 @@ def files(tmp_path_factory):
 
 
 def audio(files, size: int = 20, seed: int = 0, first: int = 0) -> AudioSegments:
-    return AudioSegments(files, DURATIONS, SEGMENT, toys.RATE, size, seed, first)
+    return AudioSegments(files, DURATIONS, SEGMENT, toys.RATE, size=size, seed=seed, first=first)
 
 
 def test_a_seed_is_a_sequence_of_segments(files):
@@ -57,14 +57,14 @@ def test_long_recordings_are_drawn_more_often(files):
 
 def test_channels_are_averaged(tmp_path):
     soundfile.write(tmp_path / "a.wav", np.tile(np.float32([0.5, 0.0]), (SEGMENT, 1)), toys.RATE, subtype="FLOAT")
-    dataset = AudioSegments([tmp_path / "a.wav"], [0.2], SEGMENT, toys.RATE, 1, 0)
+    dataset = AudioSegments([tmp_path / "a.wav"], [0.2], SEGMENT, toys.RATE, size=1, seed=0)
     assert torch.allclose(dataset[0], torch.tensor(0.25))
 
 
 def test_a_recording_of_another_rate_is_refused(tmp_path):
     soundfile.write(tmp_path / "a.wav", np.zeros(9000), 16_000)
     with pytest.raises(ValueError, match=r"a.wav is 16000 Hz, this codec expects 22050 Hz"):
-        AudioSegments([tmp_path / "a.wav"], [0.5], SEGMENT, toys.RATE, 1, 0)[0]
+        AudioSegments([tmp_path / "a.wav"], [0.5], SEGMENT, toys.RATE, size=1, seed=0)[0]
 
 
 def features(lengths: list[int]) -> list[torch.Tensor]:
@@ -76,7 +76,7 @@ def features(lengths: list[int]) -> list[torch.Tensor]:
 
 
 def test_feature_segments_begin_at_codec_frames_and_leave_short_utterances_out():
-    dataset = FeatureSegments(features([40, 12, 16, 80]), 16, 4, 200, 0)
+    dataset = FeatureSegments(features([40, 12, 16, 80]), 16, 4, size=200, seed=0)
     starts: set[tuple[int, int]] = set()
     for segment in dataset:
         assert segment.shape == (16, 3) and segment.dtype == torch.float32
@@ -88,10 +88,12 @@ def test_feature_segments_begin_at_codec_frames_and_leave_short_utterances_out()
 
 
 def test_feature_segments_are_draws_too():
-    whole, rest = (FeatureSegments(features([40, 80]), 16, 4, size, 3, first) for size, first in ((9, 0), (5, 4)))
+    whole, rest = (
+        FeatureSegments(features([40, 80]), 16, 4, size=size, seed=3, first=first) for size, first in ((9, 0), (5, 4))
+    )
     assert all(torch.equal(whole[4 + i], rest[i]) for i in range(5))
 
 
 def test_features_that_are_all_too_short_are_refused():
     with pytest.raises(ValueError, match="got no utterance of 4 codec frames; use a smaller segment_frames"):
-        FeatureSegments(features([12, 8]), 16, 4, 1, 0)
+        FeatureSegments(features([12, 8]), 16, 4, size=1, seed=0)

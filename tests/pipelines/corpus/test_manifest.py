@@ -9,7 +9,7 @@ import soundfile
 import toys
 from pipelines.corpus import manifest
 from pipelines.corpus.manifest import Utterance
-from pipelines.shared.files import UserError
+from pipelines.shared.errors import UserError
 
 
 def test_what_is_written_is_read(tmp_path):

@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
-from pipelines.shared.files import UserError
-from pipelines.shared.settings import load_yaml, parse
+from pipelines.shared import settings
+from pipelines.shared.errors import UserError
+from pipelines.shared.settings import load_yaml, parse, parse_chosen, read
 
 
 @dataclass(frozen=True)
@@ -80,7 +81,8 @@ def test_values_get_the_type_of_their_field():
         (["--resume=1"], "resume is 1; expected bool"),
         (["--steps"], "--steps has no value; write --steps=VALUE"),
         (["steps=3"], "got 'steps=3'; expected --config FILE or --key=value"),
-        (["--config=absent.yaml"], "absent.yaml does not exist; configurations are in configs/"),
+        (["--config=absent.yaml"], "no configuration 'absent.yaml'; expected a YAML file or one of: codec/"),
+        (["--config=debug"], "several configurations are called debug; expected one of: codec/debug, speechllm/debug"),
     ],
 )
 def test_mistakes_say_what_to_do(flags, message):
@@ -115,6 +117,26 @@ def test_help_lists_every_flag_with_its_default(capsys):
         run("--help")
     assert not stopped.value.code
     printed = capsys.readouterr().out
-    assert "Train something." in printed
+    assert printed.startswith("usage: ") and "Train something." in printed
     for line in ("--data=required", "--optim.learning_rate=0.001", "--steps=10", "--trainer={}"):
         assert line in printed
+
+
+def test_help_says_how_the_command_was_called(capsys):
+    with pytest.raises(SystemExit):
+        parse(Run, "Train something.", ["-h"], prog="lfsc-tts train")
+    assert capsys.readouterr().out.startswith("usage: lfsc-tts train [--config ")
+
+
+def test_a_shipped_configuration_is_read_by_its_name():
+    assert read(["--config", "lite-21.5fps", "--codec.name=mine"])["codec"]["name"] == "mine"
+
+
+def test_the_type_can_depend_on_files_and_flags_which_are_read_once(file, monkeypatch):
+    loaded = []
+    monkeypatch.setattr(settings, "load_yaml", lambda text, where: loaded.append(where) or load_yaml(text, where))
+    choose = lambda values: Optim if values.get("steps") == 3 else Run  # noqa: E731
+    assert isinstance(parse_chosen(choose, "", ["--config", file]), Run)
+    assert loaded == [file]
+    with pytest.raises(UserError, match="unknown key data; known: learning_rate"):
+        parse_chosen(choose, "", ["--config", file, "--steps=3"])

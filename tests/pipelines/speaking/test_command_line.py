@@ -11,9 +11,10 @@ import pytest
 import soundfile
 
 import toys
-from pipelines.shared.files import guard
+from codec import save as save_codec
+from pipelines.shared.errors import guard
 from pipelines.speaking import command_line as speak
-from pipelines.tts import TTS
+from pipelines.speaking.synthesis import TTS
 
 ROOT = Path(__file__).resolve().parents[3]
 TEXT = "Hello there. How do you do?"
@@ -200,7 +201,7 @@ def test_impossible_flags_are_refused(run, tmp_path, shared_voice, flags):
     if "voice=voice" in flags:
         (tmp_path / "voice").symlink_to(shared_voice)
     if "foreign" in flags:
-        toys.toy_codec(seed=1).save_pretrained(tmp_path / "foreign")
+        save_codec(toys.toy_codec(seed=1), tmp_path / "foreign")
     refused(run, tmp_path, FLAGS[flags], "--text", TEXT, *flags.split())
 
 

@@ -16,9 +16,10 @@ import torch
 import gepard_files
 import toys
 from codec import HiFiGANCodec
+from codec import save as save_codec
 from parity.reduced import reduced
-from pipelines.shared.files import UserError
-from pipelines.tts import KEEP, TTS, grouped
+from pipelines.shared.errors import UserError
+from pipelines.speaking.synthesis import KEEP, TTS, grouped
 from speechllm.gepard import voice as gepard
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -30,7 +31,7 @@ def codec(tmp_path_factory) -> Path:
     """A small codec of NanoCodec's kind. Read only."""
     torch.manual_seed(0)
     folder = tmp_path_factory.mktemp("codec") / "nano"
-    HiFiGANCodec(reduced("nanocodec-21.5fps")).eval().save_pretrained(folder)
+    save_codec(HiFiGANCodec(reduced("nanocodec-21.5fps")).eval(), folder)
     return folder
 
 
@@ -120,7 +121,7 @@ def test_short_sentences_are_spoken_with_what_follows():
 
 def test_short_texts_are_tried_several_times(folder, codec, monkeypatch):
     seen = []
-    monkeypatch.setattr("pipelines.tts.best_of", lambda tries, least, *rest: seen.append((tries, least)) or iter(()))
+    monkeypatch.setattr("pipelines.speaking.synthesis.best_of", lambda *given: seen.append(given[-2:]) or iter(()))
     for tts, wanted in ((load(folder, codec), 4), (load(folder, codec, tries=2), 2)):
         list(tts.frames(tts.frontend("Yes!"), tts.sampling, None))
         assert seen.pop() == (wanted, 6)
@@ -128,8 +129,8 @@ def test_short_texts_are_tried_several_times(folder, codec, monkeypatch):
 
 def mistakes(folder: Path, codec: Path, tmp: Path) -> list[tuple[list[object], str]]:
     lfsc, twin = tmp / "lfsc", tmp / "twin"
-    HiFiGANCodec(reduced("lfsc")).save_pretrained(lfsc)
-    HiFiGANCodec(reduced("nanocodec-12.5fps")).save_pretrained(twin)
+    save_codec(HiFiGANCodec(reduced("lfsc")), lfsc)
+    save_codec(HiFiGANCodec(reduced("nanocodec-12.5fps")), twin)
     shutil.copytree(folder, tmp / "bare")
     (tmp / "bare/model.safetensors").unlink()
     (tmp / "text.wav").write_text("no audio")
@@ -156,7 +157,7 @@ def mistakes(folder: Path, codec: Path, tmp: Path) -> list[tuple[list[object], s
 
 
 def test_every_mistake_gets_one_line(folder, codec, tmp_path, monkeypatch, capsys):
-    from pipelines.shared.files import guard
+    from pipelines.shared.errors import guard
     from pipelines.speaking import command_line as speak
 
     monkeypatch.chdir(tmp_path)
@@ -201,7 +202,8 @@ def test_real_weights_speak(tmp_path):
     report = json.loads(done.stdout)
     assert 4 < report["duration_s"] < 15 and report["confidence"] > 0.2
     from benchmarks.judges.asr import load_recognizer
-    from benchmarks.judges.scores import character_errors, normalize_transcript
+    from benchmarks.judges.error_rates import character_errors
+    from benchmarks.texts.transcripts import normalize_transcript
 
     pytest.importorskip("faster_whisper", reason="listening needs the eval extra")
     heard = load_recognizer("whisper-base", 2).transcribe(*soundfile.read(out, dtype="float32"))

@@ -18,9 +18,9 @@ PUBLISHED = {"backbone_config": {}, "voice_cloning": {"enabled": True}}  # all e
 PROBE = """
 import json, resource, sys, time
 import torch
-from speechllm import SamplingConfig, generate
-from speechllm.inference.engine import packed
+from speechllm import Prompt, SamplingConfig, generate
 from speechllm.gepard.voice import load
+from speechllm.inference.weights import packed
 
 def peak():
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
@@ -32,8 +32,9 @@ seconds = time.process_time() - begin
 parameters = sum(p.numel() for p in gepard.lm.parameters())
 packed(gepard.lm, sys.argv[2], consume=True)
 ids = torch.tensor(gepard.frontend("Nobody in the village had seen it coming.").ids)
+prompt = Prompt(ids, gepard.lm.voice_prefix(None))
 sampling = SamplingConfig(temperature=0.3, min_frames=3, max_frames=3)
-frames = list(generate(gepard.lm, ids, sampling, sys.argv[2], gepard.lm.voice_prefix(None)))
+frames = list(generate(gepard.lm, prompt, sampling, sys.argv[2]))
 print(json.dumps([seconds, parameters, peak() - before, len(frames), int(sum(f.codes.sum() for f in frames))]))
 """
 

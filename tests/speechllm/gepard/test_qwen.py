@@ -5,10 +5,11 @@ import torch
 
 import gepard_files
 import toys
-from speechllm import SamplingConfig, SpeechLM
+from speechllm import Prompt, SamplingConfig, SpeechLM
 from speechllm.digits import codes_to_digits
 from speechllm.gepard.voice import load
-from speechllm.inference.engine import Engine, packed
+from speechllm.inference.engine import Engine
+from speechllm.inference.weights import packed
 from speechllm.model.attention import rotary_table
 
 qwen = pytest.importorskip("transformers.models.qwen3_5.modeling_qwen3_5", reason="needs transformers 5.2 or newer")
@@ -81,7 +82,7 @@ def test_step_by_step_with_a_cache_is_theirs(pair, monkeypatch):
     states, head = [], packed(lm).heads
     monkeypatch.setattr(packed(lm), "heads", lambda x: states.append(x[0].clone()) or head(x))
     engine = Engine(lm, 1)
-    engine.submit(ids[0], SamplingConfig(temperature=1.0, min_frames=1000, max_frames=FRAMES), prefix)
+    engine.submit(Prompt(ids[0], prefix), SamplingConfig(temperature=1.0, min_frames=1000, max_frames=FRAMES))
     codes = []
     while engine.busy:
         codes += [made.frame.codes for made in engine.step() if made.frame is not None]

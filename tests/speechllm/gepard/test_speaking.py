@@ -8,11 +8,12 @@ import torch
 
 import gepard_files
 import toys
-from speechllm import SamplingConfig, SpeechLM, generate
+from speechllm import Prompt, SamplingConfig, SpeechLM, generate
 from speechllm.digits import codes_to_digits
 from speechllm.gepard.voice import Gepard, load, read_config
-from speechllm.inference.engine import Engine, packed
+from speechllm.inference.engine import Engine
 from speechllm.inference.generate import best_of
+from speechllm.inference.weights import packed
 
 SENTENCE = "Nobody in the village had seen it coming."
 
@@ -32,24 +33,25 @@ def codes_of(frames) -> torch.Tensor:
     return torch.stack([frame.codes for frame in frames])
 
 
-def request(gepard: Gepard, text: str = SENTENCE, **sampling: object):
-    """Ids, sampling and what guidance reads."""
-    ids = torch.tensor(gepard.frontend(text).ids)
+def request(gepard: Gepard, text: str = SENTENCE, prefix: torch.Tensor | None = None, **sampling: object):
+    """A prompt that can be guided, and how it is sampled."""
+    ids, unguided = torch.tensor(gepard.frontend(text).ids), torch.tensor(gepard.frontend.unguided)
     settings = {"temperature": 0.7, "max_frames": 40, "min_frames": 40, **sampling}
-    return ids, SamplingConfig(**settings), torch.tensor(gepard.frontend.unguided)
+    return Prompt(ids, prefix, unguided), SamplingConfig(**settings)
 
 
 @torch.no_grad()
 @pytest.mark.parametrize("guidance", [1.0, 2.5])
 def test_decoding_equals_teacher_forcing_of_both_branches(gepard, lm, guidance):
     """At temperature 0 every digit is the likeliest of the guided logits, and confidence is what the text says."""
-    ids, sampling, without = request(gepard, temperature=0.0, guidance=guidance)
     prefix = lm.voice_prefix(toys.random_codes(1, 30)[0])
-    frames = list(generate(lm, ids, sampling, prefix=prefix, unguided=without))
+    prompt, sampling = request(gepard, prefix=prefix, temperature=0.0, guidance=guidance)
+    frames = list(generate(lm, prompt, sampling))
     digits = codes_to_digits(codes_of(frames)[None], toys.LEVELS)
     nowhere = torch.zeros(1, len(frames), dtype=torch.long)
     branches = [
-        lm(i[None], torch.tensor([len(i)]), digits, nowhere, prefix=prefix[None]).digits[0] for i in (ids, without)
+        lm(ids[None], torch.tensor([len(ids)]), digits, nowhere, prefix=prefix[None]).digits[0]
+        for ids in (prompt.ids, prompt.unguided)
     ]
     guided = branches[1] + guidance * (branches[0] - branches[1])
     start, levels = 0, toys.LEVELS * 8
@@ -66,8 +68,7 @@ def test_decoding_equals_teacher_forcing_of_both_branches(gepard, lm, guidance):
 
 def test_guidance_is_off_at_one_and_after_its_frames(gepard, lm):
     def said(**sampling: object) -> torch.Tensor:
-        ids, settings, without = request(gepard, **sampling)
-        return codes_of(generate(lm, ids, settings, unguided=without))
+        return codes_of(generate(lm, *request(gepard, **sampling)))
 
     plain, guided, some = said(), said(guidance=3.0), said(guidance=3.0, guidance_frames=1)
     assert not torch.equal(plain, guided)
@@ -78,12 +79,12 @@ def test_a_batch_of_all_kinds_does_not_change_the_answer(gepard, lm):
     texts = [SENTENCE, "Yes!", "Two boats had come in late.", SENTENCE * 2, "No."]
     kinds = [dict(seed=i, guidance=(1.0, 3.0)[i % 2], min_frames=1, max_frames=20 + 7 * i) for i in range(5)]
     prefixes = [None, lm.voice_prefix(None), lm.voice_prefix(toys.random_codes(1, 20)[0]), None, lm.voice_prefix(None)]
-    work = [(*request(gepard, text, **kind), prefix) for text, kind, prefix in zip(texts, kinds, prefixes, strict=True)]
+    work = [request(gepard, text, prefix, **kind) for text, kind, prefix in zip(texts, kinds, prefixes, strict=True)]
     for precision in ("float32", "bfloat16", "int8"):
-        alone = [codes_of(generate(lm, i, s, precision, prefix, u)) for i, s, u, prefix in work]
+        alone = [codes_of(generate(lm, *one, precision)) for one in work]
         for slots in (2, 3, 7):
             engine = Engine(lm, slots, precision)
-            found = {engine.submit(i, s, prefix, u): [] for i, s, u, prefix in work}
+            found = {engine.submit(*one): [] for one in work}
             while engine.busy:
                 for made in engine.step():
                     found[made.ticket] += [] if made.frame is None else [made.frame]
@@ -95,13 +96,13 @@ def test_rows_that_change_places_keep_their_random_numbers(gepard, lm):
     """A first request that ends moves the follower of the second before its leader; both then go on beyond a draw."""
     first = request(gepard, "Yes!", min_frames=10, max_frames=10)
     second = request(gepard, seed=5, guidance=2.0, min_frames=80, max_frames=80)
-    alone = codes_of(generate(lm, *second[:2], unguided=second[2]))
+    alone = codes_of(generate(lm, *second))
     engine, places, made = Engine(lm, 3), [], []
-    engine.submit(*first[:2])
-    ticket = engine.submit(*second[:2], None, second[2])
+    engine.submit(*first)
+    ticket = engine.submit(*second)
     while engine.busy:
         made += [one.frame for one in engine.step() if one.ticket == ticket and one.frame is not None]
-        places.append([row.leader is None for row in engine.running])
+        places.append([row.conditional is None for row in engine.running])
     assert [False, True] in places
     assert torch.equal(codes_of(made), alone)
 
@@ -114,16 +115,15 @@ def test_nor_at_the_published_widths(precision):
     with torch.no_grad():
         torch.nn.init.normal_(lm.begin, std=0.1)
         torch.nn.init.normal_(lm.frame_head.weight, std=0.2)
-    texts = [torch.arange(3 + 9 * i) for i in range(6)]
+    prompts = [Prompt(torch.arange(3 + 9 * i), unguided=torch.tensor([1, 2])) for i in range(6)]
     settings = [SamplingConfig(0.5, seed=i, min_frames=12, max_frames=12, guidance=1 + i % 2) for i in range(6)]
-    without = torch.tensor([1, 2])
     engine = Engine(lm, 9, precision)
-    found = {engine.submit(ids, s, None, without): [] for ids, s in zip(texts, settings, strict=True)}
+    found = {engine.submit(*one): [] for one in zip(prompts, settings, strict=True)}
     while engine.busy:
         for made in engine.step():
             found[made.ticket].append(made.frame)
-    for frames, ids, s in zip(found.values(), texts, settings, strict=True):
-        assert torch.equal(codes_of(frames), codes_of(generate(lm, ids, s, precision, None, without)))
+    for frames, prompt, s in zip(found.values(), prompts, settings, strict=True):
+        assert torch.equal(codes_of(frames), codes_of(generate(lm, prompt, s, precision)))
 
 
 def with_stop(lm: SpeechLM, bias: float) -> SpeechLM:
@@ -138,11 +138,11 @@ def with_stop(lm: SpeechLM, bias: float) -> SpeechLM:
 
 def test_the_stop_head_judges_a_frame_once_it_is_read(gepard, lm):
     """It is not asked before there is a frame, and the frame it stops at is kept."""
-    ids, sampling, _ = request(gepard, min_frames=1)
-    assert len(list(generate(with_stop(lm, 1.0), ids, sampling))) == 1
-    assert len(list(generate(with_stop(lm, 0.0), ids, sampling))) == 40  # strictly above one half
+    asked = request(gepard, min_frames=1)
+    assert len(list(generate(with_stop(lm, 1.0), *asked))) == 1
+    assert len(list(generate(with_stop(lm, 0.0), *asked))) == 40  # strictly above one half
     engine = Engine(with_stop(lm, 1.0), 2)
-    tickets = [engine.submit(ids, sampling) for _ in range(3)]
+    tickets = [engine.submit(*asked) for _ in range(3)]
     made = []
     while engine.busy:
         made += engine.step()
@@ -151,13 +151,15 @@ def test_the_stop_head_judges_a_frame_once_it_is_read(gepard, lm):
 
 
 def test_training_and_decoding_mean_the_same_by_the_stop_head(gepard, lm, monkeypatch):
-    ids, sampling, _ = request(gepard)
+    prompt, sampling = request(gepard)
     logits, head = [], packed(lm).heads
     monkeypatch.setattr(packed(lm), "heads", lambda x: logits.append(head(x)[0]) or head(x))
-    frames = list(generate(lm, ids, sampling))
+    frames = list(generate(lm, prompt, sampling))
     digits = codes_to_digits(codes_of(frames)[None], toys.LEVELS)
     with torch.no_grad():
-        whole = lm(ids[None], torch.tensor([len(ids)]), digits, torch.zeros(1, len(frames), dtype=torch.long))
+        whole = lm(
+            prompt.ids[None], torch.tensor([len(prompt.ids)]), digits, torch.zeros(1, len(frames), dtype=torch.long)
+        )
     assert whole.reader is None and whole.stop.shape == (1, len(frames))
     assert torch.allclose(torch.stack(logits)[1:, -1], whole.stop[0, :-1], atol=1e-4)
 
@@ -167,33 +169,34 @@ def test_a_voice_that_is_stuck_is_over(gepard, lm):
     with torch.no_grad():
         silent.frame_head.weight.zero_()
         silent.frame_head.bias.copy_(torch.randn(216) * 20)
-    ids, sampling, _ = request(gepard, min_frames=1, max_frames=500, temperature=0.0)
-    assert len(list(generate(silent, ids, sampling))) == 1 + 43  # two seconds of the same
+    asked = request(gepard, min_frames=1, max_frames=500, temperature=0.0)
+    assert len(list(generate(silent, *asked))) == 1 + 43  # two seconds of the same
 
 
 def test_the_surest_plausible_try_is_kept(gepard, lm):
-    ids, sampling, _ = request(gepard, min_frames=1, max_frames=60)
+    prompt, sampling = request(gepard, min_frames=1, max_frames=60)
     seeds = [sampling.seed + 7_368_787 * n for n in range(6)]
-    tries = [list(generate(lm, ids, request(gepard, min_frames=1, max_frames=60, seed=s)[1])) for s in seeds]
+    tries = [list(generate(lm, *request(gepard, min_frames=1, max_frames=60, seed=s))) for s in seeds]
     lengths = sorted(len(frames) for frames in tries)
     assert lengths[0] < lengths[-1]
-    for least in (0, lengths[len(lengths) // 2]):
-        fit = [frames for frames in tries if least <= len(frames) < 60] or tries
+    for fewest in (0, lengths[len(lengths) // 2]):
+        fit = [frames for frames in tries if fewest <= len(frames) < 60] or tries
         wanted = max(fit, key=lambda frames: sum(f.confidence for f in frames) / len(frames))
-        assert torch.equal(codes_of(best_of(6, least, lm, ids, sampling)), codes_of(wanted))
+        found = best_of(lm, prompt, sampling, tries=6, min_plausible_frames=fewest)
+        assert torch.equal(codes_of(found), codes_of(wanted))
 
 
 def test_what_cannot_be_guided_says_so(gepard, lm):
-    ids, sampling, without = request(gepard, guidance=2.0)
+    prompt, sampling = request(gepard, guidance=2.0)
     for wrong in (
-        lambda: Engine(lm, 1).submit(ids, sampling, None, without),
-        lambda: Engine(lm, 4).submit(ids, sampling),
+        lambda: Engine(lm, 1).submit(prompt, sampling),
+        lambda: Engine(lm, 4).submit(Prompt(prompt.ids), sampling),
     ):
         with pytest.raises(ValueError, match=r"guidance=2.0.*engine of 2 slots"):
             wrong()
-    reader = toys.toy_lm()
+    reader, readable = toys.toy_lm(), Prompt(prompt.ids[:5] % 40, unguided=prompt.unguided % 40)
     with pytest.raises(ValueError, match=r"guidance=2.0.*without a reader"):
-        Engine(reader, 4).submit(ids[:5] % 40, SamplingConfig(guidance=2.0), None, without % 40)
+        Engine(reader, 4).submit(readable, SamplingConfig(guidance=2.0))
 
 
 def test_it_can_be_saved_and_trained_as_any_speech_lm(lm, tmp_path):

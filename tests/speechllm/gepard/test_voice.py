@@ -10,7 +10,7 @@ from speechllm import SpeechLM
 from speechllm.digits import codes_to_digits, digits_to_codes, digits_to_values
 from speechllm.gepard.voice import Gepard, Marks, load, read_config
 from speechllm.gepard.weights import expected_shapes
-from speechllm.inference.engine import packed
+from speechllm.inference.weights import packed
 
 SENTENCE = "Nobody in the village had seen it coming."
 PUBLISHED = {"backbone_config": {}, "voice_cloning": {"enabled": True}}  # all else has the published values
@@ -116,7 +116,7 @@ def test_texts_are_wrapped_and_nothing_else_is_done_to_them(gepard, folder):
     short = gepard.frontend("Yes!")
     assert short.ids == [273, *gepard.frontend.encode("Yes!"), 274] * 4
     assert short.tries > 1 and short.sampling["guidance"] > 1
-    assert front.least_frames < 6 * len(SENTENCE) < front.sampling["max_frames"]
+    assert front.min_plausible_frames < 6 * len(SENTENCE) < front.sampling["max_frames"]
     spanish = load(folder, "es").frontend("Nadie lo había visto venir en el pueblo.")
     assert spanish.ids[1:5] == gepard.frontend.encode("es: ")
 

@@ -4,11 +4,10 @@ import pytest
 import torch
 
 import toys
-from speechllm import SamplingConfig, generate
-from speechllm.inference.decoding import Stepper
-from speechllm.inference.engine import Engine, packed
-from speechllm.inference.packing import BFloat16Linear, Float32Linear, Int8Linear
-from speechllm.inference.request import Frame, frame_limit
+from speechllm import Frame, Prompt, SamplingConfig, generate
+from speechllm.inference.engine import Engine
+from speechllm.inference.request import frame_limit
+from speechllm.inference.step import Stepper
 
 LENGTHS = [20, 1, 7, 33, 12, 3, 25, 9, 16, 5, 40, 2, 11, 28, 8, 18, 30, 4, 22, 13]
 
@@ -27,12 +26,12 @@ def model():
     return talker()
 
 
-def requests(count: int = 20) -> list[tuple[torch.Tensor, SamplingConfig]]:
+def requests(count: int = 20) -> list[tuple[Prompt, SamplingConfig]]:
     """Mixed lengths, temperatures and seeds; some draw the reader too."""
     random = torch.Generator().manual_seed(5)
     return [
         (
-            torch.randint(4, 40, (LENGTHS[i],), generator=random),
+            Prompt(torch.randint(4, 40, (LENGTHS[i],), generator=random)),
             SamplingConfig((0.5, 1.0, 0.0)[i % 3], (0.0, 0.7)[i % 2], seed=i, trailing_frames=3 + i),
         )
         for i in range(count)
@@ -44,7 +43,7 @@ def same(a: list[Frame], b: list[Frame]) -> bool:
     return len(a) == len(b) and all(x[1:] == y[1:] and torch.equal(x.codes, y.codes) for x, y in zip(a, b, strict=True))
 
 
-def together(engine: Engine, work: list[tuple[torch.Tensor, SamplingConfig]]) -> list[list[Frame]]:
+def together(engine: Engine, work: list[tuple[Prompt, SamplingConfig]]) -> list[list[Frame]]:
     """All requests through the engine."""
     frames: dict[int, list[Frame]] = {engine.submit(*request): [] for request in work}
     while engine.busy:
@@ -132,11 +131,11 @@ def test_an_engine_can_be_used_again(model):
 
 
 def test_streamed_is_the_same_as_collected(model):
-    ids, sampling = requests(1)[0]
-    stream = generate(model, ids, sampling)
+    prompt, sampling = requests(1)[0]
+    stream = generate(model, prompt, sampling)
     streamed = [next(stream) for _ in range(5)]
     list(generate(model, *requests(2)[1]))  # something else in between
-    assert same([*streamed, *stream], list(generate(model, ids, sampling)))
+    assert same([*streamed, *stream], list(generate(model, prompt, sampling)))
 
 
 def test_the_step_of_fixed_shapes_gives_the_same(model):
@@ -149,8 +148,8 @@ def test_the_step_of_fixed_shapes_gives_the_same(model):
 
     work = requests(7)
     found = together(Fixed(model, 5), work)
-    for a, (ids, sampling) in zip(found, work, strict=True):
-        b = list(generate(model, ids, sampling))
+    for a, (prompt, sampling) in zip(found, work, strict=True):
+        b = list(generate(model, prompt, sampling))
         assert [(f.codes.tolist(), f.position) for f in a] == [(f.codes.tolist(), f.position) for f in b]
 
 
@@ -171,23 +170,12 @@ def test_engines_refuse_what_they_cannot_do(model):
         Engine(model, 1, "float16")
     engine = Engine(model, 1, longest=(10, 40))
     with pytest.raises(ValueError, match=r"got 11 tokens.*1\.\.10"):
-        engine.submit(torch.zeros(11, dtype=torch.long), SamplingConfig())
+        engine.submit(Prompt(torch.zeros(11, dtype=torch.long)), SamplingConfig())
 
 
 def test_half_precision_speaks_too(model):
     found = together(Engine(model, 4, "bfloat16"), requests(5))
-    assert [frames[-1].position for frames in found] == [len(ids) - 1 for ids, _ in requests(5)]
-
-
-def test_changed_weights_are_packed_again():
-    model = talker()
-    first = packed(model)
-    assert packed(model) is first
-    with torch.no_grad():
-        model.begin.add_(1)
-        model.frame_head.bias.add_(1)
-    assert packed(model) is not first
-    assert packed(model, "int8").precision == "int8"
+    assert [frames[-1].position for frames in found] == [len(prompt.ids) - 1 for prompt, _ in requests(5)]
 
 
 def test_a_faster_codec_may_make_more_frames_of_a_text():
@@ -197,18 +185,3 @@ def test_a_faster_codec_may_make_more_frames_of_a_text():
     )
     assert frame_limit(slow, 10) == 184
     assert frame_limit(fast, 10) == 4 * 184
-
-
-@pytest.mark.parametrize(("kind", "close"), [(Float32Linear, 1e-5), (Int8Linear, 0.03), (BFloat16Linear, 0.01)])
-@pytest.mark.parametrize("shape", [(256, 768), (704, 256), (256, 217), (32, 512), (3584, 1024), (1024, 5120)])
-def test_a_packed_layer_rounds_each_row_as_if_it_were_alone(kind, close, shape):
-    weight, bias, x = (
-        torch.randn(shape[1], shape[0]) * shape[0] ** -0.5,
-        torch.randn(shape[1]),
-        torch.randn(16, shape[0]),
-    )
-    layer = kind(weight, bias)
-    whole = layer(x)
-    assert (whole - torch.nn.functional.linear(x, weight, bias)).abs().max() < close * 3
-    for count in (1, 2, 3, 5, 8, 15):
-        assert torch.equal(layer(x[:count].clone()), whole[:count])

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 import toys
-from speechllm import SamplingConfig, SpeechLM, generate
+from speechllm import Prompt, SamplingConfig, SpeechLM, generate
 from speechllm.inference.engine import Engine
 
 IDS = torch.randint(4, 40, (20,), generator=torch.Generator().manual_seed(1))
@@ -25,7 +25,7 @@ def pace(advance: dict[int, float], stop: float = -100.0, **config: object) -> S
 
 
 def positions(model: SpeechLM, ids: torch.Tensor = IDS, **sampling: object) -> list[int]:
-    return [frame.position for frame in generate(model, ids, SamplingConfig(**sampling))]
+    return [frame.position for frame in generate(model, Prompt(ids), SamplingConfig(**sampling))]
 
 
 @pytest.fixture(scope="module")
@@ -34,14 +34,14 @@ def model():
 
 
 def codes(model: SpeechLM, ids: torch.Tensor = IDS, **sampling: object) -> torch.Tensor:
-    return torch.stack([frame.codes for frame in generate(model, ids, SamplingConfig(**sampling))])
+    return torch.stack([frame.codes for frame in generate(model, Prompt(ids), SamplingConfig(**sampling))])
 
 
 def test_frames_come_one_at_a_time_and_are_codes(model, monkeypatch):
     steps = []
     step = Engine.step
     monkeypatch.setattr(Engine, "step", lambda self: steps.append(1) or step(self))
-    for number, frame in enumerate(islice(generate(model, IDS, SamplingConfig()), 3), 1):
+    for number, frame in enumerate(islice(generate(model, Prompt(IDS), SamplingConfig()), 3), 1):
         assert len(steps) == number
         assert frame.codes.shape == (8,) and frame.codes.dtype == torch.int64
         assert (frame.codes >= 0).all() and (frame.codes < 2016).all()
@@ -63,7 +63,7 @@ def test_temperature_zero_needs_no_seed(model):
 def test_requests_side_by_side_do_not_disturb_each_other(model):
     requests = [(IDS, 3), (IDS[:7], 4), (IDS, 5)]
     alone = [codes(model, ids, temperature=1.0, seed=seed) for ids, seed in requests]
-    running = [generate(model, ids, SamplingConfig(temperature=1.0, seed=seed)) for ids, seed in requests]
+    running = [generate(model, Prompt(ids), SamplingConfig(temperature=1.0, seed=seed)) for ids, seed in requests]
     together = [[] for _ in requests]
     for _ in range(max(map(len, alone))):
         for frames, request in zip(together, running, strict=True):
@@ -110,10 +110,10 @@ def test_the_slowest_reader_still_reads_all_within_bounds(length):
 
 
 def test_a_confident_reader_says_so():
-    assert all(f.confidence > 0.99 for f in generate(pace({1: 1e3}, stop=100.0), IDS, SamplingConfig()))
+    assert all(f.confidence > 0.99 for f in generate(pace({1: 1e3}, stop=100.0), Prompt(IDS), SamplingConfig()))
 
 
 @pytest.mark.parametrize("length", [0, 97])
 def test_text_the_model_cannot_hold_is_refused(model, length):
     with pytest.raises(ValueError, match=rf"got {length} tokens.*1..96"):
-        next(generate(model, torch.zeros(length, dtype=torch.long), SamplingConfig()))
+        next(generate(model, Prompt(torch.zeros(length, dtype=torch.long)), SamplingConfig()))

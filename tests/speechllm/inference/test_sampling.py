@@ -4,7 +4,7 @@ import pytest
 import torch
 
 import toys
-from speechllm.inference.sampling import HALF_A_MOVE, DigitSampler, gumbel, steady_advance
+from speechllm.inference.sampling import PENDING_AT_FIRST, DigitSampler, gumbel, steady_advance
 
 STARTS = [sum((toys.LEVELS * 8)[:i]) for i in range(32)]
 
@@ -71,8 +71,8 @@ def test_levels_come_as_often_as_the_softmax_says(sampler, temperature):
 
 
 def moves(logits, frames):
-    due = torch.tensor([HALF_A_MOVE])
-    return [int(steady_advance(logits[None], logits[None].softmax(-1)[:, 0], due)) for _ in range(frames)]
+    pending = torch.tensor([PENDING_AT_FIRST])
+    return [int(steady_advance(logits[None], logits[None].softmax(-1)[:, 0], pending)) for _ in range(frames)]
 
 
 @pytest.mark.parametrize("share", [0.1, 0.25, 0.4, 0.8])
@@ -91,6 +91,8 @@ def test_a_reader_that_is_sure_moves_at_once_and_stays_otherwise():
 
 def test_steady_readers_do_not_look_at_each_other():
     logits = torch.tensor([[0.7, 0.2, 0.1], [0.3, 0.1, 0.6]]).log()
-    due = torch.tensor([HALF_A_MOVE, HALF_A_MOVE])
-    together = torch.stack([steady_advance(logits, logits.softmax(-1)[:, 0], due) for _ in range(20)], dim=1).tolist()
+    pending = torch.tensor([PENDING_AT_FIRST] * 2)
+    together = torch.stack(
+        [steady_advance(logits, logits.softmax(-1)[:, 0], pending) for _ in range(20)], dim=1
+    ).tolist()
     assert together == [moves(row, 20) for row in logits]

@@ -4,9 +4,9 @@ import pytest
 import torch
 
 import toys
-from speechllm import SamplingConfig, SpeechLM, generate
+from speechllm import Prompt, SamplingConfig, SpeechLM, generate
 from speechllm.digits import codes_to_digits
-from speechllm.inference.engine import packed
+from speechllm.inference.weights import packed
 
 TEXT, FRAMES = 12, 10
 
@@ -26,25 +26,25 @@ def inputs(text: int = TEXT, frames: int = FRAMES, seed: int = 0):
 
 
 @torch.no_grad()
-@pytest.mark.parametrize("each", [1, 2, 3])
-def test_decoding_step_by_step_with_a_cache_equals_the_whole_at_once(each, monkeypatch):
+@pytest.mark.parametrize("frames_per_step", [1, 2, 3])
+def test_decoding_step_by_step_with_a_cache_equals_the_whole_at_once(frames_per_step, monkeypatch):
     """What the engine computed for each frame it made is what teacher forcing computes for those frames."""
-    model, made = toys.toy_lm(toys.toy_lm_config(frames_per_step=each)), []
+    model, made = toys.toy_lm(toys.toy_lm_config(frames_per_step=frames_per_step)), []
     ids, lengths, _, _ = inputs()
     heads = packed(model).heads
     monkeypatch.setattr(packed(model), "heads", lambda x: made.append(heads(x)[0]) or heads(x))
     sampling = SamplingConfig(temperature=1.0, reader_temperature=2.0, min_frames=FRAMES)
-    frames = list(generate(model, ids[0], sampling))
-    codes = torch.stack([f.codes for f in frames]).view(1, -1, each * 8)
-    positions = torch.tensor([[f.position for f in frames[::each]]])
+    frames = list(generate(model, Prompt(ids[0]), sampling))
+    codes = torch.stack([f.codes for f in frames]).view(1, -1, frames_per_step * 8)
+    positions = torch.tensor([[f.position for f in frames[::frames_per_step]]])
     whole = model(ids, lengths, codes_to_digits(codes, toys.LEVELS), positions)
     moves = positions[0].diff(prepend=torch.tensor([0]))
     confidence = whole.reader[0].softmax(-1).gather(1, moves[:, None])[:, 0]
     logits = torch.stack(made)
     assert len(frames) == len(logits) >= FRAMES
     assert torch.allclose(logits[:, :-1].reshape(whole.digits[0].shape), whole.digits[0], atol=1e-4)
-    assert torch.allclose(logits[::each, -1], whole.stop[0], atol=1e-4)
-    assert torch.allclose(torch.tensor([f.confidence for f in frames[::each]]), confidence, atol=1e-4)
+    assert torch.allclose(logits[::frames_per_step, -1], whole.stop[0], atol=1e-4)
+    assert torch.allclose(torch.tensor([f.confidence for f in frames[::frames_per_step]]), confidence, atol=1e-4)
 
 
 @torch.no_grad()

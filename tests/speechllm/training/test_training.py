@@ -11,7 +11,7 @@ from safetensors.torch import load_file
 pytest.importorskip("lightning", reason="the training scripts need lfsc-tts[train]")
 import toys
 from pipelines import train_lm
-from pipelines.shared.files import UserError
+from pipelines.shared.errors import UserError
 from speechllm import CodeSpec, SpeechLM
 from speechllm.data.shards import Example, Shard, write_shard
 from speechllm.text.tokenizer import Tokenizer
@@ -67,10 +67,10 @@ def test_corrupted_inputs_differ_by_step_and_by_one_level_at_most(monkeypatch):
     assert not torch.equal(digits, draws[2][0]) and not torch.equal(keep, draws[2][1])
 
 
-@pytest.mark.parametrize("each", [1, 2])
-def test_one_batch_is_learnt_by_heart(each):
-    module = LitSpeechLM(SpeechLM(toys.toy_lm_config(dim=64, num_layers=2, frames_per_step=each)), LMOptim())
-    batch = collate(examples(3), toys.LEVELS, each)
+@pytest.mark.parametrize("frames_per_step", [1, 2])
+def test_one_batch_is_learnt_by_heart(frames_per_step):
+    module = LitSpeechLM(SpeechLM(toys.toy_lm_config(dim=64, num_layers=2, frames_per_step=frames_per_step)), LMOptim())
+    batch = collate(examples(3), toys.LEVELS, frames_per_step)
     optimizer = torch.optim.AdamW(module.parameters(), 5e-3)
     first: dict[str, float] = {}
     for _ in range(150):

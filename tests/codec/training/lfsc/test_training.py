@@ -15,11 +15,12 @@ import toys
 
 pytest.importorskip("lightning", reason="training needs lfsc-tts[train]")
 
-from codec import Codec, HiFiGANCodec, HiFiGANConfig
+from codec import HiFiGANCodec, HiFiGANConfig, load
 from codec.hifigan.config import DecoderConfig, EncoderConfig
+from codec.training.adversarial import DiscriminatorOutput
 from codec.training.lfsc.discriminators import SpeechModelDiscriminator, resample, resampling_filters
 from codec.training.lfsc.losses import matching_loss, mel_loss, stft_loss
-from codec.training.lfsc.module import HiFiGANOptim, LitHiFiGAN, build_judges
+from codec.training.lfsc.module import HiFiGANOptim, LitHiFiGAN, build_discriminators
 from pipelines import train_codec
 from pipelines.training.trainer import Checkpoint
 
@@ -47,9 +48,9 @@ def size(module: nn.Module) -> int:
 
 
 def test_discriminators_have_the_published_sizes():
-    judges = build_judges(HiFiGANOptim(speech_model=None), 22_050)
-    assert sum(size(m) for m in judges.members[:5]) == 472_490
-    assert sum(size(m) for m in judges.members[5:]) == 41_105_770
+    discriminators = build_discriminators(HiFiGANOptim(speech_model=None), 22_050)
+    assert sum(size(m) for m in discriminators.members[:5]) == 472_490
+    assert sum(size(m) for m in discriminators.members[5:]) == 41_105_770
     head = SpeechModelDiscriminator(lambda audio: [], 13, 768, 22_050)
     assert round(size(head) / 1e6, 2) == 1.17
 
@@ -69,7 +70,7 @@ def test_losses_at_silence_have_finite_gradients():
 
 
 def test_feature_matching_is_absolute():
-    real, fake = [(torch.ones(1), [torch.full((4,), 3.0)])], [(torch.ones(1), [torch.full((4,), 5.0)])]
+    real, fake = ([DiscriminatorOutput(torch.ones(1), [torch.full((4,), level)])] for level in (3.0, 5.0))
     assert matching_loss(real, fake) == 2.0
 
 
@@ -105,15 +106,15 @@ def speech_model(tmp_path_factory) -> Path:
 
 def test_a_speech_model_listens_and_stays_frozen(speech_model):
     optim = HiFiGANOptim(periods=(), spectrum_n_ffts=(), speech_model=str(speech_model))
-    judges = build_judges(optim, 22_050)
+    discriminators = build_discriminators(optim, 22_050)
     audio = torch.from_numpy(toys.voiced(150.0, 0.5))[None].requires_grad_()
-    ((scores, features),) = judges(audio)
+    ((scores, features),) = discriminators(audio)
     scores.mean().backward()
     assert len(features) == 3
     assert audio.grad.abs().max() > 0
-    frozen = judges.members[0].frozen[0]
+    frozen = discriminators.members[0].frozen[0]
     assert not any(p.requires_grad or p.grad is not None for p in frozen.parameters())
-    assert not any("frozen" in name for name in judges.state_dict())
+    assert not any("frozen" in name for name in discriminators.state_dict())
     assert not frozen.train().training
 
 
@@ -178,7 +179,7 @@ def test_resumed_is_uninterrupted(tmp_path, monkeypatch):
             train(monkeypatch, *flags(tmp_path, "parts", "--checkpoint_minutes=0"))
     train(monkeypatch, *flags(tmp_path, "parts"))
     assert torch.equal(weights(tmp_path / "parts"), weights(tmp_path / "whole"))
-    assert isinstance(Codec.from_pretrained(tmp_path / "whole/codec"), HiFiGANCodec)
+    assert isinstance(load(tmp_path / "whole/codec"), HiFiGANCodec)
     assert list((tmp_path / "whole/samples").rglob("*.wav"))
 
 

@@ -4,7 +4,7 @@ import torch
 
 import toys
 from codec import LiteCodec
-from codec.lite.networks import extract_features
+from codec.lite.features import extract_features
 from codec.metrics import codebook_use
 from codec.training.lite.linear_start import GAIN, start_from_components
 from codec.training.lite.losses import feature_loss

@@ -11,7 +11,7 @@ from torch.utils.data import DataLoader
 pytest.importorskip("lightning", reason="the training scripts need lfsc-tts[train]")
 import toys
 from codec import LiteCodec
-from codec.lite.networks import extract_features
+from codec.lite.features import extract_features
 from codec.training.lite.module import CodecOptim, LitCodec
 from codec.training.segments import Segments
 from pipelines.training.trainer import fit
@@ -37,7 +37,7 @@ def lit(seed: int = 0, **optim: object) -> LitCodec:
 
 
 def segments(steps: int, seen: int = 0) -> DataLoader:
-    return DataLoader(Voices([1.0] * len(VOICES), steps * BATCH, 0, seen * BATCH), batch_size=BATCH)
+    return DataLoader(Voices([1.0] * len(VOICES), size=steps * BATCH, seed=0, first=seen * BATCH), batch_size=BATCH)
 
 
 def repeated(batch: torch.Tensor, steps: int) -> DataLoader:
@@ -104,7 +104,8 @@ def test_a_frozen_encoder_stays_bit_for_bit(tmp_path, monkeypatch):
     assert not any(torch.equal(frozen[name], untrained[name]) for name in frozen if name.endswith("linear.weight"))
 
 
-def test_a_resumed_run_equals_an_uninterrupted_one_bit_for_bit(tmp_path, monkeypatch):
+@pytest.mark.parametrize("former_names", [False, True])
+def test_a_resumed_run_equals_an_uninterrupted_one_bit_for_bit(tmp_path, monkeypatch, former_names):
     steps, interrupted, schedule = 6, 4, dict(max_steps=6, freeze_from=3)
     whole = lit(**schedule)
     log = train(whole, segments(steps), tmp_path / "whole")
@@ -121,6 +122,10 @@ def test_a_resumed_run_equals_an_uninterrupted_one_bit_for_bit(tmp_path, monkeyp
             train(lit(**schedule), segments(steps), tmp_path / "parts", minutes=0)
     last = torch.load(tmp_path / "parts/last.ckpt", weights_only=True)
     assert int(last["state_dict"]["step"]) == interrupted
+    if former_names:  # of a run begun when discriminators were called judges
+        former = {name.replace("discriminators.", "judges."): tensor for name, tensor in last["state_dict"].items()}
+        assert former.keys() != last["state_dict"].keys()
+        torch.save({**last, "state_dict": former}, tmp_path / "parts/last.ckpt")
     resumed = lit(seed=9, **schedule)  # every weight comes from the checkpoint
     parts = train(resumed, segments(steps, interrupted), tmp_path / "parts")
     assert same(weights(resumed), weights(whole))
@@ -153,7 +158,7 @@ def test_the_parts_can_be_trained_apart(tmp_path, parts, learns):
 
 def test_a_vocoder_cannot_learn_from_features():
     with pytest.raises(AssertionError, match="a vocoder learns from audio"):
-        lit().pictures(torch.zeros(1, 8, 87))
+        lit().targets_and_estimates(torch.zeros(1, 8, 87))
 
 
 def test_features_pass_through_and_audio_is_analysed():
@@ -170,7 +175,7 @@ def test_the_vocoder_sees_true_features_first_and_decoded_ones_once_the_encoder_
     monkeypatch.setattr(module.codec.vocoder, "envelope", lambda f: (seen.append(f), envelope(f))[1])
     for step in (4, 5):
         module.step.fill_(step)
-        target, decoded = module.pictures(batch)["features"]
+        target, decoded = module.targets_and_estimates(batch)["features"]
         assert seen[-1] is (target if step < 5 else decoded)
 
 
@@ -189,10 +194,10 @@ def test_the_learning_rate_warms_up_and_falls_in_each_stage():
 
 def test_discriminators_are_saved_and_loaded(tmp_path):
     one, other = lit(0), lit(1)
-    assert not same(weights(one.judges), weights(other.judges))
-    one.save_discriminators(tmp_path / "judges.safetensors")
-    other.load_discriminators(tmp_path / "judges.safetensors")
-    assert same(weights(one.judges), weights(other.judges))
+    assert not same(weights(one.discriminators), weights(other.discriminators))
+    one.save_discriminators(tmp_path / "discriminators.safetensors")
+    other.load_discriminators(tmp_path / "discriminators.safetensors")
+    assert same(weights(one.discriminators), weights(other.discriminators))
 
 
 @pytest.mark.gpu

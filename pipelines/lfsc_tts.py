@@ -1,0 +1,60 @@
+"""The command `lfsc-tts`: every script that a user runs, as a subcommand.
+
+    lfsc-tts say --text "Hello there."
+    lfsc-tts train-codec --config lite-21.5fps --manifest=data/heart/manifest.jsonl
+
+In a clone that is not installed: python pipelines/lfsc_tts.py say --text "Hello there."
+"""
+
+import difflib
+import functools
+import importlib
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from pipelines.shared.errors import UserError, guard  # noqa: E402
+
+COMMANDS = {  # name: module with a main(argv, prog), what it does
+    "say": ("pipelines.speaking.command_line", "speak a text"),
+    "prepare-corpus": ("pipelines.prepare_corpus", "a corpus on disk, or a teacher who reads texts -> manifest"),
+    "extract-features": ("pipelines.extract_features", "manifest -> what the codec codes, computed once"),
+    "train-codec": ("pipelines.train_codec", "manifest -> codec"),
+    "convert-nemo": ("pipelines.convert_nemo", ".nemo file -> codec"),
+    "train-tokenizer": ("pipelines.train_tokenizer", "manifest -> tokenizer"),
+    "encode-corpus": ("pipelines.encode_corpus", "manifest + codec + tokenizer -> code shards"),
+    "align-corpus": ("pipelines.align_corpus", "code shards -> which token every frame speaks"),
+    "train-lm": ("pipelines.train_lm", "aligned shards -> speech LM"),
+    "export-voice": ("pipelines.export_voice", "codec + LM + tokenizer -> voice folder"),
+    "reconstruct": ("pipelines.reconstruct", "audio files through a codec and back"),
+}
+HELP = "usage: lfsc-tts COMMAND ...; `lfsc-tts COMMAND --help` lists the flags of one\n\n" + "\n".join(
+    f"  {command:18}{line}" for command, (_, line) in COMMANDS.items()
+)
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Run one command; without one, list them."""
+    guard(functools.partial(run, sys.argv[1:] if argv is None else argv))
+
+
+def run(argv: list[str]) -> None:
+    """`main` without its guard."""
+    command, *arguments = argv or ["--help"]
+    if command in ("-h", "--help"):
+        print(HELP)
+        return
+    if command not in COMMANDS:
+        close = difflib.get_close_matches(command, COMMANDS, 1)
+        hint = f"did you mean {close[0]}?" if close else f"expected one of: {', '.join(COMMANDS)}"
+        raise UserError(f"unknown command {command!r}; {hint}")
+    try:
+        module = importlib.import_module(COMMANDS[command][0])  # one alone: torch takes seconds
+    except ModuleNotFoundError as error:
+        raise UserError(f"{command} needs {error.name}; pip install 'lfsc-tts[train]'") from error
+    module.main(arguments, f"lfsc-tts {command}")  # sys.argv stays: Lightning starts further processes with it
+
+
+if __name__ == "__main__":
+    main()

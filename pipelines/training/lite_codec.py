@@ -1,0 +1,132 @@
+"""The lite family's part of pipelines/train_codec.py: its configuration, its data, what it starts from."""
+
+import dataclasses
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from rich.progress import track
+from torch.utils.data import DataLoader
+
+from codec import CodecConfig, LiteCodec
+from codec import load as load_codec
+from codec import save as save_codec
+from codec.training.lite.augmentation import Augmentation, Augmenter
+from codec.training.lite.augmented_segments import AugmentedSegments
+from codec.training.lite.linear_start import start_from_components
+from codec.training.lite.module import CodecOptim, LitCodec
+from codec.training.segments import AudioSegments, FeatureSegments, Segments
+from pipelines.corpus import manifest
+from pipelines.corpus.features import read_features
+from pipelines.shared.errors import UserError
+from pipelines.training.resume import steps_done
+from pipelines.training.trainer import fit, trainer_options
+
+DISCRIMINATORS = "discriminators.safetensors"
+START_SEGMENTS = 400  # segments from which training takes its linear start
+
+
+@dataclass(frozen=True)
+class TrainLite:
+    """Everything a run depends on; see configs/codec/lite-21.5fps.yaml."""
+
+    manifest: Path
+    run_dir: Path = Path("runs/codec")
+    codec: CodecConfig = field(default_factory=CodecConfig)
+    optim: CodecOptim = field(default_factory=CodecOptim)
+    init_from: Path | None = None  # a codec folder whose weights to start from
+    vocoder_from: Path | None = None  # a codec folder whose vocoder to start from
+    discriminators_from: Path | None = None  # the run_dir of a run whose discriminators to start from
+    features: Path | None = None  # features to train on in place of audio
+    augment: Augmentation | None = None  # how features are changed at every step; None = not at all
+    batch_size: int = 16
+    segment_frames: int = 32  # codec frames in a training segment
+    validation_items: int = 64  # utterances kept out of training
+    validate_every: int = 500  # steps
+    num_workers: int = 1
+    num_threads: int = 0  # of torch on the CPU; 0 = leave to torch
+    checkpoint_minutes: float = 5.0
+    seed: int = 0
+    trainer: dict[str, Any] = field(default_factory=dict)  # passed to lightning.Trainer
+
+
+def loaders(config: TrainLite, seen: int) -> tuple[DataLoader, DataLoader]:
+    """Training and validation segments; training goes on after the `seen` batches of an earlier part of the run."""
+    utterances = manifest.read(config.manifest)
+    if len(utterances) <= config.validation_items:
+        raise UserError(
+            f"{config.manifest} has {len(utterances)} utterances, {config.validation_items} of them for validation; "
+            "use a larger corpus or a smaller --validation_items"
+        )
+    folder, frames = config.manifest.parent, config.segment_frames
+    held, used = utterances[: config.validation_items], utterances[config.validation_items :]
+    features = read_features(config.features, config.codec) if config.features else {}
+
+    def segments(part: list[manifest.Utterance], size: int, first: int = 0) -> Segments:
+        if config.features:
+            known, stack = [features[u.id] for u in part if u.id in features], config.codec.stack
+            if config.augment and part is used:
+                augmenter = Augmenter(config.codec, config.augment)
+                return AugmentedSegments(
+                    known, frames * stack, stack, augmenter, size=size, seed=config.seed, first=first
+                )
+            return FeatureSegments(known, frames * stack, stack, size=size, seed=config.seed, first=first)
+        files, durations = [folder / u.audio for u in part], [u.duration_s for u in part]
+        samples, rate = frames * config.codec.hop_length, config.codec.sample_rate
+        return AudioSegments(files, durations, samples, rate, size=size, seed=config.seed, first=first)
+
+    # Lightning resumes in the middle of its epoch and stops at its full length, so only the draws move on.
+    train = segments(used, config.optim.max_steps * config.batch_size, seen * config.batch_size)
+    options: dict[str, Any] = dict(batch_size=config.batch_size, num_workers=config.num_workers)
+    return DataLoader(train, **options), DataLoader(segments(held, len(held)), **options)
+
+
+def new_module(config: TrainLite) -> LitCodec:
+    """Codec and discriminators as the first step finds them, but for the linear start."""
+    codec = LiteCodec(config.codec)
+    if config.init_from:
+        codec.load_state_dict(load_codec(config.init_from, kind=LiteCodec).state_dict())
+    if config.vocoder_from:
+        codec.vocoder.load_state_dict(load_codec(config.vocoder_from, kind=LiteCodec).vocoder.state_dict())
+    module = LitCodec(codec, config.optim)
+    if config.discriminators_from:
+        module.load_discriminators(config.discriminators_from / DISCRIMINATORS)
+    return module
+
+
+def train(config: TrainLite) -> None:
+    """Train, or go on with an interrupted run."""
+    if config.features and "vocoder" in config.optim.parts:
+        raise UserError("a vocoder is trained on audio; use --features with --optim.parts=[features]")
+    if config.augment and not config.features:
+        raise UserError("augment changes features; make them with pipelines/extract_features.py, use --features")
+    if config.num_threads:
+        torch.set_num_threads(config.num_threads)
+    torch.manual_seed(config.seed)
+    module, seen = new_module(config), steps_done(config.run_dir, config.optim.max_steps)
+    codec = module.codec
+    training, validation = loaders(config, seen)
+    if not seen and not config.init_from and "features" in config.optim.parts:
+        count = min(START_SEGMENTS, config.optim.max_steps * config.batch_size)
+        samples = torch.stack([training.dataset[i] for i in track(range(count), "finding the best linear code")])
+        targets = samples[:, 1] if config.augment else samples
+        start_from_components(codec, module.analyse(targets)[0])
+    parts = codec.encoder, codec.decoder, codec.vocoder
+    sizes = [sum(p.numel() for p in part.parameters()) / 1e6 for part in parts]
+    print("codec: encoder {:.1f} M, decoder {:.1f} M, vocoder {:.1f} M parameters".format(*sizes))
+
+    def export() -> None:
+        save_codec(codec, config.run_dir / "codec", torch.float32)
+        module.save_discriminators(config.run_dir / DISCRIMINATORS)
+
+    options = trainer_options(config.optim.max_steps, config.validate_every, config.trainer)
+    fit(
+        module,
+        (training, validation),
+        config.run_dir,
+        options,
+        export,
+        dataclasses.asdict(config),
+        config.checkpoint_minutes,
+    )

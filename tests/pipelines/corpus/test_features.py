@@ -1,0 +1,33 @@
+"""Features of recordings, and folders that hold none or those of another analysis."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+import soundfile
+import torch
+
+import toys
+from codec import CodecConfig
+from pipelines.corpus.features import features_of, read_features, write_features
+from pipelines.shared.errors import UserError
+
+
+def test_a_silent_recording_has_features(tmp_path, toy_codec):
+    soundfile.write(tmp_path / "a.wav", np.zeros(5000), toys.RATE)
+    assert features_of(tmp_path / "a.wav", toy_codec.config).isfinite().all()
+
+
+def test_what_is_written_is_read_by_a_codec_of_the_same_analysis(tmp_path):
+    config, features = CodecConfig(), {"a": torch.ones(4, 3), "b": torch.zeros(8, 3)}
+    write_features(tmp_path / "0.safetensors", features, config)
+    assert [path.name for path in tmp_path.iterdir()] == ["0.safetensors"]
+    found = read_features(tmp_path, config)
+    assert sorted(found) == ["a", "b"] and torch.equal(found["a"], features["a"])
+    with pytest.raises(UserError, match=r"0.safetensors was made with .*80 bands, this codec has .*40 bands"):
+        read_features(tmp_path, dataclasses.replace(config, n_mels=40))
+
+
+def test_a_folder_without_features_is_named(tmp_path):
+    with pytest.raises(UserError, match=r"holds no features; make them with pipelines/extract_features.py"):
+        read_features(tmp_path, CodecConfig())

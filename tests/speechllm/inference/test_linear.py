@@ -1,0 +1,30 @@
+"""Layers of each precision: close to the trained ones, and each row as if it were alone."""
+
+import pytest
+import torch
+
+from speechllm.inference.linear import BFloat16Linear, Float32Linear, Int8Linear
+
+
+@pytest.mark.parametrize(("kind", "close"), [(Float32Linear, 1e-5), (Int8Linear, 0.03), (BFloat16Linear, 0.01)])
+@pytest.mark.parametrize("shape", [(256, 768), (704, 256), (256, 217), (32, 512), (3584, 1024), (1024, 5120)])
+def test_a_packed_layer_rounds_each_row_as_if_it_were_alone(kind, close, shape):
+    weight, bias, x = (
+        torch.randn(shape[1], shape[0]) * shape[0] ** -0.5,
+        torch.randn(shape[1]),
+        torch.randn(16, shape[0]),
+    )
+    layer = kind(weight, bias)
+    whole = layer(x)
+    assert (whole - torch.nn.functional.linear(x, weight, bias)).abs().max() < close * 3
+    for count in (1, 2, 3, 5, 8, 15):
+        assert torch.equal(layer(x[:count].clone()), whole[:count])
+
+
+@pytest.mark.parametrize("kind", [Float32Linear, BFloat16Linear])
+@pytest.mark.parametrize("count", [17, 32, 45])
+def test_the_rows_of_a_text_are_padded_and_come_back_without(kind, count):
+    weight, bias, x = torch.randn(20, 64), torch.randn(20), torch.randn(64, 64)
+    layer = kind(weight, bias)
+    assert not layer.packed or (count + layer.row_padding(count)) % 32 == 0
+    assert torch.allclose(layer(x[:count]), layer(x)[:count], atol=1e-5)
