@@ -1,9 +1,10 @@
-"""Make a training manifest: from a teacher voice that reads a text file, or from a corpus on disk.
+"""Make a training manifest: from a teacher voice that reads a text file, a corpus on disk, or other manifests.
 
     python pipelines/prepare_corpus.py teacher --texts data/texts.txt --hours 24 --out data/heart
     python pipelines/prepare_corpus.py ljspeech LJSpeech-1.1 --out data/ljspeech.jsonl
     python pipelines/prepare_corpus.py libritts LibriTTS/train-clean-100 --out data/libritts.jsonl
     python pipelines/prepare_corpus.py folder recordings --out data/recordings.jsonl
+    python pipelines/prepare_corpus.py join a/manifest.jsonl b/manifest.jsonl --exclude bob --out both/manifest.jsonl
     python pipelines/prepare_corpus.py validate data/heart/manifest.jsonl
 
 The teacher is hibari's "heart" (Apache-2.0, installed from PyPI): the same seed gives the same corpus, sample for
@@ -24,6 +25,7 @@ from rich.progress import track
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from pipelines.corpus import manifest  # noqa: E402
+from pipelines.corpus.joining import join  # noqa: E402
 from pipelines.corpus.manifest import Utterance  # noqa: E402
 from pipelines.shared.atomic import partial  # noqa: E402
 from pipelines.shared.errors import UserError, guard  # noqa: E402
@@ -149,6 +151,13 @@ def main(argv: list[str] | None = None, prog: str | None = None) -> None:
         reader = commands.add_parser(layout, help=f"read a corpus in {layout} layout")
         reader.add_argument("root", type=Path)
         reader.add_argument("--out", type=Path, required=True, help="manifest to write, .jsonl")
+    joiner = commands.add_parser("join", help="several manifests as one")
+    joiner.add_argument("manifests", type=Path, nargs="+")
+    joiner.add_argument("--exclude", nargs="+", default=[], help="speakers to leave out, blends with them too")
+    joiner.add_argument(
+        "--first", nargs="+", default=[], help="speakers to put first, where validation takes its items"
+    )
+    joiner.add_argument("--out", type=Path, required=True, help="manifest to write, .jsonl")
     commands.add_parser("validate", help="report every problem of a manifest").add_argument("manifest", type=Path)
     args = parser.parse_args(argv)
 
@@ -157,6 +166,8 @@ def main(argv: list[str] | None = None, prog: str | None = None) -> None:
         return
     if args.command == "teacher":
         utterances, out = teacher(args.texts, args.hours, args.out, args.workers), args.out / "manifest.jsonl"
+    elif args.command == "join":
+        utterances, out = join(args.manifests, args.out, args.exclude, args.first), args.out
     else:
         utterances, out = imported(args.command, args.root, args.out), args.out
     manifest.write(out, utterances)

@@ -42,10 +42,10 @@ class Checkpoint(Callback):
 
     def on_train_batch_end(self, trainer: Any, module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
         """Save when it is time; of several processes the first one's clock counts, now and then."""
-        due = time.monotonic() - self.last_s >= self.interval_s
+        is_time = time.monotonic() - self.last_s >= self.interval_s
         if trainer.world_size > 1:
-            due = batch_idx % 50 == 49 and trainer.strategy.broadcast(due)
-        if due:
+            is_time = batch_idx % 50 == 49 and trainer.strategy.broadcast(is_time)
+        if is_time:
             self.save(trainer)
             self.last_s = time.monotonic()
 
