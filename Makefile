@@ -12,6 +12,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 CORPUS ?= data/heart
 RUNS ?= runs
+CODEC ?= voices/english/codec
 HOURS ?= 24
 TRAINER ?=
 ARGS ?=
@@ -143,6 +144,9 @@ $(CORPUS)/manifest.jsonl:
 train: $(RUNS)/voice/voice.yaml  ## the whole training, from nothing to a voice in RUNS/voice; resumes
 
 # GPU: make train TRAINER="--trainer.accelerator=gpu --trainer.precision=bf16-mixed"
+# The codec carries any voice. With CODEC=runs/codec/codec one of your own is trained first.
+CODEC_DONE := $(if $(filter $(RUNS)/codec/codec,$(CODEC)),$(RUNS)/codec/.done)
+
 $(RUNS)/codec/.done: | $(CORPUS)/manifest.jsonl $(VENV)/.train
 	$(BIN)/python pipelines/train_codec.py --config configs/codec/lite-21.5fps.yaml \
 		--manifest=$(CORPUS)/manifest.jsonl --run_dir=$(RUNS)/codec $(TRAINER)
@@ -151,8 +155,8 @@ $(RUNS)/codec/.done: | $(CORPUS)/manifest.jsonl $(VENV)/.train
 $(RUNS)/tokenizer.model: | $(CORPUS)/manifest.jsonl $(VENV)/.train
 	$(BIN)/python pipelines/train_tokenizer.py --manifest $(CORPUS)/manifest.jsonl --out $@
 
-$(RUNS)/codes/.done: $(RUNS)/codec/.done $(RUNS)/tokenizer.model
-	$(BIN)/python pipelines/encode_corpus.py --manifest $(CORPUS)/manifest.jsonl --codec $(RUNS)/codec/codec \
+$(RUNS)/codes/.done: $(CODEC_DONE) $(RUNS)/tokenizer.model
+	$(BIN)/python pipelines/encode_corpus.py --manifest $(CORPUS)/manifest.jsonl --codec $(CODEC) \
 		--tokenizer $(RUNS)/tokenizer.model --out $(RUNS)/codes
 	$(BIN)/python pipelines/align_corpus.py --shards $(RUNS)/codes --tokenizer $(RUNS)/tokenizer.model
 	touch $@
@@ -163,7 +167,7 @@ $(RUNS)/lm/.done: $(RUNS)/codes/.done
 	touch $@
 
 $(RUNS)/voice/voice.yaml: $(RUNS)/lm/.done
-	$(BIN)/python pipelines/export_voice.py --codec $(RUNS)/codec/codec --lm $(RUNS)/lm/lm \
+	$(BIN)/python pipelines/export_voice.py --codec $(CODEC) --lm $(RUNS)/lm/lm \
 		--tokenizer $(RUNS)/tokenizer.model --out $(RUNS)/voice
 
 # ------------------------------------------------------------------------------------------- measure

@@ -81,7 +81,11 @@ class GroupedFSQ(nn.Module):
 
     def bound(self, latents: Tensor) -> Tensor:
         """Latents float [B, D, T] within the range of their levels, float32; rounded, they are digits - half_level."""
-        return self.scale * torch.tanh(latents.float() + self.shift) - self.offset
+        return self.scale * self.squash(latents) - self.offset
+
+    def squash(self, latents: Tensor) -> Tensor:
+        """Latents float [B, D, T] -> float32 in (-1, 1), which the levels divide evenly."""
+        return torch.tanh(latents.float() + self.shift)
 
     def decode(self, codes: Tensor) -> Tensor:
         """Codes int64 [B, K, T] -> values float32 [B, D, T] in [-1, 1]."""
@@ -101,11 +105,11 @@ class GroupedFSQ(nn.Module):
         digits = codes.unsqueeze(2) // self.bases  # [B, K, d, T]; floor division, never true division
         return digits.flatten(1, 2) % self.level
 
-    def check(self, codes: Tensor) -> None:
-        """Refuse what are no codes of this quantiser.
+    def check(self, codes: Tensor, frames: Tensor | None = None) -> None:
+        """Refuse what are no codes of this quantiser, and items of more `frames` int [B] than there are.
 
         Raises:
-            ValueError: codes of the wrong shape or out of range.
+            ValueError: codes of the wrong shape or out of range, impossible frames.
         """
         if codes.dim() != 3 or codes.shape[1] != self.num_codebooks:
             raise ValueError(f"got codes of shape {tuple(codes.shape)}; expected [B, {self.num_codebooks}, T]")
@@ -113,3 +117,6 @@ class GroupedFSQ(nn.Module):
             raise ValueError(
                 f"got codes in {int(codes.min())}..{int(codes.max())}; expected 0..{self.codebook_size - 1}"
             )
+        batch, _, total = codes.shape
+        if frames is not None and (frames.shape != (batch,) or bool(((frames < 0) | (frames > total)).any())):
+            raise ValueError(f"got frames {frames.tolist()}; expected {batch} numbers in 0..{total}")

@@ -7,17 +7,15 @@ import copy
 import hashlib
 import json
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from math import log2, prod
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
 
 from codec.fsq import GroupedFSQ
 from codec.licence import Licence
-
-Self = TypeVar("Self", bound="Codec")
 
 
 class Rates:
@@ -143,6 +141,14 @@ class Codec(nn.Module):
         """
         raise NotImplementedError
 
+    def encode_chunks(self, chunks: Iterable[Tensor]) -> Iterator[Tensor]:
+        """Encode one recording in pieces [1, 1, n] of any length; joined, the codes [1, K, t] are those of `encode`.
+
+        The lite family encodes as it reads, in memory that does not grow; others gather the recording first.
+        """
+        if pieces := [check_chunk(chunk) for chunk in chunks]:
+            yield self.encode(torch.cat(pieces, dim=-1))[0]
+
     def decode(self, codes: Tensor, frames: Tensor | None = None) -> Tensor:
         """Decode codes.
 
@@ -162,7 +168,7 @@ class Codec(nn.Module):
         """A new decoding stream: push codes, get the audio that is already certain."""
         raise NotImplementedError
 
-    def lower_precision(self: Self) -> Self:
+    def lower_precision(self) -> "Codec":
         """A codec of the same codes that decodes in bfloat16, for speaking: half of the time is saved.
 
         A copy of this one as it is now: what either becomes afterwards does not reach the other. Its audio differs from
@@ -286,12 +292,8 @@ def check_audio(audio: Tensor, lengths: Tensor | None) -> Tensor:
     return lengths
 
 
-def check_frames(codes: Tensor, frames: Tensor | None) -> None:
-    """Make sure that items of `frames` frames can be decoded out of codes [B, K, T].
-
-    Raises:
-        ValueError: as of Codec.decode.
-    """
-    batch, _, total = codes.shape
-    if frames is not None and (frames.shape != (batch,) or bool(((frames < 0) | (frames > total)).any())):
-        raise ValueError(f"got frames {frames.tolist()}; expected {batch} numbers in 0..{total}")
+def check_chunk(chunk: Tensor) -> Tensor:
+    """A piece [1, 1, n] of one recording as it is; ValueError as of check_audio, or if it is one of several."""
+    if len(check_audio(chunk, None)) != 1:
+        raise ValueError(f"got audio of shape {tuple(chunk.shape)}; expected [1, 1, n], a piece of one recording")
+    return chunk

@@ -1,8 +1,9 @@
 """Encode a corpus: manifest + codec + tokenizer -> code shards, all that training the LM needs.
 
-    python pipelines/encode_corpus.py --manifest data/heart/manifest.jsonl --codec runs/codec/codec \\
-        --tokenizer runs/tokenizer.model --out data/heart-codes
+    python pipelines/encode_corpus.py --manifest data/heart/manifest.jsonl --tokenizer runs/tokenizer.model \\
+        --out data/heart-codes
 
+The codec is the shipped one for any voice, unless --codec names another. Recordings may be hours long.
 An interrupted run continues with the same command, shard by shard; shards of another codec are refused.
 """
 
@@ -18,11 +19,12 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from codec import Codec, LiteCodec  # noqa: E402
 from codec import load as load_codec  # noqa: E402
-from codec.audio import load_audio, trim_silence  # noqa: E402
+from codec.audio import read_speech  # noqa: E402
 from pipelines.corpus import manifest  # noqa: E402
 from pipelines.corpus.features import read_features  # noqa: E402
 from pipelines.corpus.parts import shards_of  # noqa: E402
 from pipelines.shared.errors import UserError, guard  # noqa: E402
+from pipelines.shared.resources import shipped_codec  # noqa: E402
 from speechllm import CodeSpec  # noqa: E402
 from speechllm.data.shards import Example, Shard, write_shard  # noqa: E402
 from speechllm.text.normalizer import Normalizer  # noqa: E402
@@ -57,14 +59,14 @@ class Encoder:
         if utterance.id in self.features:
             assert isinstance(self.codec, LiteCodec)
             return self.codec.encode_features(self.features[utterance.id][None].to(self.device))[0]
-        audio = trim_silence(load_audio(folder / utterance.audio, self.codec.sample_rate), self.codec.sample_rate)
-        return self.codec.encode(audio[None].to(self.device))[0][0]
+        pieces = read_speech(folder / utterance.audio, self.codec.sample_rate)
+        return torch.cat(list(self.codec.encode_chunks(piece[None].to(self.device) for piece in pieces)), dim=-1)[0]
 
 
 def main(argv: list[str] | None = None, prog: str | None = None) -> None:
     parser = argparse.ArgumentParser(prog, description=__doc__.split("\n")[0])
     parser.add_argument("--manifest", type=Path, required=True)
-    parser.add_argument("--codec", type=Path, required=True, help="codec folder")
+    parser.add_argument("--codec", type=Path, help="codec folder; default: the codec for any voice")
     parser.add_argument("--tokenizer", type=Path, required=True, help="tokenizer.model")
     parser.add_argument("--out", type=Path, required=True, help="folder for the shards")
     parser.add_argument("--features", type=Path, help="folder from extract_features.py, saves the analysis")
@@ -72,7 +74,8 @@ def main(argv: list[str] | None = None, prog: str | None = None) -> None:
     parser.add_argument("--part", default="1/1", help="i/n: encode every n-th shard from the i-th on, for n processes")
     args = parser.parse_args(argv)
 
-    codec, tokenizer = load_codec(args.codec).to(args.device), Tokenizer.load(args.tokenizer)
+    codec = load_codec(args.codec or shipped_codec()).to(args.device)
+    tokenizer = Tokenizer.load(args.tokenizer)
     if args.features and not isinstance(codec, LiteCodec):
         raise UserError(f"{args.codec} codes audio, not features; leave out --features")
     features = read_features(args.features, codec.config) if args.features else {}

@@ -1,7 +1,8 @@
 """Put a voice together: codec + LM + tokenizer -> a folder that pipelines/tts.py speaks with, in half precision.
 
-    python pipelines/export_voice.py --codec runs/codec/codec --lm runs/lm/lm --tokenizer runs/tokenizer.model \\
-        --out runs/voice
+    python pipelines/export_voice.py --lm runs/lm/lm --tokenizer runs/tokenizer.model --out runs/voice
+
+The codec is the shipped one for any voice, unless --codec names another.
 
 A `voice.yaml` that is there is kept: it is where provenance, licence and sampling defaults are written down.
 """
@@ -17,6 +18,7 @@ from codec import load as load_codec  # noqa: E402
 from codec import save as save_codec  # noqa: E402
 from pipelines.shared.atomic import write_atomically  # noqa: E402
 from pipelines.shared.errors import guard  # noqa: E402
+from pipelines.shared.resources import shipped_codec  # noqa: E402
 from pipelines.speaking.voice import load_voice  # noqa: E402
 from speechllm import SpeechLM  # noqa: E402
 from speechllm.text.tokenizer import Tokenizer  # noqa: E402
@@ -31,13 +33,13 @@ provenance: unknown  # whose voice, from where, with what permission
 
 def main(argv: list[str] | None = None, prog: str | None = None) -> None:
     parser = argparse.ArgumentParser(prog, description=__doc__.split("\n")[0])
-    parser.add_argument("--codec", type=Path, required=True, help="codec folder")
+    parser.add_argument("--codec", type=Path, help="codec folder; default: the codec for any voice")
     parser.add_argument("--lm", type=Path, required=True, help="LM folder")
     parser.add_argument("--tokenizer", type=Path, required=True, help="tokenizer.model")
     parser.add_argument("--out", type=Path, required=True, help="voice folder to write")
     args = parser.parse_args(argv)
 
-    codec, lm = load_codec(args.codec), SpeechLM.from_pretrained(args.lm)
+    codec, lm = load_codec(args.codec or shipped_codec()), SpeechLM.from_pretrained(args.lm)
     Tokenizer.load(args.tokenizer)
     args.out.mkdir(parents=True, exist_ok=True)
     save_codec(codec, args.out / "codec")

@@ -1,7 +1,9 @@
 """Hear a codec: audio files through codes and back, with their distances.
 
-    python pipelines/reconstruct.py --voice heart recording.wav another.flac --out-dir reconstructed
+    python pipelines/reconstruct.py recording.wav another.flac --out-dir reconstructed
     python pipelines/reconstruct.py --codec runs/codec/codec recording.wav --out-dir reconstructed
+
+The codec is the shipped one for any voice, unless --voice or --codec names another.
 
 Files of any sample rate are read, mixed to mono and resampled; what comes out has the codec's sample rate.
 """
@@ -22,6 +24,7 @@ from codec import load as load_codec  # noqa: E402
 from codec.audio import load_audio, save_audio  # noqa: E402
 from codec.metrics import codebook_use, mel_distance, si_sdr, stft_distance  # noqa: E402
 from pipelines.shared.errors import UserError, guard  # noqa: E402
+from pipelines.shared.resources import shipped_codec  # noqa: E402
 from pipelines.speaking.voice import find_voice  # noqa: E402
 
 
@@ -52,12 +55,12 @@ def reconstruct(codec: Codec, path: Path, out: Path) -> dict[str, Any]:
 def main(argv: list[str] | None = None, prog: str | None = None) -> None:
     parser = argparse.ArgumentParser(prog, description=__doc__.split("\n")[0])
     parser.add_argument("files", nargs="+", type=Path, help="wav, flac, ogg or mp3")
-    parser.add_argument("--voice", default="heart", help="the voice whose codec to use")
+    parser.add_argument("--voice", help="the voice whose codec to use; default: the codec for any voice")
     parser.add_argument("--codec", type=Path, help="a codec folder, in place of a voice's")
     parser.add_argument("--out-dir", type=Path, default=Path("reconstructed"))
     args = parser.parse_args(argv)
 
-    codec = load_codec(args.codec or find_voice(args.voice) / "codec")
+    codec = load_codec(args.codec or (find_voice(args.voice) / "codec" if args.voice else shipped_codec()))
     names = [path.stem for path in args.files]
     if len(set(names)) < len(names):
         raise UserError("two of the files have the same name; reconstruct them into different folders")

@@ -7,17 +7,21 @@ RAPT (Talkin 1995).
 """
 
 import math
+from collections.abc import Iterable, Iterator
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from codec.dsp.blocks import regroup, windows
+from codec.dsp.path import PathSearch
 from codec.dsp.spectral import frames
 
 MIN_HZ, MAX_HZ = 60.0, 500.0
 SEARCH_RATE = 11_025  # Hz, about
-OCTAVES_PER_FRAME_COST = 4.0  # how much a pitch jump costs against a worse YIN score
+INTEGRATED_PERIODS = 3  # of the longest pitch, what YIN sees of one frame
 NUM_CANDIDATES = 6
+FILL_REACH = 40  # frames
 
 
 def decimate(audio: Tensor, factor: int) -> Tensor:
@@ -35,7 +39,7 @@ def yin(audio: Tensor, sample_rate: float, hop: int) -> tuple[Tensor, int]:
     Values near 0 mean periodic at that lag, near 1 not periodic at all.
     """
     first, last = int(sample_rate / MAX_HZ), math.ceil(sample_rate / MIN_HZ)
-    width = 3 * last  # the integration window holds two of the longest periods
+    width = INTEGRATED_PERIODS * last  # the integration window holds all but one of them
     x = frames(audio, width, hop)
     head = x[..., : width - last]
     size = 1 << (width + last).bit_length()
@@ -53,56 +57,87 @@ def yin(audio: Tensor, sample_rate: float, hop: int) -> tuple[Tensor, int]:
     return normalised[..., first - 1 :], first
 
 
-def smooth_path(cost: Tensor, octave: Tensor) -> Tensor:
-    """Cheapest path [B, J] through candidates: own cost plus a price on jumps. Both arguments [B, J, C]."""
-    jumps = OCTAVES_PER_FRAME_COST * (octave[:, 1:, None, :] - octave[:, :-1, :, None]).abs()  # [B, J-1, from, to]
-    total, steps = cost[:, 0], []
-    for j in range(jumps.shape[1]):
-        best, origin = (total[:, :, None] + jumps[:, j]).min(dim=1)
-        total = best + cost[:, j + 1]
-        steps.append(origin)
-    index = total.argmin(dim=1)
-    path = [index]
-    for origin in reversed(steps):
-        index = origin.gather(1, index[:, None])[:, 0]
-        path.append(index)
-    return torch.stack(path[::-1], dim=1)
+def decimation(sample_rate: int, hop: int) -> int:
+    """Samples for one that the search looks at: speech has its periodicity below 5 kHz. Divides the hop."""
+    factor = max(1, round(sample_rate / SEARCH_RATE))
+    while hop % factor:
+        factor -= 1
+    return factor
+
+
+def candidates(audio: Tensor, sample_rate: int, hop: int) -> tuple[Tensor, Tensor, Tensor]:
+    """What may be the pitch of each frame of audio [B, N].
+
+    Returns:
+        cost [B, J, C], octave [B, J, C] above some pitch, and f0 in Hz with voicing in [0, 1], [B, J, C, 2].
+    """
+    factor = decimation(sample_rate, hop)
+    rate = sample_rate / factor
+    score, first = yin(decimate(audio, factor), rate, hop // factor)
+    lowest = -F.max_pool1d(-score.flatten(0, 1)[:, None], 3, 1, 1)[:, 0].unflatten(0, score.shape[:2])
+    local = torch.where(score <= lowest, score, score + 2)  # only local minima are worth being candidates
+    octaves = torch.log2(torch.arange(first, first + score.shape[-1], device=audio.device) / first)
+    local = local + 0.12 * octaves  # of equal candidates prefer the shortest period
+    cost, lag = local.topk(NUM_CANDIDATES, dim=-1, largest=False)
+    inner = lag.clamp(1, score.shape[-1] - 2)
+    left, middle, right = (score.gather(2, inner + i) for i in (-1, 0, 1))
+    bend = (left + right - 2 * middle).clamp(min=1e-6)
+    refined = inner + (0.5 * (left - right) / bend).clamp(-1, 1) + first
+    return cost, octaves[lag], torch.stack([rate / refined, (1 - middle).clamp(0, 1)], dim=-1)
+
+
+def margin(sample_rate: int, hop: int) -> int:
+    """Frames on each side of one whose audio its candidates depend on, or a little more."""
+    reach = INTEGRATED_PERIODS / 2 * sample_rate / MIN_HZ + 8 * decimation(sample_rate, hop)  # samples
+    return math.ceil(reach / hop)
+
+
+def smooth_pitch(blocks: Iterable[Tensor], sample_rate: int, hop: int) -> Iterator[Tensor]:
+    """f0 in Hz and voicing [B, n, 2] of the frames that the smooth path has reached; blocks as of pitch_in_blocks."""
+    search, waiting = PathSearch(), None
+    for window in windows(blocks, margin(sample_rate, hop)):
+        cost, octave, new = map(window.inner, candidates(window.values.flatten(1), sample_rate, hop))
+        path = search.push(cost, octave, window.last)[..., None, None]
+        waiting = new if waiting is None else torch.cat([waiting, new], dim=1)
+        yield waiting[:, : path.shape[1]].gather(2, path.expand(-1, -1, -1, 2))[:, :, 0]
+        waiting = waiting[:, path.shape[1] :]
 
 
 @torch.no_grad()
+def pitch_in_blocks(blocks: Iterable[Tensor], sample_rate: int, hop: int, size: int) -> Iterator[tuple[Tensor, Tensor]]:
+    """track_pitch of audio in blocks: f0 and voicing of each, a few blocks later.
+
+    Args:
+        blocks: float32 [B, size, hop], the last one with as many frames as there are.
+        sample_rate: Hz.
+        hop: samples of a frame.
+        size: frames of a block, at least 40.
+    """
+    for window in windows(regroup(smooth_pitch(blocks, sample_rate, hop), size), FILL_REACH):
+        f0, voicing = (part.contiguous() for part in window.values.unbind(-1))
+        yield window.inner(fill_unvoiced(f0, voicing)), window.inner(voicing)
+
+
 def track_pitch(audio: Tensor, sample_rate: int, hop: int) -> tuple[Tensor, Tensor]:
     """Estimate pitch.
 
     Args:
         audio: float32 [B, N], N a multiple of hop.
+        sample_rate: Hz.
+        hop: samples of a frame.
 
     Returns:
         f0 float32 [B, J] in Hz (60-500, defined everywhere: unvoiced frames carry a smooth guess), and
         voicing float32 [B, J] in [0, 1], 1 = periodic.
     """
-    # Speech has its periodicity below 5 kHz; at half the rate the search costs less than half.
-    factor = max(1, round(sample_rate / SEARCH_RATE))
-    while hop % factor:
-        factor -= 1
-    rate, hop = sample_rate / factor, hop // factor
-    score, first = yin(decimate(audio, factor), rate, hop)
-    lowest = -F.max_pool1d(-score.flatten(0, 1)[:, None], 3, 1, 1)[:, 0].unflatten(0, score.shape[:2])
-    local = torch.where(score <= lowest, score, score + 2)  # only local minima are worth being candidates
-    octaves = torch.log2(torch.arange(first, first + score.shape[-1], device=audio.device) / first)
-    local = local + 0.12 * octaves  # of equal candidates prefer the shortest period
-    cost, index = local.topk(NUM_CANDIDATES, dim=-1, largest=False)
-    path = smooth_path(cost, octaves[index])
-    lag = index.gather(2, path[..., None])  # [B, J, 1]
-    inner = lag.clamp(1, score.shape[-1] - 2)
-    left, middle, right = (score.gather(2, inner + i) for i in (-1, 0, 1))
-    bend = (left + right - 2 * middle).clamp(min=1e-6)
-    refined = (inner + (0.5 * (left - right) / bend).clamp(-1, 1))[..., 0] + first
-    voicing = (1 - middle[..., 0]).clamp(0, 1)
-    return fill_unvoiced(rate / refined, voicing), voicing
+    block = audio.unflatten(1, (-1, hop))
+    (pitch,) = pitch_in_blocks([block], sample_rate, hop, block.shape[1])
+    return pitch
 
 
-def fill_unvoiced(f0: Tensor, voicing: Tensor, reach: int = 40) -> Tensor:
-    """Replace f0 [B, J] where it is unvoiced by the voicing-weighted mean of its neighbours within `reach` frames."""
+def fill_unvoiced(f0: Tensor, voicing: Tensor) -> Tensor:
+    """Replace f0 [B, J] where it is unvoiced by the voicing-weighted mean of its neighbours within FILL_REACH."""
+    reach = FILL_REACH
     weight = voicing**4 + 1e-6
     kernel = torch.exp(-torch.arange(-reach, reach + 1, device=f0.device).abs() / (reach / 8))[None, None]
     log_f0 = f0.log()

@@ -21,7 +21,7 @@ from codec.fsq import GroupedFSQ
 from codec.hifigan.config import HiFiGANConfig
 from codec.hifigan.layers import State, pack
 from codec.hifigan.networks import EDGE_KERNEL, OUTPUT_KERNEL, HiFiGANDecoder, HiFiGANEncoder
-from codec.interface import check_audio, check_frames
+from codec.interface import check_audio
 from codec.streaming import WindowCodec
 
 MIN_FRAMES = 4  # reflection by 3 frames needs 4 of them
@@ -97,8 +97,7 @@ class HiFiGANCodec(WindowCodec):
     @torch.inference_mode()
     def decode(self, codes: Tensor, frames: Tensor | None = None, masked: bool = False) -> Tensor:
         """See Codec.decode; `masked` as of `encode`."""
-        self.quantizer.check(codes)
-        check_frames(codes, frames)
+        self.quantizer.check(codes, frames)
         if not codes.shape[2]:
             return torch.zeros(len(codes), 1, 0, device=codes.device)
         if frames is None or bool((frames == codes.shape[2]).all()):

@@ -5,18 +5,19 @@ Shapes: B batch, N samples, K codebooks, T codec frames, S = T * stack STFT fram
 
 import copy
 import math
+from collections.abc import Iterable, Iterator
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from codec.bfloat16 import has_bfloat16
+from codec.dsp.blocks import windows
 from codec.dsp.pitch import phase_from_samples, upsample
 from codec.fsq import GroupedFSQ
-from codec.interface import Codec, CodecStream, check_audio, check_frames
+from codec.interface import Codec, CodecStream, check_audio, check_chunk
 from codec.lite.config import CodecConfig
 from codec.lite.convnext import Past
-from codec.lite.features import extract_features
+from codec.lite.features import analyse_in_blocks, block_size
 from codec.lite.networks import FeatureDecoder, FeatureEncoder
 from codec.lite.source_filter import SourceFilter
 from codec.lite.vocoder import Filters, Vocoder
@@ -49,30 +50,40 @@ class LiteCodec(Codec):
 
     @torch.inference_mode()
     def encode(self, audio: Tensor, lengths: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        """See Codec.encode. Items of different lengths are encoded one by one."""
+        """See Codec.encode. Items are encoded one by one."""
         lengths = check_audio(audio, lengths)
         frames = -(-lengths // self.hop_length)
         codes = audio.new_zeros((len(audio), self.num_codebooks, int(frames.max())), dtype=torch.long)
-        for length in lengths.unique().tolist():
-            rows = lengths == length
-            padded = F.pad(audio[rows, 0, :length].float(), (0, -length % self.hop_length))
-            item = self.encode_features(extract_features(padded, self.config))
-            codes[rows, :, : item.shape[2]] = item
+        for row, (length, count) in enumerate(zip(lengths.tolist(), frames.tolist(), strict=True)):
+            item = self.encode_chunks([audio[row : row + 1, :, :length]])
+            codes[row, :, :count] = torch.cat(list(item), dim=-1)[0]
         return codes, frames
+
+    @torch.inference_mode()
+    def encode_chunks(self, chunks: Iterable[Tensor]) -> Iterator[Tensor]:
+        """See Codec.encode_chunks. Codes come some 40 s after their audio; memory does not grow with the length."""
+        pieces = (check_chunk(chunk)[:, 0].float() for chunk in chunks)
+        yield from self.encode_blocks(features for features, _ in analyse_in_blocks(pieces, self.config))
 
     @torch.inference_mode()
     def encode_features(self, features: Tensor) -> Tensor:
         """Features [B, S, W] of codec.lite.features.extract_features -> codes int64 [B, K, S / stack]."""
-        return self.quantizer(self.encoder(features.float()))[1]
+        blocks = features.split(block_size(self.config) // self.config.stft_hop, dim=1)
+        return torch.cat(list(self.encode_blocks(blocks)), dim=-1)
+
+    def encode_blocks(self, blocks: Iterable[Tensor]) -> Iterator[Tensor]:
+        """Features [B, S, W] of one recording in blocks -> codes [B, K, t] in as many pieces."""
+        past = Past()
+        for block in windows(blocks, 0):
+            yield self.quantizer(self.encoder(block.values.float(), past, block.last))[1]
 
     # codes -> audio
 
     @torch.inference_mode()
     def decode(self, codes: Tensor, frames: Tensor | None = None) -> Tensor:
         """See Codec.decode."""
-        self.quantizer.check(codes)
+        self.quantizer.check(codes, frames)
         batch, _, total = codes.shape
-        check_frames(codes, frames)
         if not total:
             return torch.zeros(batch, 1, 0, device=codes.device)
         if frames is None or bool((frames == total).all()):

@@ -5,6 +5,8 @@ from typing import Any
 
 from codec.interface import Rates
 
+MOST_HIGHPASS_HZ = 20.0  # a third of the lowest pitch, which so stays as it is
+
 
 @dataclass(frozen=True)
 class CodecConfig(Rates):
@@ -26,6 +28,7 @@ class CodecConfig(Rates):
     vocoder_blocks: int = 5
     kernel_sizes: tuple[int, int] = (3, 7)  # at codec frame rate, at STFT rate
     expansion: int = 3  # hidden width of a ConvNeXt block relative to its own
+    highpass_hz: float = 0.0  # the analysis does not see what is slower; 0 = it sees all
 
     def __post_init__(self) -> None:
         for field in fields(self):
@@ -38,6 +41,8 @@ class CodecConfig(Rates):
             raise ValueError(f"got n_fft={self.n_fft}, stft_hop={self.stft_hop}; expected a multiple of 2 * stft_hop")
         if any(k % 2 == 0 for k in self.kernel_sizes):
             raise ValueError(f"got kernel_sizes={self.kernel_sizes}; both must be odd")
+        if not 0 <= self.highpass_hz <= MOST_HIGHPASS_HZ:
+            raise ValueError(f"got highpass_hz={self.highpass_hz}; expected 0..{MOST_HIGHPASS_HZ}, below any voice")
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> "CodecConfig":
@@ -53,8 +58,9 @@ class CodecConfig(Rates):
         return asdict(self)
 
     def code_space(self) -> dict[str, Any]:
-        """The part that decides what codes mean: all but decoder and vocoder."""
-        return {key: value for key, value in self.to_dict().items() if not key.startswith(("decoder", "vocoder"))}
+        """The part that decides what codes mean: all but decoder and vocoder, and but for a high-pass that is off."""
+        others = ("decoder", "vocoder") if self.highpass_hz else ("decoder", "vocoder", "highpass")
+        return {key: value for key, value in self.to_dict().items() if not key.startswith(others)}
 
     @property
     def stack(self) -> int:

@@ -39,6 +39,11 @@ class Past(dict[nn.Module, Tensor]):
         self[layer] = x[:, count:]
         return x[:, :count]
 
+    def stack(self, layer: nn.Module, x: Tensor, size: int) -> Tensor:
+        """As many groups of `size` frames as there are, [B, n, size * D]; what is left waits for more."""
+        count = (x.shape[1] + (self[layer].shape[1] if layer in self else 0)) // size
+        return self.delay(layer, x, count * size).unflatten(1, (count, size)).flatten(2)
+
 
 class ConvNeXtBlock(nn.Module):
     """Depthwise convolution over frames, then a two-layer MLP, on a residual path. [B, T, D] -> [B, T, D]."""

@@ -6,18 +6,24 @@ A frame is the spectral envelope in M mel bands, aperiodicity in A bands, log f0
 order 1.
 """
 
+import itertools
 import math
+from collections.abc import Iterable, Iterator
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
-from codec.dsp.envelope import NUM_BANDS, aperiodicity, log_envelope, to_bands
-from codec.dsp.pitch import MAX_HZ, MIN_HZ, track_pitch
+from codec.dsp.blocks import regroup, windows
+from codec.dsp.envelope import LOWEST_HZ, NUM_BANDS, aperiodicity, log_envelope, to_bands
+from codec.dsp.highpass import highpass_in_blocks
+from codec.dsp.pitch import MAX_HZ, MIN_HZ, pitch_in_blocks
 from codec.lite.config import CodecConfig
 
 MEAN_LOG_F0 = math.log(180.0)  # between a low and a high voice, Hz
 ENVELOPE_MEAN, ENVELOPE_SCALE = 6.0, 2.5  # nats, of log amplitude density
 NOISE_MEAN = 1.0  # nats
+BLOCK_S = 20.0  # seconds of audio that are analysed and encoded at once
 
 
 def num_features(config: CodecConfig) -> int:
@@ -25,10 +31,42 @@ def num_features(config: CodecConfig) -> int:
     return config.n_mels + NUM_BANDS + 2
 
 
-def analyse(audio: Tensor, config: CodecConfig) -> tuple[Tensor, Tensor]:
-    """Audio float32 [B, N], N a multiple of the hop -> features [B, S, W] of order 1, log envelope [B, S, F]."""
+def block_size(config: CodecConfig) -> int:
+    """Samples that are analysed at once, about BLOCK_S, whole codec frames."""
+    return round(BLOCK_S * config.frame_rate) * config.hop_length
+
+
+def audio_blocks(pieces: Iterable[Tensor], config: CodecConfig) -> Iterator[Tensor]:
+    """Audio float32 [B, n] in pieces of any length -> blocks [B, J, hop] of what is analysed.
+
+    Slow offsets are gone if the configuration says so; the last codec frame is filled up with zeros.
+    """
+    blocks = regroup(pieces, block_size(config))
+    if config.highpass_hz:
+        blocks = highpass_in_blocks(blocks, config.sample_rate, config.highpass_hz, config.stft_hop)
+    for block in blocks:
+        yield F.pad(block, (0, -block.shape[1] % config.hop_length)).unflatten(1, (-1, config.stft_hop))
+
+
+def analyse_in_blocks(pieces: Iterable[Tensor], config: CodecConfig) -> Iterator[tuple[Tensor, Tensor]]:
+    """`analyse` of audio in pieces [B, n] of any length; features and envelope come in blocks that do not depend on it.
+
+    What is kept does not grow: a few blocks of audio, and of pitch what PathSearch keeps waiting.
+    """
+    rate, hop = config.sample_rate, config.stft_hop
+    for_pitch, for_shape = itertools.tee(audio_blocks(pieces, config))
+    pitch = pitch_in_blocks(for_pitch, rate, hop, block_size(config) // hop)
+    reach = math.ceil((config.n_fft + rate / LOWEST_HZ) / 2 / hop)  # of the window and of the lag by which it is moved
+    for window, parts in zip(windows(for_shape, reach), pitch, strict=True):
+        # Frames beside the block only lend it their audio; any pitch will do.
+        f0, voicing = (F.pad(part, (window.before, window.after), mode="replicate") for part in parts)
+        features, envelope = analyse_frames(window.values.flatten(1), f0, voicing, config)
+        yield window.inner(features), window.inner(envelope)
+
+
+def analyse_frames(audio: Tensor, f0: Tensor, voicing: Tensor, config: CodecConfig) -> tuple[Tensor, Tensor]:
+    """`analyse` of audio [B, N] whose pitch is known: f0 in Hz and voicing [B, S]."""
     rate, n_fft, hop = config.sample_rate, config.n_fft, config.stft_hop
-    f0, voicing = track_pitch(audio, rate, hop)
     envelope = log_envelope(audio, f0, rate, n_fft, hop)
     bands = to_bands(envelope, rate, n_fft, config.n_mels)
     noise, f0 = aperiodicity(audio, f0, voicing, envelope, rate, hop)
@@ -37,9 +75,15 @@ def analyse(audio: Tensor, config: CodecConfig) -> tuple[Tensor, Tensor]:
     return features, envelope
 
 
+def analyse(audio: Tensor, config: CodecConfig) -> tuple[Tensor, Tensor]:
+    """Audio float32 [B, N] -> features [B, S, W] of order 1, log envelope [B, S, F]; S of whole codec frames."""
+    features, envelopes = zip(*analyse_in_blocks([audio], config), strict=True)
+    return torch.cat(features, dim=1), torch.cat(envelopes, dim=1)
+
+
 def extract_features(audio: Tensor, config: CodecConfig) -> Tensor:
-    """Audio float32 [B, N], N a multiple of the hop -> features [B, S, W]."""
-    return analyse(audio, config)[0]
+    """Audio float32 [B, N] -> features [B, S, W]; S of whole codec frames."""
+    return torch.cat([features for features, _ in analyse_in_blocks([audio], config)], dim=1)
 
 
 def features_to_f0(features: Tensor) -> Tensor:

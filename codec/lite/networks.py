@@ -33,11 +33,13 @@ class FeatureEncoder(nn.Module):
         # A linear path beside the network: training starts from the best linear code, not from nothing.
         self.linear = nn.Linear((num_features(config)) * config.stack, latent)
 
-    def forward(self, features: Tensor) -> Tensor:
-        x = self.fine(self.input(features))
-        x = self.down(x.unflatten(1, (-1, self.stack)).flatten(2))  # [B, T, coarse]
-        frames = features.unflatten(1, (-1, self.stack)).flatten(2)  # [B, T, stack * W]
-        return (self.output(self.norm(self.coarse(x))) + self.linear(frames)).transpose(1, 2)
+    def forward(self, features: Tensor, past: Past | None = None, last: bool = True) -> Tensor:
+        """Features -> the latents that are certain; without a past, those of the whole utterance."""
+        past = Past() if past is None else past
+        x = self.fine(self.input(features), past, last)
+        x = self.coarse(self.down(past.stack(self.down, x, self.stack)), past, last)  # [B, T, coarse]
+        direct = self.linear(past.stack(self.input, features, self.stack))  # [B, T, D]
+        return (self.output(self.norm(x)) + past.delay(self.linear, direct, x.shape[1])).transpose(1, 2)
 
 
 class FeatureDecoder(nn.Module):

@@ -11,6 +11,18 @@ VOICES = ROOT / "voices"
 CONFIGS = ROOT / "configs"
 
 
+def shipped_codec() -> Path:
+    """The folder of the codec for any voice.
+
+    Raises:
+        UserError: this installation has none; a wheel holds the codec of its voice alone.
+    """
+    folder = VOICES / "english/codec"
+    if not folder.is_dir():
+        raise UserError("the codec for any voice is not part of this installation; use a clone, or give --codec FOLDER")
+    return folder
+
+
 def find_config(name: str) -> Path:
     """A configuration file by its path, or a shipped one by name: `lite-21.5fps`, `speechllm/small`.
 

@@ -49,7 +49,7 @@ def find_voice(name: str) -> Path:
     shipped = VOICES / name
     path = shipped if Path(name).name == name and shipped.is_dir() else Path(name)
     if name in ("", ".", "..") or not path.is_dir():
-        names = ", ".join(sorted(folder.name for folder in VOICES.glob("*") if folder.is_dir())) or "none shipped"
+        names = ", ".join(sorted(card.parent.name for card in VOICES.glob("*/voice.yaml"))) or "none shipped"
         raise UserError(f"no voice {name!r}; expected a voice folder or one of: {names}")
     return path
 

@@ -19,3 +19,23 @@ def feature_matching_loss(real: DiscriminatorOutput, fake: DiscriminatorOutput) 
     for ours, theirs in zip(fake.features, real.features, strict=True):
         losses.append((ours - theirs.detach()).abs().mean() / (theirs.detach().abs().mean() + 1e-4))
     return torch.stack(losses).mean()
+
+
+def usage_loss(squashed: Tensor) -> Tensor:
+    """How far codes are from being used alike: 0 where every channel is uniform over (-1, 1) and they are uncorrelated.
+
+    A quantiser whose levels are not used alike says less than its bits could. The distance of each channel from uniform
+    is that of sorted values to even ones (Wasserstein distance, squared, in the variance of the uniform distribution);
+    correlation between channels is squared too.
+
+    Args:
+        squashed: latents in (-1, 1), [B, D, T]; some hundred frames in all.
+    """
+    values = squashed.transpose(1, 2).flatten(0, 1)  # [n, D]
+    count, channels = values.shape
+    even = (torch.arange(count, device=values.device) + 0.5) / count * 2 - 1
+    distance = 3 * (values.sort(0).values - even[:, None]).square().mean()
+    standard = (values - values.mean(0)) / (values.std(0) + 1e-4)
+    correlation = standard.T @ standard / count
+    others = correlation.square().sum() - correlation.diagonal().square().sum()
+    return distance + others / (channels * (channels - 1))

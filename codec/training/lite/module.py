@@ -23,7 +23,7 @@ from codec.lite.codec import LiteCodec
 from codec.lite.features import ENVELOPE_MEAN, ENVELOPE_SCALE, analyse
 from codec.training.adversarial import adversarial_loss, discriminator_loss, rename_discriminators
 from codec.training.lite.discriminators import PatchDiscriminator
-from codec.training.lite.losses import feature_loss, feature_matching_loss
+from codec.training.lite.losses import feature_loss, feature_matching_loss, usage_loss
 
 Term = tuple[float, str, Tensor]  # weight, name, value of a loss
 
@@ -43,6 +43,7 @@ class CodecOptim:
     weight_decay: float = 1e-3
     clip_norm: float = 5.0
     parts: tuple[str, ...] = ("features", "vocoder")  # what learns; they can also be trained apart, at the same time
+    usage_weight: float = 0.0  # of codes that are used alike, until freeze_from
     feature_weight: float = 4.0
     pitch_weight: float = 8.0
     envelope_weight: float = 4.0
@@ -111,22 +112,22 @@ class LitCodec(lightning.LightningModule):
         with torch.autocast(batch.device.type, enabled=False):
             return analyse(batch, self.codec.config)
 
-    def decode(self, features: Tensor) -> Tensor:
-        """Features through the quantiser and back; only the decoder learns once the encoder is frozen."""
+    def encode(self, features: Tensor) -> Tensor:
+        """Latents [B, D, T] of features; only the decoder learns once the encoder is frozen."""
         with torch.set_grad_enabled(torch.is_grad_enabled() and not self.frozen):
-            values, _ = self.codec.quantizer(self.codec.encoder(features))
-        return self.codec.decoder(values).float()
+            return self.codec.encoder(features)
 
-    def targets_and_estimates(self, batch: Tensor) -> dict[str, tuple[Tensor, Tensor]]:
-        """Of each part that learns, what it should give and what it gives, both of order 1.
+    def targets_and_estimates(self, batch: Tensor) -> tuple[dict[str, tuple[Tensor, Tensor]], Tensor | None]:
+        """Of each part that learns, what it should give and what it gives, both of order 1; and latents [B, D, T].
 
         A batch is audio [B, N], features [B, S, W], or pairs of features [B, 2, S, W], input and target.
         """
         given, wanted = batch.unbind(1) if batch.dim() == 4 else (batch, None)
         features, envelope = self.analyse(given)
-        vocoder_input, pairs = features, {}
+        vocoder_input, latents, pairs = features, None, {}
         if "features" in self.optim.parts:
-            decoded = self.decode(features)
+            latents = self.encode(features)
+            decoded = self.codec.decoder(self.codec.quantizer(latents)[0]).float()
             pairs["features"] = features if wanted is None else wanted, decoded
             vocoder_input = decoded if self.frozen else features
         if "vocoder" in self.optim.parts:
@@ -134,7 +135,7 @@ class LitCodec(lightning.LightningModule):
             fine = self.codec.vocoder.envelope(vocoder_input)
             target, estimate = ((part + ENVELOPE_MEAN) / ENVELOPE_SCALE for part in (envelope, fine))
             pairs["envelope"] = target, estimate
-        return pairs
+        return pairs, latents
 
     def distance(self, name: str, target: Tensor, estimate: Tensor) -> Term:
         """The plain loss of one part."""
@@ -147,8 +148,11 @@ class LitCodec(lightning.LightningModule):
         optimizer, *others = self.optimizers()
         discriminator_optimizers = dict(zip(self.discriminators, others, strict=True))
         optimizer.param_groups[0]["lr"] = self.learning_rate()
+        pairs, latents = self.targets_and_estimates(batch)
         terms: list[Term] = []
-        for name, (target, estimate) in self.targets_and_estimates(batch).items():
+        if latents is not None and self.optim.usage_weight and not self.frozen:
+            terms.append((self.optim.usage_weight, "usage", usage_loss(self.codec.quantizer.squash(latents))))
+        for name, (target, estimate) in pairs.items():
             terms.append(self.distance(name, target, estimate))
             if self.frozen:
                 terms += self.adversarial_terms(name, discriminator_optimizers[name], target, estimate)
@@ -181,5 +185,6 @@ class LitCodec(lightning.LightningModule):
 
     def validation_step(self, batch: Tensor, batch_idx: int) -> None:
         """Distances on held-out speech."""
-        terms = [self.distance(name, *pair) for name, pair in self.targets_and_estimates(batch).items()]
+        pairs, _ = self.targets_and_estimates(batch)
+        terms = [self.distance(name, *pair) for name, pair in pairs.items()]
         self.log_dict({f"val/{name}": value for _, name, value in terms}, prog_bar=True)

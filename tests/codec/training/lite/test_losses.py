@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from codec.training.adversarial import DiscriminatorOutput
-from codec.training.lite.losses import feature_loss, feature_matching_loss
+from codec.training.lite.losses import feature_loss, feature_matching_loss, usage_loss
 
 BANDS = 10
 
@@ -58,3 +58,31 @@ def test_matching_teaches_the_fake_side_only():
     feature_matching_loss(real, fake).backward()
     assert all(part.grad is None for part in real.features)
     assert all(part.grad.abs().max() > 0 for part in fake.features)
+
+
+def squashed(seed: int = 0) -> torch.Tensor:
+    """Channels that are uniform and independent, [4, 8, 256]."""
+    return torch.rand(4, 8, 256, generator=torch.Generator().manual_seed(seed)) * 2 - 1
+
+
+def test_codes_used_alike_cost_nothing():
+    assert usage_loss(squashed()) < 0.01
+
+
+def test_levels_that_are_not_used_and_channels_that_say_the_same_cost():
+    narrow, constant, alike = squashed() * 0.3, torch.zeros(4, 8, 256), squashed()
+    alike[:, 1] = alike[:, 0]
+    assert usage_loss(narrow) > 0.3
+    assert usage_loss(constant) > usage_loss(narrow)
+    assert usage_loss(alike) > usage_loss(squashed()) + 0.02
+
+
+def test_the_way_to_even_use_is_shown():
+    latents = (torch.randn(2, 4, 128, generator=torch.Generator().manual_seed(0)) * 0.2).requires_grad_()
+    optimizer, before = torch.optim.Adam([latents], lr=0.05), usage_loss(torch.tanh(latents)).item()
+    for _ in range(60):
+        optimizer.zero_grad()
+        loss = usage_loss(torch.tanh(latents))
+        loss.backward()
+        optimizer.step()
+    assert loss < 0.2 * before

@@ -175,7 +175,7 @@ def test_the_vocoder_sees_true_features_first_and_decoded_ones_once_the_encoder_
     monkeypatch.setattr(module.codec.vocoder, "envelope", lambda f: (seen.append(f), envelope(f))[1])
     for step in (4, 5):
         module.step.fill_(step)
-        target, decoded = module.targets_and_estimates(batch)["features"]
+        target, decoded = module.targets_and_estimates(batch)[0]["features"]
         assert seen[-1] is (target if step < 5 else decoded)
 
 
@@ -208,3 +208,20 @@ def test_a_gpu_trains_both_stages(tmp_path, precision):
     log = train(module, segments(4), tmp_path, accelerator="gpu", precision=precision)
     assert len(curve(log, "train/envelope")) == 4
     assert all(p.isfinite().all() for p in module.parameters())
+
+
+def test_of_a_pair_the_first_is_coded_and_the_second_is_the_target():
+    module, generator = lit(parts=("features",)), torch.Generator().manual_seed(0)
+    heard, wanted = torch.randn(2, 2, 32, 87, generator=generator).unbind(1)
+    pairs, _ = module.targets_and_estimates(torch.stack([heard, wanted], dim=1))
+    target, decoded = pairs["features"]
+    assert torch.equal(target, wanted)
+    assert torch.equal(decoded, module.targets_and_estimates(heard)[0]["features"][1])
+
+
+def test_even_use_of_codes_is_learned_where_it_is_wanted(tmp_path):
+    batch = next(iter(segments(1)))
+    log = train(lit(max_steps=12, freeze_from=12, usage_weight=1.0), repeated(batch, 12), tmp_path)
+    used = curve(log, "train/usage")
+    assert used[-1] < 0.9 * used[0]
+    assert not curve(train(lit(max_steps=2, freeze_from=2), segments(2), tmp_path / "without"), "train/usage")
