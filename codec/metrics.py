@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from codec.dsp.spectral import mel_filters, stft
@@ -55,6 +56,36 @@ def si_sdr(estimate: Tensor, target: Tensor) -> float:
     scale = (estimate * target).sum(-1, keepdim=True) / target.square().sum(-1, keepdim=True).clamp(min=1e-12)
     signal, noise = (scale * target).square().sum(-1), (estimate - scale * target).square().sum(-1)
     return float((10 * torch.log10(signal.clamp(min=1e-12) / noise.clamp(min=1e-12))).mean())
+
+
+class Comparison:
+    """`mel_distance`, `stft_distance` and `si_sdr` of one recording that comes in blocks; of one block, the same."""
+
+    def __init__(self, sample_rate: int):
+        self.sample_rate, self.samples = sample_rate, 0
+        self.distances = torch.zeros(2, dtype=torch.float64)  # sums over samples, nats
+        self.sums = torch.zeros(2, dtype=torch.float64)  # of estimate and target
+        self.products = torch.zeros(2, 2, dtype=torch.float64)  # sums of theirs with each other
+
+    def add(self, estimate: Tensor, target: Tensor) -> None:
+        """The next block of both, float32 [1, n] each."""
+        check(estimate, target)
+        count = target.shape[1]
+        one, other = (F.pad(x, (0, -count % max(N_FFTS))) for x in (estimate, target))
+        distances = mel_distance(one, other, self.sample_rate), stft_distance(one, other)
+        self.distances += count * torch.tensor(distances, dtype=torch.float64)
+        both = torch.cat([estimate, target]).double()
+        self.sums += both.sum(1)
+        self.products += both @ both.T
+        self.samples += count
+
+    def result(self) -> tuple[float, float, float]:
+        """Mel and STFT distance in nats: means over blocks, as long as each is; SI-SDR in dB."""
+        mel, magnitude = (self.distances / self.samples).tolist()
+        covariance = self.products - self.sums.outer(self.sums) / self.samples
+        signal = covariance[0, 1] ** 2 / covariance[1, 1].clamp(min=1e-12)
+        noise = covariance[0, 0] - signal
+        return mel, magnitude, float(10 * torch.log10(signal.clamp(min=1e-12) / noise.clamp(min=1e-12)))
 
 
 class CodebookUse(NamedTuple):

@@ -5,50 +5,75 @@
 
 The codec is the shipped one for any voice, unless --voice or --codec names another.
 
-Files of any sample rate are read, mixed to mono and resampled; what comes out has the codec's sample rate.
+Files of any sample rate are read, mixed to mono and resampled; what comes out has the codec's sample rate. Recordings
+may be hours long: those of a lite codec go through it as they are read.
 """
 
 import argparse
 import json
 import sys
 import time
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-import torch.nn.functional as F
+import torch
+from torch import Tensor
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from codec import Codec  # noqa: E402
 from codec import load as load_codec  # noqa: E402
-from codec.audio import load_audio, save_audio  # noqa: E402
-from codec.metrics import codebook_use, mel_distance, si_sdr, stft_distance  # noqa: E402
+from codec.audio import read_blocks  # noqa: E402
+from codec.dsp.blocks import regroup  # noqa: E402
+from codec.metrics import Comparison, codebook_use  # noqa: E402
 from pipelines.shared.errors import UserError, guard  # noqa: E402
 from pipelines.shared.resources import shipped_codec  # noqa: E402
+from pipelines.speaking.outputs import FileWriter  # noqa: E402
 from pipelines.speaking.voice import find_voice  # noqa: E402
+
+BLOCK = 2**19  # samples that are compared at once, some 24 s
+
+
+class Timed(Iterator[Tensor]):
+    """What an iterator gives, and how long it took."""
+
+    def __init__(self, items: Iterable[Tensor]):
+        self.items, self.seconds = iter(items), 0.0
+
+    def __next__(self) -> Tensor:
+        begin = time.perf_counter()
+        try:
+            return next(self.items)
+        finally:
+            self.seconds += time.perf_counter() - begin
 
 
 def reconstruct(codec: Codec, path: Path, out: Path) -> dict[str, Any]:
-    """One file through the codec to `out`; returns what was measured."""
-    audio = load_audio(path, codec.sample_rate)[None]  # [1, 1, N]
-    begin = time.perf_counter()
-    codes, _ = codec.encode(audio)
-    encoded = time.perf_counter()
-    decoded = codec.decode(codes)[..., : audio.shape[-1]]
-    end = time.perf_counter()
-    duration_s = audio.shape[-1] / codec.sample_rate
-    save_audio(out, decoded[0, 0].numpy(), codec.sample_rate)
-    padded = F.pad(audio, (0, -audio.shape[-1] % 2048))[0], F.pad(decoded, (0, -audio.shape[-1] % 2048))[0]
+    """One file through the codec to `out`, in memory that does not grow with it; returns what was measured."""
+    rate = codec.sample_rate
+    reading = Timed(piece[None] for piece in read_blocks(path, rate, BLOCK))
+    encoding = Timed(codec.encode_chunks(reading))
+    codes = torch.cat(list(encoding), dim=-1)  # [1, K, T]
+    decoding, comparison = Timed(codec.decode_chunks(codes)), Comparison(rate)
+    blocks = regroup((audio[:, 0] for audio in decoding), BLOCK)
+    with FileWriter(out, rate) as writer:
+        for original, decoded in zip(read_blocks(path, rate, BLOCK), blocks, strict=False):  # decoded is longer
+            decoded = decoded[:, : original.shape[1]]
+            comparison.add(decoded, original)
+            writer.write(decoded[0].numpy())
+    duration_s = comparison.samples / rate
+    mel, stft, si_sdr_db = comparison.result()
     return {
         "file": str(path),
         "out": str(out),
         "duration_s": round(duration_s, 3),
-        "mel_distance": round(mel_distance(padded[1], padded[0], codec.sample_rate), 4),
-        "stft_distance": round(stft_distance(padded[1], padded[0]), 4),
-        "si_sdr_db": round(si_sdr(decoded[0], audio[0]), 2),
+        "mel_distance": round(mel, 4),
+        "stft_distance": round(stft, 4),
+        "si_sdr_db": round(si_sdr_db, 2),
         "bits_per_second": round(sum(use.bits for use in codebook_use(codes, codec.codebook_size)) * codec.frame_rate),
-        "encode_real_time_factor": round((encoded - begin) / duration_s, 4),
-        "decode_real_time_factor": round((end - encoded) / duration_s, 4),
+        "encode_real_time_factor": round((encoding.seconds - reading.seconds) / duration_s, 4),
+        "decode_real_time_factor": round(decoding.seconds / duration_s, 4),
     }
 
 

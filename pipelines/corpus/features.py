@@ -6,29 +6,28 @@ Shapes: S STFT frames, W values of a frame.
 from pathlib import Path
 
 import torch
-import torch.nn.functional as F
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from codec import CodecConfig
-from codec.audio import load_audio, trim_silence
-from codec.lite.features import extract_features
+from codec.audio import read_speech
+from codec.lite.features import analyse_in_blocks
 from pipelines.shared.atomic import partial
 from pipelines.shared.errors import UserError
 
 
 @torch.inference_mode()
 def features_of(path: Path, config: CodecConfig) -> Tensor:
-    """Features float16 [S, W] of a file without the silence around its speech."""
-    audio = trim_silence(load_audio(path, config.sample_rate), config.sample_rate)
-    audio = F.pad(audio, (0, -audio.shape[1] % config.hop_length))
-    return extract_features(audio, config)[0].half()
+    """Features float16 [S, W] of a file without the silence around its speech; it may be hours long."""
+    blocks = analyse_in_blocks(read_speech(path, config.sample_rate), config)
+    return torch.cat([features[0].half() for features, _ in blocks])
 
 
 def analysis(config: CodecConfig) -> str:
     """What features depend on."""
-    return f"{config.sample_rate} Hz, window {config.n_fft}, hop {config.stft_hop}, {config.n_mels} bands"
+    highpass = f", high-pass at {config.highpass_hz:g} Hz" if config.highpass_hz else ""
+    return f"{config.sample_rate} Hz, window {config.n_fft}, hop {config.stft_hop}, {config.n_mels} bands{highpass}"
 
 
 def check(shard: Path, config: CodecConfig) -> None:

@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from codec.metrics import codebook_use, mel_distance, si_sdr, stft_distance
+from codec.metrics import Comparison, codebook_use, mel_distance, si_sdr, stft_distance
 
 RATE, SAMPLES = 22_050, 16_384
 
@@ -49,6 +49,18 @@ def test_si_sdr_is_the_ratio_to_what_is_orthogonal_whatever_the_gain(decibels, g
 def test_silence_has_a_finite_si_sdr():
     assert math.isfinite(si_sdr(torch.zeros(1, 100), noise()[:1, :100]))
     assert math.isfinite(si_sdr(noise()[:1, :100], torch.zeros(1, 100)))
+
+
+def test_a_recording_in_blocks_is_compared_as_the_whole():
+    target = noise()[:1]
+    estimate = 0.7 * target + 0.1 * noise(1)[:1] + 0.05
+    whole = mel_distance(estimate, target, RATE), stft_distance(estimate, target), si_sdr(estimate, target)
+    for sizes, tolerance in (([SAMPLES], 1e-6), ([6144, 6144, 4096], 0.02)):
+        comparison = Comparison(RATE)
+        for one, other in zip(estimate.split(sizes, 1), target.split(sizes, 1), strict=True):
+            comparison.add(one, other)
+        assert comparison.samples == SAMPLES
+        assert comparison.result() == pytest.approx(whole, rel=tolerance)
 
 
 def test_use_of_codebooks():

@@ -43,6 +43,18 @@ def test_every_file_is_written_and_measured(run, tmp_path, capsys, toy_codec):
         assert 0 < line["bits_per_second"] <= toy_codec.bitrate + 1
 
 
+def test_a_long_recording_sounds_and_measures_the_same_in_blocks(run, tmp_path, capsys, monkeypatch):
+    soundfile.write(tmp_path / "long.wav", toys.utterance(0, 3.0), toys.RATE)
+    whole = (run(tmp_path / "long.wav") / "long.wav").read_bytes()
+    monkeypatch.setattr(reconstruct, "BLOCK", 2**14)
+    assert (run(tmp_path / "long.wav") / "long.wav").read_bytes() == whole
+    one, other = (json.loads(line) for line in capsys.readouterr().out.splitlines())
+    for name in ("duration_s", "si_sdr_db", "bits_per_second"):
+        assert one[name] == pytest.approx(other[name], abs=0.011), name
+    for name in ("mel_distance", "stft_distance"):  # spectra of a block do not see the next one
+        assert one[name] == pytest.approx(other[name], rel=0.05), name
+
+
 def test_one_sample_is_enough(run, tmp_path, capsys):
     soundfile.write(tmp_path / "click.wav", np.array([0.5]), toys.RATE)
     audio, _ = soundfile.read(run(tmp_path / "click.wav") / "click.wav")

@@ -28,6 +28,7 @@ def test_a_configuration_survives_json():
         ({"hop_length": 1000}, "got hop_length=1000, stft_hop=256; expected a multiple"),
         ({"n_fft": 768}, r"got n_fft=768, stft_hop=256; expected a multiple of 2 \* stft_hop"),
         ({"kernel_sizes": [3, 4]}, r"got kernel_sizes=\(3, 4\); both must be odd"),
+        ({"highpass_hz": 30.0}, "got highpass_hz=30.0; expected 0..20.0, below any voice"),
         ({"hops": 1, "level": 2}, r"unknown codec keys \['hops', 'level'\]; known keys are .*'hop_length'"),
     ],
 )
@@ -41,6 +42,11 @@ def test_decoder_and_vocoder_are_no_part_of_the_code_space():
     assert CodecConfig(decoder_blocks=(1, 1), vocoder_dim=8).code_space() == config.code_space()
     for change in ({"levels": (8, 8)}, {"encoder_dims": (8, 8)}, {"kernel_sizes": (5, 7)}, {"name": "other"}):
         assert CodecConfig(**change).code_space() != config.code_space()
+
+
+def test_a_high_pass_is_part_of_the_code_space_but_one_that_is_off_changes_no_fingerprint():
+    assert "highpass_hz" not in CodecConfig().code_space()
+    assert CodecConfig(highpass_hz=20.0).code_space() == {**CodecConfig().code_space(), "highpass_hz": 20.0}
 
 
 def test_a_configuration_cannot_be_changed():

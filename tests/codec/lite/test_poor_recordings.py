@@ -1,4 +1,15 @@
-"""The analysis on what is recorded outside of studios. Figures in comments are what was measured on this voice."""
+"""The analysis on what is recorded outside of studios.
+
+Of this voice, right pitch and voicing are 100 % in every case here, and 94 % at 400 Hz and 0 dB. Of speech (90 s of
+synthetic voices, 34 s of human ones) the frames that are voiced in the clean recording keep their pitch within 5 %, and
+their voicing, in
+
+    noise at 10 dB 93-95 and 96-97 %    babble at 15 dB 93-95 and 97-98 %    8 kHz 99 and 99 %
+    -20 dB 96-97 and 96-97 %            offset of 0.01 100 and 100 %
+
+What fails: babble is a voice where there was none, in 30 to 48 % of unvoiced frames; noise at 0 dB hides a quarter to a
+half of what is voiced; a voice below 69 Hz, see the last test.
+"""
 
 import numpy as np
 import pytest
@@ -59,3 +70,21 @@ def test_without_a_high_pass_an_offset_would_be_coded():
     audio = torch.from_numpy(np.stack([CLEAN, CLEAN + 0.01])[:, : 20 * plain.hop_length])
     clean, moved = extract_features(audio[:1], plain), extract_features(audio[1:], plain)
     assert (clean - moved)[..., :3].abs().mean() > 0.1
+
+
+def test_silence_with_an_offset_is_silent():
+    audio = torch.full((1, toys.RATE), 0.01)
+    assert extract_features(audio, CONFIG)[..., -1].max() < -0.9
+    assert extract_features(audio, CodecConfig())[:, 8:-8, -1].min() > 0.3  # as a voice
+
+
+def test_the_high_pass_leaves_a_low_voice_as_it_is():
+    audio = torch.from_numpy(toys.voiced(70.0, DURATION_S))[None]
+    seen, whole = (extract_features(audio, config)[:, 10:-10] for config in (CONFIG, CodecConfig()))
+    assert (seen - whole)[..., 1:].abs().max() < 0.1 and (seen - whole).abs().mean() < 0.005
+
+
+@pytest.mark.xfail(strict=True, reason="windows are made for 70 Hz, and the refined pitch is looked for around theirs")
+def test_a_voice_of_62_hz_keeps_its_pitch():
+    found = features_to_f0(features(toys.voiced(62.0, DURATION_S))[None])[0, 10:-10]
+    assert ((found / 62 - 1).abs() < 0.05).all()
