@@ -12,7 +12,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 CORPUS ?= data/heart
 RUNS ?= runs
-CODEC ?= voices/english/codec
+CODEC ?= $(RUNS)/codec/codec
 HOURS ?= 24
 TRAINER ?=
 ARGS ?=
@@ -144,7 +144,7 @@ $(CORPUS)/manifest.jsonl:
 train: $(RUNS)/voice/voice.yaml  ## the whole training, from nothing to a voice in RUNS/voice; resumes
 
 # GPU: make train TRAINER="--trainer.accelerator=gpu --trainer.precision=bf16-mixed"
-# The codec carries any voice. With CODEC=runs/codec/codec one of your own is trained first.
+# A codec of one's own is trained first; with CODEC=voices/english/codec, which carries any voice, none has to be.
 CODEC_DONE := $(if $(filter $(RUNS)/codec/codec,$(CODEC)),$(RUNS)/codec/.done)
 
 $(RUNS)/codec/.done: | $(CORPUS)/manifest.jsonl $(VENV)/.train

@@ -3,7 +3,9 @@
 from collections.abc import Callable, Sequence
 
 import numpy as np
-import soxr
+
+from benchmarks.speakers.codec_systems import fit
+from codec.audio import resample
 
 Degradation = Callable[[np.ndarray, int], np.ndarray]  # audio, sample rate -> audio
 BABBLE_VOICES = 4
@@ -43,10 +45,13 @@ def load_degradation(spec: str, others: Sequence[Callable[[], np.ndarray]], seed
         voices = [others[i]() for i in rng.choice(len(others), min(BABBLE_VOICES, len(others)), replace=False)]
         return add(audio, np.sum([np.resize(v, len(audio)) / level(v) for v in voices], axis=0), amount)
 
+    def band(audio: np.ndarray, rate: int) -> np.ndarray:
+        return fit(resample(resample(audio, rate, round(amount)), round(amount), rate), len(audio))
+
     kinds: dict[str, Degradation] = {
         "babble": babble,
         "noise": lambda audio, _: add(audio, rng.standard_normal(len(audio)).astype(np.float32), amount),
-        "band": lambda audio, rate: soxr.resample(soxr.resample(audio, rate, amount), amount, rate).astype(np.float32),
+        "band": band,
         "gain": lambda audio, _: (audio * 10 ** (amount / 20)).astype(np.float32),
         "dc": lambda audio, _: (audio + amount).astype(np.float32),
     }

@@ -14,8 +14,8 @@ class PathSearch:
     """A path costs what its candidates cost, and a price on the jumps between them, in octaves.
 
     The best paths to each candidate of the newest frame, followed back, soon become one. What lies before belongs to
-    the cheapest path of the whole, whatever comes, and goes out. Of more than MOST_WAITING frames the best path so far is
-    taken: of hours of speech, noise and tones no more than 70 have waited.
+    the cheapest path of the whole, whatever comes, and goes out. Of more than MOST_WAITING frames the best path so far
+    is taken: of hours of speech, noise and tones no more than 70 have waited.
     """
 
     def __init__(self) -> None:

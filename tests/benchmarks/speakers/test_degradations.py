@@ -23,7 +23,7 @@ def test_a_narrow_band_keeps_what_is_in_it():
     narrow = load_degradation("band:8000", [])
     assert level(narrow(low, RATE)) == pytest.approx(level(low), rel=0.02)
     assert level(narrow(high, RATE)) < 0.02 * level(high)
-    assert len(narrow(low, RATE)) == len(low)
+    assert all(len(narrow(low[:length], RATE)) == length for length in range(RATE - 40, RATE))
 
 
 def test_gain_and_offset():
