@@ -146,7 +146,7 @@ class Codec(nn.Module):
 
         The lite family encodes as it reads, in memory that does not grow; others gather the recording first.
         """
-        if pieces := [check_chunk(chunk) for chunk in chunks]:
+        if pieces := [check_chunk(chunk) for chunk in chunks if chunk.numel()]:
             yield self.encode(torch.cat(pieces, dim=-1))[0]
 
     def decode(self, codes: Tensor, frames: Tensor | None = None) -> Tensor:

@@ -62,7 +62,7 @@ class LiteCodec(Codec):
     @torch.inference_mode()
     def encode_chunks(self, chunks: Iterable[Tensor]) -> Iterator[Tensor]:
         """See Codec.encode_chunks. Codes come some 90 s after their audio: what goes before them needs four blocks."""
-        pieces = (check_chunk(chunk)[:, 0].float() for chunk in chunks)
+        pieces = (check_chunk(chunk)[:, 0].float() for chunk in chunks if chunk.numel())
         yield from self.encode_blocks(features for features, _ in analyse_in_blocks(pieces, self.config))
 
     @torch.inference_mode()

@@ -166,6 +166,14 @@ def test_the_fingerprint_is_that_of_the_code_space():
     assert codec.fingerprint != other.fingerprint
 
 
+def test_pieces_of_a_recording_are_gathered():
+    codec = small("lfsc")
+    audio = torch.from_numpy(make_audio(9000, 0))[None, None]
+    (codes,) = codec.encode_chunks([audio[..., :100], audio[..., :0], audio[..., 100:]])
+    assert torch.equal(codes, codec.encode(audio)[0])
+    assert not list(codec.encode_chunks([]))
+
+
 @pytest.mark.parametrize(
     ("values", "message"),
     [

@@ -1,5 +1,6 @@
 """Encoding of long recordings: as they come or at once, the same codes; and no memory that grows."""
 
+import dataclasses
 import subprocess
 import sys
 from pathlib import Path
@@ -52,6 +53,21 @@ def test_silence_and_a_sample_are_encoded_too(toy_codec, short_blocks):
     silence, sample = torch.zeros(1, 1, 3 * toys.RATE), torch.full((1, 1, 1), 0.5)
     for audio, pieces in ((silence, in_pieces(silence, 0)), (sample, [sample])):
         assert torch.equal(torch.cat(list(toy_codec.encode_chunks(pieces)), dim=-1), toy_codec.encode(audio)[0])
+
+
+def test_empty_pieces_change_nothing_and_no_pieces_give_no_codes(toy_codec):
+    audio, empty = speech(5000), torch.zeros(1, 1, 0)
+    found = list(toy_codec.encode_chunks([empty, audio[..., :100], empty, audio[..., 100:], empty]))
+    assert torch.equal(torch.cat(found, dim=-1), toy_codec.encode(audio)[0])
+    assert not list(toy_codec.encode_chunks([empty])) and not list(toy_codec.encode_chunks([]))
+
+
+def test_an_offset_changes_no_code_where_it_is_not_seen(short_blocks):
+    codec = toys.toy_codec(config=dataclasses.replace(toys.TOY_CODEC, highpass_hz=20.0))
+    audio = speech(int(3.3 * toys.RATE))
+    codes = codec.encode(audio)[0]
+    assert torch.equal(torch.cat(list(codec.encode_chunks(in_pieces(audio + 0.01, 0))), -1), codec.encode(audio + 0.01)[0])
+    assert (codec.encode(audio + 0.01)[0] != codes).float().mean() < 0.01
 
 
 @pytest.mark.parametrize("chunk", [torch.zeros(1, 2, 10), torch.zeros(2, 1, 10), torch.full((1, 1, 5), torch.nan)])
