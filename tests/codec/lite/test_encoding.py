@@ -62,12 +62,11 @@ def test_empty_pieces_change_nothing_and_no_pieces_give_no_codes(toy_codec):
     assert not list(toy_codec.encode_chunks([empty])) and not list(toy_codec.encode_chunks([]))
 
 
-def test_an_offset_changes_no_code_where_it_is_not_seen(short_blocks):
+def test_an_offset_is_taken_away_alike_in_pieces(short_blocks):
     codec = toys.toy_codec(config=dataclasses.replace(toys.TOY_CODEC, highpass_hz=20.0))
-    audio = speech(int(3.3 * toys.RATE))
-    codes = codec.encode(audio)[0]
-    assert torch.equal(torch.cat(list(codec.encode_chunks(in_pieces(audio + 0.01, 0))), -1), codec.encode(audio + 0.01)[0])
-    assert (codec.encode(audio + 0.01)[0] != codes).float().mean() < 0.01
+    audio = speech(int(3.3 * toys.RATE)) + 0.01
+    pieces = codec.encode_chunks(in_pieces(audio, 0))
+    assert torch.equal(torch.cat(list(pieces), dim=-1), codec.encode(audio)[0])
 
 
 @pytest.mark.parametrize("chunk", [torch.zeros(1, 2, 10), torch.zeros(2, 1, 10), torch.full((1, 1, 5), torch.nan)])
