@@ -14,7 +14,7 @@ from benchmarks.timing.stage_times import StageTimes
 from speechllm import Prompt
 from speechllm.inference.engine import Engine
 from speechllm.inference.linear import Precision
-from speechllm.inference.request import StepResult
+from speechllm.request import StepResult
 
 
 def speak(

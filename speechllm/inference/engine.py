@@ -24,12 +24,13 @@ from speechllm.config import SamplingConfig
 from speechllm.inference.cuda_graph import CapturedStep
 from speechllm.inference.linear import Precision
 from speechllm.inference.prefill import prefill
-from speechllm.inference.request import STUCK_S, Frame, Prompt, Request, StepResult, frame_limit
+from speechllm.inference.request import Request
 from speechllm.inference.rows import CACHE_BLOCK, NOISE_STEPS, Rows
 from speechllm.inference.sampling import PENDING_AT_FIRST, gumbel
 from speechllm.inference.step import Stepper
 from speechllm.inference.weights import packed
 from speechllm.model.speech_lm import SpeechLM
+from speechllm.request import STUCK_S, Frame, Prompt, StepResult, frame_limit
 
 
 class Engine:
@@ -166,7 +167,7 @@ class Engine:
                 results.append(StepResult(request.ticket, None, True))
                 continue
             if not self.config.reader_layer:
-                done[row] |= max(request.count_unchanged(frame) for frame in codes[row]) >= self.stuck_frames
+                done[row] |= max(request.unchanged_frames.add(frame) for frame in codes[row]) >= self.stuck_frames
             for index, frame in enumerate(codes[row]):
                 last = done[row] and index == frames_per_step - 1
                 results.append(StepResult(request.ticket, Frame(frame, position[row], confidence[row]), last))

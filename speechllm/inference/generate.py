@@ -4,15 +4,12 @@ One request alone is an engine of one slot: the frames are those of the same req
 """
 
 from collections.abc import Iterator
-from dataclasses import replace
 
 from speechllm.config import SamplingConfig
 from speechllm.inference.engine import Engine
 from speechllm.inference.linear import Precision
-from speechllm.inference.request import Frame, Prompt, frame_limit
 from speechllm.model.speech_lm import SpeechLM
-
-SEED_STEP = 7_368_787  # from try to try
+from speechllm.request import Frame, Prompt, Try, frame_limit, seeds_of_tries, surest
 
 
 def generate(
@@ -55,24 +52,12 @@ def best_of(
     The first try is what `generate` gives.
     """
     engine = engine_for(model, prompt, sampling, precision, tries)
-    frames: dict[int, list[Frame]] = {}
-    for number in range(tries):
-        seeded = replace(sampling, seed=(sampling.seed + number * SEED_STEP) % 2**63)
-        frames[engine.submit(prompt, seeded)] = []
-    limit, ended = frame_limit(model.config, len(prompt.ids), sampling.max_frames), set()
+    spoken = {engine.submit(prompt, settings): Try() for settings in seeds_of_tries(sampling, tries)}
+    limit = frame_limit(model.config, len(prompt.ids), sampling.max_frames)
     while engine.busy:
         for ticket, frame, last in engine.step():
-            frames[ticket] += [] if frame is None else [frame]
-            # Stopped of its own will, which a stop head that looks back shows by a step without a frame.
-            if last and (frame is None or not model.config.stop_after) and len(frames[ticket]) < limit:
-                ended.add(ticket)
-
-    def score(ticket: int) -> tuple[bool, float]:
-        spoken = frames[ticket]
-        plausible = ticket in ended and len(spoken) >= min_plausible_frames
-        return plausible, sum(frame.confidence for frame in spoken) / max(len(spoken), 1)
-
-    return frames[max(frames, key=score)]
+            spoken[ticket].add(model.config, frame, last, limit)
+    return list(surest(spoken.values(), min_plausible_frames))
 
 
 def engine_for(

@@ -9,9 +9,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from speechllm.inference.request import Prompt
 from speechllm.inference.weights import PackedLM
 from speechllm.model import sequence
+from speechllm.request import Prompt
 
 
 class Prefilled(NamedTuple):

@@ -1,0 +1,29 @@
+"""A speech LM folder -> its graphs, beside the weights they use."""
+
+import json
+from pathlib import Path
+
+from speechllm.config import LMConfig
+from speechllm.export.graph import Graph, WeightFile
+from speechllm.export.int8 import Int8File
+from speechllm.export.prefill import PrefillGraph
+from speechllm.export.step import StepGraph
+
+
+def export_lm(folder: str | Path) -> None:
+    """Write prefill.onnx and step*.onnx into a folder that SpeechLM.save_pretrained wrote.
+
+    A model without a reader gets the graphs of guided steps too.
+    """
+    folder = Path(folder)
+    config = LMConfig.from_dict(json.loads((folder / "config.json").read_text("utf-8")))
+    weights, int8 = WeightFile(folder / "model.safetensors"), Int8File(folder / "int8.data")
+    graph = Graph(weights)
+    PrefillGraph(graph, config).write()
+    graph.save(folder / "prefill.onnx", "prefill")
+    for precision, factors in (("float32", None), ("int8", int8)):
+        for name, rows in (("step", 1), *([] if config.reader_layer else [("guided-step", 2)])):
+            graph = Graph(weights, factors)
+            StepGraph(graph, config, rows).write()
+            graph.save(folder / f"{name}-{precision}.onnx", name)
+    int8.save()

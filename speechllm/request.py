@@ -1,0 +1,110 @@
+"""What a speech LM is asked, and what comes of it, whichever engine runs it. No torch.
+
+Shapes: S text tokens, Q positions of a voice prefix, D width, K codebooks.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, NamedTuple
+
+from speechllm.config import LMConfig, LMShape, SamplingConfig
+
+FRAMES_AT_LEAST = 64  # frames any text may have
+SLOWEST_RATE = 21.533203125  # Hz; limits in frames are meant at this rate and grow with a faster one
+STUCK_S = 2.0  # a voice without a reader that hardly changes so long is over
+SEED_STEP = 7_368_787  # from try to try
+
+
+@dataclass(frozen=True, eq=False)
+class Prompt:
+    """What is to be spoken, and in whose voice. Tensors for the torch engine, arrays for the runtime without it."""
+
+    ids: Any  # of the text, int64 [S]
+    prefix: Any = None  # of a voice, before the text, float32 [Q, D]
+    unguided: Any = None  # ids in place of the text where guidance asks what is said without it, int64 [s]
+
+    @property
+    def length(self) -> int:
+        """Positions before the first frame."""
+        return len(self.ids) + (0 if self.prefix is None else len(self.prefix))
+
+    def check_length(self, positions: int) -> None:
+        """Raise ValueError unless there is text, and no more than so many positions hold."""
+        most = positions - (self.length - len(self.ids))
+        if not 1 <= len(self.ids) <= most:
+            raise ValueError(f"got {len(self.ids)} tokens; this model reads 1..{most} at once, split the text")
+
+    def check_guidance(self, sampling: SamplingConfig, config: LMShape, slots: int) -> None:
+        """Raise ValueError unless the guidance that is asked for can be given."""
+        fitting = self.unguided is not None and 1 <= len(self.unguided) <= len(self.ids)
+        if sampling.guidance != 1 and (config.reader_layer or not fitting or slots < 2):
+            raise ValueError(
+                f"got guidance={sampling.guidance}; it takes a model without a reader, ids in place of the text, no "
+                "more than of it, and an engine of 2 slots; use guidance=1"
+            )
+
+
+class Frame(NamedTuple):
+    """One generated codec frame."""
+
+    codes: Any  # int64 [K], a tensor or an array as the prompt was
+    position: int  # token it speaks; 0 without a reader
+    confidence: float  # probability the reader gave to that token, or the model to a digit of the frame, in [0, 1]
+
+
+class StepResult(NamedTuple):
+    """What a step did for one of several requests."""
+
+    ticket: int  # what submit() returned
+    frame: Frame | None  # None if all that the step found is that the frame before was the last
+    last: bool  # the request is over
+
+
+class UnchangedFrames:
+    """Counts frames in a row that hardly differ: a voice without a reader may end in a sound that never ends."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.previous: Any = None  # codes int64 [K]
+
+    def add(self, codes: Any) -> int:
+        """How many frames, with this one int64 [K], have changed no more than one code in eight from the one before."""
+        previous, self.previous = self.previous, codes
+        changed = len(codes) if previous is None else int((codes != previous).sum())
+        self.count = 0 if changed > len(codes) // 8 else self.count + 1
+        return self.count
+
+
+def frame_limit(config: LMConfig, tokens: int, max_frames: int = 0) -> int:
+    """Frames that a text of so many tokens may have: several times what any speaker takes, unless `max_frames` says."""
+    faster = max(1.0, config.codes.frame_rate / SLOWEST_RATE)
+    return max_frames or min(config.max_frames, round((FRAMES_AT_LEAST + 12 * tokens) * faster))
+
+
+@dataclass
+class Try:
+    """One of several tries to speak the same text."""
+
+    frames: list[Frame] = field(default_factory=list)
+    ended: bool = False  # of its own will, and not at a limit
+
+    def add(self, config: LMConfig, frame: Frame | None, last: bool, limit: int) -> None:
+        """Take what a step gave; `limit` is of frames."""
+        self.frames += [] if frame is None else [frame]
+        # Stopped of its own will, which a stop head that looks back shows by a step without a frame.
+        self.ended |= last and (frame is None or not config.stop_after) and len(self.frames) < limit
+
+
+def seeds_of_tries(sampling: SamplingConfig, tries: int) -> list[SamplingConfig]:
+    """The settings of each try; the first are those given."""
+    return [replace(sampling, seed=(sampling.seed + number * SEED_STEP) % 2**63) for number in range(tries)]
+
+
+def surest(tries: Iterable[Try], min_plausible_frames: int) -> Sequence[Frame]:
+    """The try that the model was surest of; one that hit a limit or is too short only if all are like that."""
+
+    def score(one: Try) -> tuple[bool, float]:
+        plausible = one.ended and len(one.frames) >= min_plausible_frames
+        return plausible, sum(frame.confidence for frame in one.frames) / max(len(one.frames), 1)
+
+    return max(tries, key=score).frames

@@ -1,0 +1,32 @@
+"""Text ids -> codec frames without torch: the counterpart of inference/generate.py."""
+
+from collections.abc import Iterator, Sequence
+
+from speechllm.config import SamplingConfig
+from speechllm.request import Frame, Prompt, Try, frame_limit, seeds_of_tries, surest
+from speechllm.runtime.lm import RuntimeLM
+from speechllm.runtime.session import Session
+
+
+def generate(lm: RuntimeLM, prompt: Prompt, sampling: SamplingConfig) -> Iterator[Frame]:
+    """Speak text, frame by frame. Arguments and errors as Session."""
+    session = Session(lm, prompt, sampling)
+    while not session.done:
+        yield from session.step()
+
+
+def best_of(
+    lm: RuntimeLM, prompt: Prompt, sampling: SamplingConfig, tries: int = 1, min_plausible_frames: int = 0
+) -> Sequence[Frame]:
+    """Speak text several times, and keep what the model was surest of; see inference/generate.py."""
+    limit, spoken = frame_limit(lm.config, len(prompt.ids), sampling.max_frames), []
+    for settings in seeds_of_tries(sampling, tries):
+        session, one = Session(lm, prompt, settings), Try()
+        while not session.done:
+            frames = session.step()
+            for index, frame in enumerate(frames):
+                one.add(lm.config, frame, session.done and index == len(frames) - 1, limit)
+            if not frames:
+                one.add(lm.config, None, session.done, limit)
+        spoken.append(one)
+    return surest(spoken, min_plausible_frames)

@@ -1,0 +1,102 @@
+"""RuntimeLM: the graphs of a speech LM folder, loaded once and shared by all sessions."""
+
+import json
+import threading
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import onnxruntime
+
+from speechllm.config import LMConfig
+
+Precision = Literal["int8", "float32"]
+PRECISIONS: tuple[Precision, ...] = ("int8", "float32")
+PREFILL = "prefill.onnx"
+
+
+@dataclass
+class RuntimeLM:
+    """Prefill and steps of a model. Safe to share between threads.
+
+    Args:
+        folder: of the model, with its graphs.
+        config: of the model.
+        precision: of the weights in steps; a text is always prefilled in float32, as all that is said rests on it.
+        threads: of one call; more than one make a step of a small model slower.
+    """
+
+    folder: Path
+    config: LMConfig
+    precision: Precision = "int8"
+    threads: int = 1
+    graphs: dict[str, onnxruntime.InferenceSession] = field(default_factory=dict)
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    @classmethod
+    def load(cls, folder: str | Path, precision: Precision = "int8", threads: int = 1) -> "RuntimeLM":
+        """Load a folder written by SpeechLM.save_pretrained and speechllm.export.
+
+        Raises:
+            FileNotFoundError, ValueError: not a speech LM, one without graphs, or one that is broken.
+        """
+        folder = Path(folder)
+        if precision not in PRECISIONS:
+            raise ValueError(f"got precision {precision!r}; without torch expected one of {', '.join(PRECISIONS)}")
+        for name in ("config.json", PREFILL):
+            if not (folder / name).is_file():
+                raise FileNotFoundError(f"{folder} has no {name}; expected a speech LM that was exported")
+        try:
+            config = LMConfig.from_dict(json.loads((folder / "config.json").read_text("utf-8")))
+        except (ValueError, TypeError, KeyError) as error:
+            raise ValueError(f"{folder} is not a readable speech LM: {error}") from error
+        lm = cls(folder, config, precision, threads)
+        lm.graph(PREFILL)
+        lm.step_graph(1)
+        return lm
+
+    def step_graph(self, rows: int) -> onnxruntime.InferenceSession:
+        """The step of one request; of two rows where it is guided."""
+        return self.graph(f"{'step' if rows == 1 else 'guided-step'}-{self.precision}.onnx")
+
+    def graph(self, name: str) -> onnxruntime.InferenceSession:
+        """A graph of the folder, loaded when it is first asked for."""
+        with self.lock:
+            if name not in self.graphs:
+                self.graphs[name] = load_graph(self.folder / name, self.threads)
+            return self.graphs[name]
+
+    def prefill(self, ids: np.ndarray, prefix: np.ndarray | None) -> dict[str, np.ndarray]:
+        """What stands before the first frame, run through all layers at once.
+
+        Args:
+            ids: int64 [s].
+            prefix: of a voice, float32 [Q, D]; None = none.
+
+        Returns:
+            `keys` and `values` float32 [L, G, S, E] of S = Q + s positions, and where the model has a reader its
+            `text`, `reader_keys` and `reader_values` [S, D].
+        """
+        graph, inputs = self.graph(PREFILL), {"ids": ids.astype(np.int64)}
+        if self.config.prefix_queries:
+            empty = np.zeros((0, self.config.dim), np.float32)
+            inputs["prefix"] = empty if prefix is None else prefix.astype(np.float32)
+        names = [output.name for output in graph.get_outputs()]
+        return dict(zip(names, graph.run(names, inputs), strict=True))
+
+
+def load_graph(path: Path, threads: int) -> onnxruntime.InferenceSession:
+    """An ONNX Runtime session on the CPU.
+
+    Raises:
+        ValueError: the file is missing or is no graph that this version runs.
+    """
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 3
+    try:
+        return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # ONNX Runtime's errors have no common base that is public
+        raise ValueError(f"{path} does not load: {' '.join(str(error).split())[:300]}") from error
