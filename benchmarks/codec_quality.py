@@ -35,7 +35,7 @@ from benchmarks.report.results import command_line, write_results  # noqa: E402
 from benchmarks.speakers.codec_stations import load_stations  # noqa: E402
 from benchmarks.speakers.codec_systems import CodecSystem, Coded, load_codec_system  # noqa: E402
 from benchmarks.speakers.degradations import Degradation, load_degradation  # noqa: E402
-from codec.audio import load_audio  # noqa: E402
+from codec.audio.reading import load_audio  # noqa: E402
 from codec.dsp.spectral import log_mel  # noqa: E402
 from codec.metrics import codebook_use  # noqa: E402
 from pipelines.corpus import manifest  # noqa: E402

@@ -19,7 +19,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from codec import Codec, LiteCodec  # noqa: E402
 from codec import load as load_codec  # noqa: E402
-from codec.audio import read_speech  # noqa: E402
+from codec.audio.reading import read_speech  # noqa: E402
 from pipelines.corpus import manifest  # noqa: E402
 from pipelines.corpus.features import read_features  # noqa: E402
 from pipelines.corpus.parts import shards_of  # noqa: E402

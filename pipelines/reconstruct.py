@@ -24,7 +24,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from codec import Codec  # noqa: E402
 from codec import load as load_codec  # noqa: E402
-from codec.audio import read_blocks  # noqa: E402
+from codec.audio.reading import read_blocks  # noqa: E402
 from codec.dsp.blocks import regroup  # noqa: E402
 from codec.metrics import Comparison, codebook_use  # noqa: E402
 from pipelines.shared.errors import UserError, guard  # noqa: E402

@@ -5,7 +5,7 @@ Shapes: N samples, J frames, F bins, M bands. Original and decoded audio are mon
 
 import numpy as np
 
-from codec.audio import resample
+from codec.audio.reading import resample
 
 STOI_RATE = 10_000  # Hz
 STOI_FFT, STOI_HOP, STOI_SEGMENT = 512, 128, 30  # samples, samples, frames

@@ -14,7 +14,7 @@ from torch import Tensor
 from benchmarks.speakers.codec_systems import Coded, fit
 from codec import LiteCodec
 from codec import load as load_codec
-from codec.audio import resample
+from codec.audio.reading import resample
 from codec.lite.codec import synthesise
 from codec.lite.features import analyse
 from codec.lite.vocoder import Filters

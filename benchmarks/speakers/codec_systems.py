@@ -10,7 +10,7 @@ import torch
 
 from codec import Codec
 from codec import load as load_codec
-from codec.audio import resample
+from codec.audio.reading import resample
 
 OPUS_RATE = 24_000  # Hz
 OPUS_LOWEST, OPUS_SPAN = 6_000, 250_000  # bits per second at libsndfile's compression 1, and what 0 has more

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from benchmarks.speakers.codec_systems import fit
-from codec.audio import resample
+from codec.audio.reading import resample
 
 Degradation = Callable[[np.ndarray, int], np.ndarray]  # audio, sample rate -> audio
 BABBLE_VOICES = 4

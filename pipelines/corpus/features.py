@@ -11,7 +11,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from codec import CodecConfig
-from codec.audio import read_speech
+from codec.audio.reading import read_speech
 from codec.lite.features import analyse_in_blocks
 from pipelines.shared.atomic import partial
 from pipelines.shared.errors import UserError

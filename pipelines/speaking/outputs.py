@@ -11,7 +11,7 @@ from typing import BinaryIO
 import numpy as np
 import soundfile
 
-from codec.audio import WRITE_BLOCK, audio_format
+from codec.audio.writing import WRITE_BLOCK, audio_format
 from pipelines.shared.atomic import partial, write_atomically
 from pipelines.shared.errors import UserError
 from pipelines.speaking.pieces import Speech, WordTime

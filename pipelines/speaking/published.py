@@ -7,7 +7,7 @@ from torch import Tensor
 
 from codec import Codec, HiFiGANCodec
 from codec import load as load_codec
-from codec.audio import load_audio
+from codec.audio.reading import load_audio
 from pipelines.shared.errors import UserError
 from pipelines.speaking.voice import Voice
 from speechllm import SpeechLM

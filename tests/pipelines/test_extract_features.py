@@ -6,7 +6,7 @@ import pytest
 import torch
 
 import toys
-from codec.audio import load_audio, trim_silence
+from codec.audio.reading import load_audio, trim_silence
 from codec.lite.features import num_features
 from pipelines import extract_features
 from pipelines.corpus import parts

@@ -145,7 +145,7 @@ def resampling_filters(rate: int, target: int, zeros: int = 6, rolloff: float = 
 
 
 def resample(audio: Tensor, filters: Tensor, rate: int, target: int) -> Tensor:
-    """Audio [B, N] -> [B, ceil(N * target / rate)]; differentiable, unlike codec.audio.resample."""
+    """Audio [B, N] -> [B, ceil(N * target / rate)]; differentiable, unlike codec.audio.reading.resample."""
     if rate == target:
         return audio
     reach = (filters.shape[2] - rate) // 2

@@ -9,7 +9,7 @@ import torch
 
 import toys
 from codec import CodecConfig
-from codec import audio as door
+from codec.audio import reading
 from codec.lite import features as lite_features
 from pipelines.corpus.features import features_of, read_features, write_features
 from pipelines.shared.errors import UserError
@@ -25,7 +25,7 @@ def test_a_long_recording_has_the_features_of_the_whole(tmp_path, toy_codec, mon
     audio = np.concatenate([silence, *(toys.utterance(number, 1.5) for number in range(3)), silence])
     soundfile.write(tmp_path / "a.wav", audio, toys.RATE, subtype="FLOAT")
     whole = features_of(tmp_path / "a.wav", toy_codec.config)
-    monkeypatch.setattr(door, "LEVELS_PER_BLOCK", 70)
+    monkeypatch.setattr(reading, "LEVELS_PER_BLOCK", 70)
     monkeypatch.setattr(lite_features, "BLOCK_S", 1.0)
     found = features_of(tmp_path / "a.wav", toy_codec.config)
     assert found.dtype == torch.float16 and torch.allclose(found, whole, atol=0.005)

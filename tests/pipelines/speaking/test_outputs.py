@@ -9,7 +9,7 @@ import pytest
 import soundfile
 
 import toys
-from codec.audio import WRITE_BLOCK
+from codec.audio.writing import WRITE_BLOCK
 from pipelines.shared.errors import UserError
 from pipelines.speaking.outputs import FileWriter, PipeWriter, clock, to_pcm, wav_header, write_timestamps
 from pipelines.speaking.pieces import WordTime

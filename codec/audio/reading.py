@@ -1,11 +1,9 @@
-"""Files in, float32 mono out, and back. All decoding, resampling and encoding of audio files is here."""
+"""Files in, float32 mono out: decoding, resampling, trimming."""
 
-import io
 import itertools
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import BinaryIO
 
 import numpy as np
 import soundfile
@@ -16,11 +14,9 @@ from torch import Tensor
 from codec.dsp.blocks import regroup
 
 READ_SIZE = 65_536  # samples in one read
-WRITE_BLOCK = 65_536  # samples in one write; libsndfile's Vorbis and MP3 encoders crash on very large ones
 LEAD_S, TAIL_S = 0.04, 0.12  # seconds of silence that stay before speech and after
 FLOOR_DB = -40.0  # below the loudest 10 ms, what is silence
 LEVELS_PER_BLOCK = 6000  # a minute
-FORMATS = {".wav": "WAV", ".flac": "FLAC", ".ogg": "OGG", ".mp3": "MP3"}
 
 
 class ForwardFile(soundfile.SoundFile):  # type: ignore[misc]
@@ -115,32 +111,3 @@ def speech_range(loudness: Tensor, sample_rate: int) -> tuple[int, int]:
     loud = (loudness > loudness.max() * 10 ** (FLOOR_DB / 10)).nonzero()[:, 0] * size
     start = max(int(loud[0]) - round(LEAD_S * sample_rate), 0)
     return start, int(loud[-1]) + size + round(TAIL_S * sample_rate)
-
-
-def audio_format(path: str | Path) -> str:
-    """libsndfile's name of the format a suffix stands for.
-
-    Raises:
-        ValueError: a suffix that is not in FORMATS.
-    """
-    suffix = Path(path).suffix.lower()
-    if suffix not in FORMATS:
-        raise ValueError(f"got {path}; expected a name ending in {', '.join(FORMATS)}")
-    return FORMATS[suffix]
-
-
-def save_audio(file: str | Path | BinaryIO, audio: np.ndarray, sample_rate: int, kind: str | None = None) -> None:
-    """Write float [N] in [-1, 1]; 16 bit where the format has a choice. `kind` is needed for a file object only."""
-    if kind is None:
-        kind = audio_format(file)  # type: ignore[arg-type]
-    subtype = "PCM_16" if kind in ("WAV", "FLAC") else None
-    buffer = io.BytesIO()
-    with soundfile.SoundFile(buffer, "w", sample_rate, 1, format=kind, subtype=subtype) as writer:
-        for start in range(0, len(audio), WRITE_BLOCK):
-            writer.write(np.clip(audio[start : start + WRITE_BLOCK], -1, 1))
-    if isinstance(file, str | Path):
-        temporary = Path(file).with_name(f".{Path(file).name}.partial")
-        temporary.write_bytes(buffer.getvalue())
-        temporary.replace(file)
-    else:
-        file.write(buffer.getvalue())
