@@ -32,7 +32,7 @@ from benchmarks.report.results import RESULTS, command_line, write_results  # no
 from benchmarks.speakers.text_to_speech import SYSTEMS, load_systems  # noqa: E402
 from benchmarks.texts.sentence_list import SENTENCES, read_sentences  # noqa: E402
 from pipelines.shared.errors import UserError, guard  # noqa: E402
-from speechllm.inference.linear import PRECISIONS  # noqa: E402
+from speechllm.config import PRECISIONS  # noqa: E402
 
 PACKAGES = ("faster-whisper", "ctranslate2", "distillmos", "resemblyzer", "jiwer", "hibari-tts", "soxr")
 HEAD = ("system", "CER %", "WER %", "DistillMOS", "similarity", "RTF", "speech, s", "n")

@@ -48,7 +48,7 @@ from benchmarks.timing.stage_times import Cell, Runs, by_batch, median_seconds, 
 from benchmarks.timing.step_times import compare_steps, frames_needed  # noqa: E402
 from pipelines.shared.errors import UserError, guard  # noqa: E402
 from pipelines.shared.resources import CONFIGS  # noqa: E402
-from speechllm.inference.linear import PRECISIONS  # noqa: E402
+from speechllm.config import PRECISIONS  # noqa: E402
 
 QUICK_S = 25.0  # seconds after which --quick begins no further measurement
 

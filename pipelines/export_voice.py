@@ -19,7 +19,7 @@ from codec import save as save_codec  # noqa: E402
 from pipelines.shared.atomic import write_atomically  # noqa: E402
 from pipelines.shared.errors import guard  # noqa: E402
 from pipelines.shared.resources import shipped_codec  # noqa: E402
-from pipelines.speaking.voice import load_voice  # noqa: E402
+from pipelines.speaking.loading import load_voice  # noqa: E402
 from speechllm import SpeechLM  # noqa: E402
 from speechllm.text.tokenizer import Tokenizer  # noqa: E402
 

@@ -1,7 +1,10 @@
 """CodeSpec and LMConfig, fixed by a checkpoint, and SamplingConfig, fixed by a request."""
 
 from dataclasses import asdict, dataclass, fields, replace
-from typing import Any
+from typing import Any, Literal
+
+Precision = Literal["float32", "bfloat16", "int8"]  # of the weights while speaking
+PRECISIONS: tuple[Precision, ...] = ("float32", "bfloat16", "int8")
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ import pytest
 
 from benchmarks.timing.memory import peak_mib
 from pipelines.shared.settings import load_yaml
-from pipelines.speaking.voice import VOICES, load_voice
+from pipelines.speaking.loading import VOICES, load_voice
 
 HEART = VOICES / "heart"
 ROOT = VOICES.parent

@@ -13,7 +13,7 @@ from benchmarks.timing.clocks import CLOCKS, Clock, Laps
 from benchmarks.timing.stage_times import StageTimes
 from speechllm import Prompt
 from speechllm.inference.engine import Engine
-from speechllm.inference.linear import Precision
+from speechllm.config import Precision
 from speechllm.request import StepResult
 
 

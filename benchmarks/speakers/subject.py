@@ -13,7 +13,7 @@ from pipelines.shared.resources import CONFIGS
 from pipelines.shared.settings import build, load_yaml
 from pipelines.speaking.synthesis import TTS, speakable
 from speechllm import CodeSpec, LMConfig, SamplingConfig, SpeechLM
-from speechllm.inference.linear import Precision
+from speechllm.config import Precision
 from speechllm.model.attention import rotary_table
 
 LFSC = CodeSpec(22_050 / 1024, 8, (8, 7, 6, 6))

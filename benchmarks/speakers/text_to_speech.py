@@ -16,7 +16,7 @@ from benchmarks.report.optional import optional
 from codec import Codec
 from pipelines.shared.errors import UserError
 from pipelines.speaking.synthesis import TTS
-from speechllm.inference.linear import Precision
+from speechllm.config import Precision
 
 SYSTEMS = ("teacher", "codec", "voice")
 TEACHER_RATE = 22_050  # Hz; what the codecs were trained on, so that the teacher has no bandwidth they cannot have

@@ -10,15 +10,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from pipelines.shared.errors import UserError
+from pipelines.speaking.loading import ENGINES
 from pipelines.speaking.outputs import FileWriter, PipeWriter, plot, write_timestamps
 from pipelines.speaking.pieces import Piece, join
 from pipelines.speaking.synthesis import MAX_CHARS, TTS
-from speechllm.inference.linear import PRECISIONS
+from speechllm.config import PRECISIONS
 from speechllm.text.sentences import iter_sentences
 
 
@@ -42,7 +42,8 @@ def arguments(argv: list[str] | None, prog: str | None) -> argparse.Namespace:
     parser.add_argument("--plot", type=Path, help="draw waveform, mel spectrum and alignment to this image")
     parser.add_argument("--json", action="store_true", help="print the report as JSON")
     parser.add_argument("--precision", choices=PRECISIONS, help="of the LM's weights; default as the voice says")
-    parser.add_argument("--threads", type=int, default=0, help="of torch; 0 = one, or with published weights all cores")
+    parser.add_argument("--engine", choices=ENGINES, default="auto", help="onnx or torch; auto = onnx where it can")
+    parser.add_argument("--threads", type=int, default=0, help="1, or 2 for speech LM and codec beside each other")
     args = parser.parse_args(argv)
     if args.threads < 0:
         raise UserError(f"got --threads {args.threads}; expected 1 or more, or 0 to leave it to the voice")
@@ -191,9 +192,8 @@ def show(values: dict[str, Any], as_json: bool, to_stderr: bool) -> None:
 def main(argv: list[str] | None = None, prog: str | None = None) -> None:
     args = arguments(argv, prog)
     text = args.text if args.text is not None else read_text(args.text_file)
-    tts = TTS.from_pretrained(args.voice, args.codec, args.precision, args.prompt, args.language, args.tries)
-    if args.threads or not tts.voice.large:
-        torch.set_num_threads(args.threads or 1)
+    given = args.voice, args.codec, args.precision, args.prompt, args.language, args.tries
+    tts = TTS.from_pretrained(*given, engine=args.engine, threads=args.threads)
     if args.timestamps and not tts.voice.lm.config.reader_layer:
         raise UserError(f"--timestamps needs a voice that knows where it reads; {tts.voice.name} does not")
     for part, licence in licences(tts).get("licences", {}).items():

@@ -7,8 +7,6 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import numpy as np
-import torch
-from torch import Tensor
 
 from speechllm.text.frontend import FrontendOutput
 
@@ -26,7 +24,7 @@ class Piece:
     """What has become certain since the piece before; the pieces joined are the speech."""
 
     audio: np.ndarray  # float32 [N]
-    codes: Tensor  # int64 [K, T], the frames of this audio
+    codes: np.ndarray  # int64 [K, T], the frames of this audio
     words: list[WordTime] = field(default_factory=list)  # of the sentence, on its last piece
     confidences: list[float] = field(default_factory=list)  # of the sentence's frames, on its last piece
     positions: list[int] = field(default_factory=list)  # token of each of the sentence's frames, on its last piece
@@ -39,7 +37,7 @@ class Speech:
 
     audio: np.ndarray  # float32 [N] in [-1, 1]
     sample_rate: int  # Hz
-    codes: Tensor  # int64 [K, T]
+    codes: np.ndarray  # int64 [K, T]
     words: list[WordTime]
     confidence: float  # mean probability of the reader's moves, in [0, 1]; low where words may have been misread
     positions: list[list[int]]  # for each sentence, the token each frame speaks
@@ -76,7 +74,7 @@ def join(pieces: list[Piece], sample_rate: int) -> Speech:
     return Speech(
         np.concatenate([piece.audio for piece in pieces]),
         sample_rate,
-        torch.cat([piece.codes for piece in pieces], dim=1),
+        np.concatenate([piece.codes for piece in pieces], axis=1),
         [word for piece in ends for word in piece.words],
         float(np.mean(confidences)),
         [piece.positions for piece in ends],

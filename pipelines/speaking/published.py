@@ -9,8 +9,9 @@ from codec import Codec, HiFiGANCodec
 from codec import load as load_codec
 from codec.audio.reading import load_audio
 from pipelines.shared.errors import UserError
-from pipelines.speaking.voice import Voice
+from pipelines.speaking.torch_voice import TorchVoice
 from speechllm import SpeechLM
+from speechllm.config import Precision
 from speechllm.gepard import voice as gepard
 
 SCHEME = f"{gepard.NAME}:"
@@ -18,7 +19,14 @@ NO_PREFIX = "none"  # --prompt none: not even the prefix of no voice in particul
 PROMPT_S = 1.0, 60.0  # lengths of a reference recording; training had 3 to 15 s
 
 
-def load_published(name: str, codec: str | Path | None, prompt: str | Path | None, language: str = "") -> Voice:
+def load_published(
+    name: str,
+    codec: str | Path | None,
+    prompt: str | Path | None,
+    language: str = "",
+    precision: Precision | None = None,
+    threads: int = 0,
+) -> TorchVoice:
     """A voice whose name begins with a scheme.
 
     Args:
@@ -26,6 +34,8 @@ def load_published(name: str, codec: str | Path | None, prompt: str | Path | Non
         codec: of the codes it writes; None = by its hub id.
         prompt: a recording of whose voice is to speak; None = nobody's in particular; `none` = no prefix at all.
         language: see speechllm.gepard.voice.
+        precision: of the LM's weights; None = as they were published.
+        threads: of torch; 0 = all cores.
 
     Raises:
         UserError: something is missing or broken, or the parts do not belong together.
@@ -47,12 +57,16 @@ def load_published(name: str, codec: str | Path | None, prompt: str | Path | Non
     }
     bare = prompt is not None and str(prompt) == NO_PREFIX
     reference = None if prompt is None or bare else encode_prompt(Path(prompt), sound)
-    return Voice(
+    precision = precision or gepard.PRECISION
+    if threads:
+        torch.set_num_threads(threads)
+    return TorchVoice(
         name=gepard.NAME,
         card=card,
         make_frontend=lambda: found.frontend,
         lm=found.lm,
-        codec=sound,
+        codec=sound if precision == "float32" else sound.lower_precision(),
+        precision=precision,
         large=True,
         prefix=None if bare else found.lm.voice_prefix(reference),
         unguided=torch.tensor(found.frontend.unguided),

@@ -1,27 +1,27 @@
 """Speaking: a text sentence by sentence through a voice's front end, speech LM and codec.
 
+Two stages, `write` and `render`, that a thread each can have: the speech LM writes codes while the codec renders those
+before them.
+
 Shapes: N audio samples, K codebooks, T codec frames.
 """
 
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import replace
+import os
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
-from torch import Tensor
 
-from codec import Codec
 from pipelines.shared.errors import UserError
+from pipelines.speaking.ahead import ahead
+from pipelines.speaking.loading import load_voice
 from pipelines.speaking.pieces import Piece, Speech, join, word_times
-from pipelines.speaking.published import SCHEME, load_published
-from pipelines.speaking.voice import Voice, load_voice
-from speechllm import Frame, Prompt, SamplingConfig, generate
-from speechllm.inference.generate import best_of
-from speechllm.inference.linear import Precision
-from speechllm.inference.request import SLOWEST_RATE
-from speechllm.inference.weights import packed
+from pipelines.speaking.voice import Voice
+from speechllm import Frame, SamplingConfig
+from speechllm.config import Precision
+from speechllm.request import SLOWEST_RATE
 from speechllm.text.frontend import FrontendOutput
 from speechllm.text.sentences import iter_sentences
 
@@ -31,24 +31,31 @@ GROWTH = 4  # of a piece on the one before
 MAX_CHUNK = 48  # codec frames in the largest piece, about two seconds
 GROUP_CHARS = 60  # a voice without a reader is given so many at once, if there are
 KEEP = 64, 322  # codec frames that say whose voice it was, at least and at most; 3 to 15 s
+AHEAD = 4  # pieces of codes that the speech LM may be ahead of the codec
+SCHEME = "gepard:"  # of published weights
+
+
+@dataclass(frozen=True)
+class Written:
+    """Codes on their way from the speech LM to the codec: the next of a sentence."""
+
+    codes: np.ndarray  # int64 [K, T]
+    frames: list[Frame]  # of the whole sentence, on its last codes
+    sentence: FrontendOutput | None = None  # on its last codes
 
 
 class TTS:
     """The whole speaking path. Not thread-safe; one object per thread, they can share a Voice.
 
     Args:
-        voice: of pipelines.speaking.voice.load_voice.
-        precision: of the LM's weights; None = as the voice says. For the shipped voice that is int8: it takes a quarter
-            less time than float32 and is heard as well (README). Below float32, `from_pretrained` lowers the codec's
-            precision too.
+        voice: of pipelines.speaking.loading.load_voice.
         tries: how often a sentence is spoken, in one batch, to choose from; 0 = as the voice thinks best for the text.
+        threads: with 2, speech LM and codec have a thread each, which changes no sample; 0 = 2 where it pays.
     """
 
-    def __init__(self, voice: Voice, precision: Precision | None = None, tries: int = 0):
+    def __init__(self, voice: Voice, tries: int = 0, threads: int = 0):
         self.voice, self.tries = voice, tries
-        self.precision: Precision = precision or voice.card.get("precision", "int8")
-        if voice.large:
-            packed(voice.lm, self.precision, consume=True)
+        self.threads = threads or (min(2, os.cpu_count() or 1) if voice.two_stages else 1)
         self.frontend = voice.make_frontend()
         self.sampling = SamplingConfig(**voice.card.get("sampling", {}))
 
@@ -61,37 +68,44 @@ class TTS:
         prompt: str | Path | None = None,
         language: str = "",
         tries: int = 0,
+        engine: str = "auto",
+        threads: int = 0,
     ) -> "TTS":
         """Load a shipped voice by name, a voice folder by path, or published weights as `gepard:PATH`.
 
         Args:
             name: of the voice. Nothing is downloaded, unless a hub id is given for published weights.
             codec: in place of the voice's own.
-            precision, tries: see TTS.
+            precision: of the weights; None = as the voice says. For the shipped voice that is int8, which is faster
+                than float32 and heard as well (README).
             prompt, language: of published weights; see docs/published-weights.md.
+            engine: onnx, torch or auto; see load_voice.
+            tries, threads: see TTS.
 
         Raises:
             UserError: no such voice, or it is broken.
         """
         if name.startswith(SCHEME):
-            voice = load_published(name, codec, prompt, language)
-        elif prompt or language:
+            if engine == "onnx":
+                raise UserError(f"{name} speaks with the engine torch alone; leave --engine out")
+            from pipelines.speaking.published import load_published  # needs torch
+
+            return cls(load_published(name, codec, prompt, language, precision, threads), tries)
+        if prompt or language:
             raise UserError(f"the voice {name} speaks as it is; a prompt or a language goes with {SCHEME}PATH")
-        else:
-            voice = load_voice(name, Path(codec) if codec else None)
-        if precision != "float32":
-            voice = replace(voice, codec=voice.codec.lower_precision())
-        return cls(voice, precision, tries)
+        voice = load_voice(name, Path(codec) if codec else None, precision, engine, threads)
+        return cls(voice, tries, threads if voice.two_stages else 1)
 
     @property
-    def codec(self) -> Codec:
-        """The voice's codec."""
+    def codec(self) -> Any:
+        """The voice's codec, of either engine."""
         return self.voice.codec
 
     @property
     def sample_rate(self) -> int:
         """Hz."""
-        return self.codec.sample_rate
+        rate: int = self.codec.sample_rate
+        return rate
 
     def synthesize(self, text: str, seed: int = 0, **sampling: Any) -> Speech:
         """Speak a text.
@@ -114,20 +128,26 @@ class TTS:
 
     def pieces(self, chunks: Iterable[str], seed: int = 0, **sampling: Any) -> Iterator[Piece]:
         """Speak a text that arrives in chunks, sentence by sentence; memory does not grow with its length."""
-        start_s, prefix, heard = 0.0, self.voice.prefix, torch.empty(self.codec.num_codebooks, 0, dtype=torch.long)
+        written = self.write(chunks, seed, **sampling)
+        return self.render(ahead(written, AHEAD) if self.threads > 1 else written)
+
+    # first stage: text -> codes
+
+    def write(self, chunks: Iterable[str], seed: int = 0, **sampling: Any) -> Iterator[Written]:
+        """Codes of a text, sentence by sentence."""
+        prefix, heard = self.voice.prefix, np.empty((self.codec.num_codebooks, 0), np.int64)
         sentences = speakable(chunks)
         for index, sentence in enumerate(sentences if self.voice.lm.config.reader_layer else grouped(sentences)):
             prepared = self.frontend(sentence)
             # Every sentence has its own random stream: it sounds the same whatever was said before.
             settings = {"seed": (seed * 1_000_003 + index) % 2**63, **prepared.sampling, **sampling}
             for part in self.parts(prepared):
-                for piece in self.speak(part, replace(self.sampling, **settings), start_s, prefix):
-                    start_s += len(piece.audio) / self.sample_rate
+                for written in self.write_sentence(part, replace(self.sampling, **settings), prefix):
                     if self.voice.keeps_first and heard.shape[1] < KEEP[1]:
-                        heard = torch.cat([heard, piece.codes], dim=1)[:, : KEEP[1]]
-                    yield piece
+                        heard = np.concatenate([heard, written.codes], axis=1)[:, : KEEP[1]]
+                    yield written
             if self.voice.keeps_first and prefix is self.voice.prefix and heard.shape[1] >= KEEP[0]:
-                prefix = self.voice.lm.voice_prefix(heard)
+                prefix = self.voice.voice_prefix(heard)
 
     def parts(self, prepared: FrontendOutput) -> Iterator[FrontendOutput]:
         """A sentence as the LM can hold it: whole, or cut between words where its phonemes are too many."""
@@ -147,45 +167,55 @@ class TTS:
             yield prepared._replace(ids=prepared.ids[begin:stop], words=inside)
             begin = stop
 
-    def frames(self, prepared: FrontendOutput, sampling: SamplingConfig, prefix: Tensor | None) -> Iterable[Frame]:
+    def frames(self, prepared: FrontendOutput, sampling: SamplingConfig, prefix: Any) -> Iterable[Frame]:
         """The codec frames of one prepared sentence; as they are made, if there is one try."""
-        prompt, tries = Prompt(torch.tensor(prepared.ids), prefix, self.voice.unguided), self.tries or prepared.tries
+        prompt, tries = self.voice.prompt(prepared.ids, prefix), self.tries or prepared.tries
         if tries == 1:
-            return generate(self.voice.lm, prompt, sampling, self.precision)
-        return best_of(self.voice.lm, prompt, sampling, self.precision, tries, prepared.min_plausible_frames)
+            return self.voice.generate(prompt, sampling)
+        return self.voice.best_of(prompt, sampling, tries, prepared.min_plausible_frames)
 
-    def speak(
-        self, prepared: FrontendOutput, sampling: SamplingConfig, start_s: float, prefix: Tensor | None = None
-    ) -> Iterator[Piece]:
-        """Speak one prepared sentence that begins at `start_s`."""
-        # The codec does not get a thread of its own: measured, the two fight for the interpreter and nothing is won.
-        stream, goals = self.codec.stream(), chunk_goals(self.codec)
-        frames: list[Frame] = []
-        pushed, done, goal = 0, 0, next(goals)
-
-        def piece(decode: Callable[[Tensor], Tensor]) -> Piece:
-            nonlocal pushed, done
-            codes = torch.stack([f.codes for f in frames], dim=1)  # [K, T]
-            audio = decode(codes[None, :, pushed:])
-            first, pushed, done = done, len(frames), done + audio.shape[-1] // self.codec.hop_length
-            return Piece(audio[0, 0].numpy(), codes[:, first:done])
-
+    def write_sentence(self, prepared: FrontendOutput, sampling: SamplingConfig, prefix: Any) -> Iterator[Written]:
+        """Codes of one prepared sentence, as many at a time as are rendered at once."""
+        goals, frames, passed_on = chunk_goals(self.codec), [], 0
+        goal = next(goals)
         for frame in self.frames(prepared, sampling, prefix):
             frames.append(frame)
             if len(frames) == goal:
-                yield piece(stream.push)
-                goal = next(goals)
-        positions = [frame.position for frame in frames]
-        yield replace(
-            piece(stream.flush),
-            words=word_times(prepared, positions, start_s, self.codec.frame_rate),
-            confidences=[frame.confidence for frame in frames],
-            positions=positions,
-            sentence=prepared,
-        )
+                yield Written(stack(frames[passed_on:]), [])
+                passed_on, goal = goal, next(goals)
+        last = stack(frames[passed_on:]) if passed_on < len(frames) else stack(frames[:1])[:, :0]
+        yield Written(last, frames, prepared)
+
+    # second stage: codes -> audio
+
+    def render(self, written: Iterator[Written]) -> Iterator[Piece]:
+        """The audio of codes, and when its words are heard."""
+        start_s, decoder, waiting = 0.0, self.voice.decoder(), np.empty((self.codec.num_codebooks, 0), np.int64)
+        for part in written:
+            audio = decoder.flush(part.codes) if part.sentence else decoder.push(part.codes)
+            waiting = np.concatenate([waiting, part.codes], axis=1)
+            rendered = len(audio) // self.codec.hop_length
+            piece, waiting = Piece(audio, waiting[:, :rendered]), waiting[:, rendered:]
+            if part.sentence:
+                positions = [frame.position for frame in part.frames]
+                piece = replace(
+                    piece,
+                    words=word_times(part.sentence, positions, start_s, self.codec.frame_rate),
+                    confidences=[frame.confidence for frame in part.frames],
+                    positions=positions,
+                    sentence=part.sentence,
+                )
+                start_s += len(positions) / self.codec.frame_rate
+                decoder = self.voice.decoder()
+            yield piece
 
 
-def chunk_goals(codec: Codec) -> Iterator[int]:
+def stack(frames: list[Frame]) -> np.ndarray:
+    """Codes of frames, int64 [K, T]."""
+    return np.stack([frame.codes for frame in frames], axis=1)
+
+
+def chunk_goals(codec: Any) -> Iterator[int]:
     """Numbers of frames at which a sentence is decoded as far as it goes: soon at first, then rarely.
 
     While a piece is heard the next is made, so each may take GROWTH times the last as long as speaking is faster than

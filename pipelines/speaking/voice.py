@@ -1,83 +1,63 @@
-"""A voice: what it is to those who speak with it, and the folder of tokenizer, speech LM, codec and card it ships as.
+"""A voice: what it is to those who speak with it, whatever runs its networks.
 
-voices/heart/voice.yaml          provenance, licences, sampling defaults, measured figures
-             tokenizer.model
-             lm/                 SpeechLM.from_pretrained
-             codec/              codec.load
+Shapes: K codebooks, T codec frames, D width, Q positions of a voice prefix, S text tokens, N audio samples.
 """
 
-from collections.abc import Callable
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar, Protocol
 
-from torch import Tensor
+import numpy as np
 
-from codec import Codec
-from codec import load as load_codec
-from pipelines.shared.errors import UserError
-from pipelines.shared.resources import VOICES
-from pipelines.shared.settings import build, load_yaml
-from speechllm import SamplingConfig, SpeechLM
-from speechllm.text.frontend import Frontend, TextFrontend
-from speechllm.text.normalizer import Normalizer
-from speechllm.text.phonemizer import Phonemizer
-from speechllm.text.tokenizer import Tokenizer
+from speechllm import Frame, Prompt, SamplingConfig
+from speechllm.text.frontend import Frontend
+
+
+class Decoder(Protocol):
+    """Codes of one sentence -> its audio, piece by piece."""
+
+    def push(self, codes: np.ndarray) -> np.ndarray:
+        """Codes int64 [K, T] -> the audio float32 [N] that has become certain."""
+
+    def flush(self, codes: np.ndarray) -> np.ndarray:
+        """The last codes, which may be none -> the rest of the audio."""
 
 
 @dataclass(frozen=True)
-class Voice:
-    """The parts of a voice, checked to belong together."""
+class Voice(ABC):
+    """The parts of a voice, checked to belong together. Threads can share one."""
 
     name: str
     card: dict[str, Any]
     make_frontend: Callable[[], Frontend]  # one for each thread
-    lm: SpeechLM
-    codec: Codec
-    large: bool = False  # too large to be in memory twice: whoever speaks first decides about the precision
-    prefix: Tensor | None = None  # of the LM's voice prefix, [Q, D]
-    unguided: Tensor | None = None  # ids that guidance reads in place of a text, int64 [s]
+    lm: Any  # of either engine; both have a `config`
+    codec: Any  # of either engine; both say their rates, K and fingerprint
+    prefix: Any = None  # of the LM's voice prefix, [Q, D]
+    unguided: Any = None  # ids that guidance reads in place of a text, int64 [S]
     keeps_first: bool = False  # whoever speaks first goes on: the prefix is then made from what was said
 
+    engine: ClassVar[str]
+    two_stages: ClassVar[bool]  # whether LM and codec gain from a thread each
 
-def find_voice(name: str) -> Path:
-    """The folder of a shipped voice, or of a path.
+    @abstractmethod
+    def prompt(self, ids: list[int], prefix: Any) -> Prompt:
+        """A text, and who is to speak it, as `generate` takes them."""
 
-    Raises:
-        UserError: no such voice; the message lists those there are.
-    """
-    shipped = VOICES / name
-    path = shipped if Path(name).name == name and shipped.is_dir() else Path(name)
-    if name in ("", ".", "..") or not path.is_dir():
-        names = ", ".join(sorted(card.parent.name for card in VOICES.glob("*/voice.yaml"))) or "none shipped"
-        raise UserError(f"no voice {name!r}; expected a voice folder or one of: {names}")
-    return path
+    @abstractmethod
+    def generate(self, prompt: Prompt, sampling: SamplingConfig) -> Iterable[Frame]:
+        """Frames of a prompt, one at a time."""
 
+    @abstractmethod
+    def best_of(
+        self, prompt: Prompt, sampling: SamplingConfig, tries: int, min_plausible_frames: int
+    ) -> Sequence[Frame]:
+        """Frames of the surest of several tries."""
 
-def load_voice(name: str, codec: Path | None = None) -> Voice:
-    """Load a voice by name or path, with its own codec or the one in folder `codec`.
+    @abstractmethod
+    def decoder(self) -> Decoder:
+        """Of one sentence."""
 
-    Raises:
-        UserError: no such voice, something is missing or broken, or the parts do not belong together.
-    """
-    folder = find_voice(name)
-    card_path = folder / "voice.yaml"
-    if not card_path.is_file():
-        raise UserError(f"{folder} is not a voice: no voice.yaml")
-    try:
-        card = load_yaml(card_path.read_text("utf-8"), str(card_path))
-        tokenizer = Tokenizer.load(folder / "tokenizer.model")
-        lm = SpeechLM.from_pretrained(folder / "lm")
-        sound = load_codec(codec or folder / "codec")
-    except (OSError, ValueError, AttributeError) as error:
-        raise UserError(f"the voice {folder} cannot be loaded: {error}") from error
-    if not isinstance(card, dict):
-        raise UserError(f"{card_path} is not a voice card: expected `key: value` lines")
-    build(SamplingConfig, card.get("sampling", {}), f"{card_path}: sampling.")
-    wanted = lm.config.codes.codec_fingerprint
-    if sound.fingerprint != wanted:
-        given = codec or folder / "codec"
-        raise UserError(f"this voice speaks codes of codec {wanted}, {given} is {sound.fingerprint}")
-    if tokenizer.fingerprint != lm.config.tokenizer_fingerprint:
-        raise UserError(f"the tokenizer of {folder} is not the one its LM was trained with; restore the folder")
-    return Voice(folder.name, card, lambda: TextFrontend(Normalizer(), Phonemizer(), tokenizer), lm, sound)
+    @abstractmethod
+    def voice_prefix(self, codes: np.ndarray) -> Any:
+        """The prefix of whoever said codes int64 [K, T]."""

@@ -14,9 +14,14 @@ def export_lm(folder: str | Path) -> None:
     """Write prefill.onnx and step*.onnx into a folder that SpeechLM.save_pretrained wrote.
 
     A model without a reader gets the graphs of guided steps too.
+
+    Raises:
+        ValueError: a width of heads that ONNX Runtime does not take.
     """
     folder = Path(folder)
     config = LMConfig.from_dict(json.loads((folder / "config.json").read_text("utf-8")))
+    if config.head_width % 16:
+        raise ValueError(f"got heads of {config.head_width} channels; ONNX Runtime's attention takes multiples of 16")
     weights, int8 = WeightFile(folder / "model.safetensors"), Int8File(folder / "int8.data")
     graph = Graph(weights)
     PrefillGraph(graph, config).write()

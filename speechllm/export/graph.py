@@ -16,6 +16,7 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 from speechllm.export.int8 import BLOCK, Int8File
+from speechllm.runtime.lm import digest
 
 OPSET, IR_VERSION = 21, 10
 CONTRIBUTED = "com.microsoft"
@@ -189,6 +190,7 @@ class Graph:
         graph = helper.make_graph(self.nodes, name, self.inputs, self.outputs, initializers)
         opsets = [helper.make_opsetid("", OPSET), helper.make_opsetid(CONTRIBUTED, 1)]
         model = helper.make_model(graph, opset_imports=opsets, ir_version=IR_VERSION, producer_name="lfsc-tts")
+        model.metadata_props.add(key="weights", value=digest(self.weights.path))
         temporary = path.with_name(f".{path.name}.partial")
         temporary.write_bytes(model.SerializeToString(deterministic=True))
         temporary.replace(path)

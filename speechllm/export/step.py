@@ -131,7 +131,10 @@ class StepGraph:
         g.output("new_pending_moves", g.op("Sub", pending, g.cast(move, np.float32)), np.float32, [1])
         likeliest = g.op("Add", g.op("ArgMax", g.part(logits, 1, window), axis=-1, keepdims=0), g.ints(1))
         steady = g.op("Where", move, likeliest, g.ints(0))
-        temperature, noise = g.input("reader_temperature", np.float32, [1]), g.input("reader_noise", np.float32, [window])
+        temperature, noise = (
+            g.input("reader_temperature", np.float32, [1]),
+            g.input("reader_noise", np.float32, [window]),
+        )
         drawn = g.op("ArgMax", g.op("Sub", g.op("Div", logits, temperature), noise), axis=-1, keepdims=0)
         advance = g.op("Where", g.input("steady", bool, [1]), steady, drawn)  # [1]
         confidence = g.reshape(g.op("Gather", moves, advance, axis=1), 1)
@@ -172,6 +175,7 @@ class StepGraph:
         width = frame.num_digits * max(frame.levels)
         noise = g.reshape(g.input("noise", np.float32, [count * width]), count, frame.num_digits, -1)
         self.temperature = g.input("temperature", np.float32, [1])
+        self.guidance = g.input("guidance", np.float32, [1]) if self.rows > 1 else ""
         stop = g.part(g.linear(x, "stop_head", bias=True), 0, 1, axis=0)
         g.output("stop", g.reshape(stop, 1), np.float32, [1])
         digits: list[str] = []
@@ -182,7 +186,7 @@ class StepGraph:
                 joined = g.op("Concat", x, values, axis=-1)
                 x = g.op("Add", x, g.mlp(joined, "local.input", "local.output"))
             own = g.reshape(g.part(noise, index, index + 1, axis=0), frame.num_digits, -1)
-            digits.append(self.draw(self.guided(g.linear(x, "frame_head", bias=True)), own))
+            digits.append(self.draw(g.linear(x, "frame_head", bias=True), own))
         every = digits[0] if count == 1 else g.op("Concat", *digits, axis=-1)
         bases = np.cumprod([1, *frame.levels[:-1]]).astype(np.int64)
         codes = g.op("Mul", g.reshape(every, count, frame.num_codebooks, len(bases)), bases)
@@ -191,28 +195,29 @@ class StepGraph:
         if not config.reader_layer:
             g.output("confidence", self.likelihood, np.float32, [1])
 
-    def guided(self, logits: str) -> str:
-        """Logits [R, 1, num_logits] as one row, [1, num_logits]."""
-        g = self.graph
-        if self.rows == 1:
-            return g.reshape(logits, 1, -1)
-        conditional, unconditional = g.many("Split", [logits], 2, axis=0, num_outputs=2)
-        weight = g.input("guidance", np.float32, [1]) if not hasattr(self, "guidance") else self.guidance
-        self.guidance = weight
-        difference = g.op("Mul", weight, g.op("Sub", conditional, unconditional))
-        return g.reshape(g.op("Add", unconditional, difference), 1, -1)
-
     def draw(self, logits: str, noise: str) -> str:
-        """Digits int64 [1, P of one frame] from logits [1, num_logits] and noise [P of one frame, V]."""
-        g, frame = self.graph, self.config.codes
-        counts = list(frame.levels) * frame.num_codebooks
-        starts, widest = np.cumsum([0, *counts[:-1]]), max(counts)
-        level = np.minimum(np.arange(widest), np.array(counts)[:, None] - 1)
-        index = (starts[:, None] + level).astype(np.int64)  # [P, V], where each level's logit is
-        absent = np.where(np.arange(widest) < np.array(counts)[:, None], 0, -np.inf).astype(np.float32)
-        table = g.op("Add", g.op("Gather", g.reshape(logits, -1), index), absent)  # [P, V]
-        drawn = g.op("ArgMax", g.op("Sub", g.op("Div", table, self.temperature), noise), axis=-1, keepdims=0)
+        """Digits int64 [1, P of one frame] from logits [R, 1, num_logits] and noise [P of one frame, V]."""
+        g = self.graph
+        table = self.table(g.part(logits, 0, 1, axis=0))
+        guided = table if self.rows == 1 else self.table(self.guided(logits))
+        drawn = g.op("ArgMax", g.op("Sub", g.op("Div", guided, self.temperature), noise), axis=-1, keepdims=0)
         if not self.config.reader_layer:  # how sure the model is shows in its frames
             chosen = g.op("GatherElements", g.op("LogSoftmax", table, axis=-1), g.reshape(drawn, -1, 1), axis=-1)
             self.likelihood = g.op("Exp", g.reshape(g.op("ReduceMean", chosen, g.ints(0, 1), keepdims=0), 1))
         return g.reshape(drawn, 1, -1)
+
+    def guided(self, logits: str) -> str:
+        """Logits of the row with the text, away from those of the row without."""
+        g = self.graph
+        conditional, unconditional = g.many("Split", [logits], 2, axis=0, num_outputs=2)
+        difference = g.op("Mul", self.guidance, g.op("Sub", conditional, unconditional))
+        return g.op("Add", unconditional, difference)
+
+    def table(self, logits: str) -> str:
+        """Logits [1, 1, num_logits] by digit, [P of one frame, V]; minus infinity where a digit has fewer levels."""
+        g, frame = self.graph, self.config.codes
+        counts = np.array(list(frame.levels) * frame.num_codebooks)[:, None]
+        starts, level = np.cumsum(counts)[:, None] - counts, np.arange(max(frame.levels))
+        index = (starts + np.minimum(level, counts - 1)).astype(np.int64)
+        absent = np.where(level < counts, 0, -np.inf).astype(np.float32)
+        return g.op("Add", g.op("Gather", g.reshape(logits, -1), index), absent)

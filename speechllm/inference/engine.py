@@ -20,9 +20,8 @@ from dataclasses import replace
 
 import torch
 
-from speechllm.config import SamplingConfig
+from speechllm.config import Precision, SamplingConfig
 from speechllm.inference.cuda_graph import CapturedStep
-from speechllm.inference.linear import Precision
 from speechllm.inference.prefill import prefill
 from speechllm.inference.request import Request
 from speechllm.inference.rows import CACHE_BLOCK, NOISE_STEPS, Rows

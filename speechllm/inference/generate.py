@@ -5,9 +5,8 @@ One request alone is an engine of one slot: the frames are those of the same req
 
 from collections.abc import Iterator
 
-from speechllm.config import SamplingConfig
+from speechllm.config import Precision, SamplingConfig
 from speechllm.inference.engine import Engine
-from speechllm.inference.linear import Precision
 from speechllm.model.speech_lm import SpeechLM
 from speechllm.request import Frame, Prompt, Try, frame_limit, seeds_of_tries, surest
 

@@ -16,14 +16,11 @@ be answered differently in a batch than alone. Hence three kinds of layer, and n
 
 from collections.abc import Callable
 from functools import cache
-from typing import Literal
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-Precision = Literal["float32", "bfloat16", "int8"]
-PRECISIONS: tuple[Precision, ...] = ("float32", "bfloat16", "int8")
 Linear = Callable[[Tensor], Tensor]  # float32 [R, I] -> float32 [R, O]
 LinearKind = Callable[[Tensor, Tensor | None], Linear]  # of a weight [O, I] and a bias [O]
 ROWS_HINT = 16  # rows oneDNN lays the weights out for

@@ -16,8 +16,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from speechllm.config import PRECISIONS, Precision
 from speechllm.digits import center, half_levels
-from speechllm.inference.linear import KINDS, PRECISIONS, BFloat16Linear, LinearKind, Precision, has_bfloat16, pack
+from speechllm.inference.linear import KINDS, BFloat16Linear, LinearKind, has_bfloat16, pack
 from speechllm.model.attention import Attention, AttentionLayers
 from speechllm.model.frames import DigitTables, DigitValues, LocalHead
 from speechllm.model.reader import Reader

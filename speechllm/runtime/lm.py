@@ -1,5 +1,6 @@
 """RuntimeLM: the graphs of a speech LM folder, loaded once and shared by all sessions."""
 
+import hashlib
 import json
 import threading
 from dataclasses import dataclass, field
@@ -13,7 +14,7 @@ from speechllm.config import LMConfig
 
 Precision = Literal["int8", "float32"]
 PRECISIONS: tuple[Precision, ...] = ("int8", "float32")
-PREFILL = "prefill.onnx"
+PREFILL, WEIGHTS = "prefill.onnx", "model.safetensors"
 
 
 @dataclass
@@ -44,7 +45,7 @@ class RuntimeLM:
         folder = Path(folder)
         if precision not in PRECISIONS:
             raise ValueError(f"got precision {precision!r}; without torch expected one of {', '.join(PRECISIONS)}")
-        for name in ("config.json", PREFILL):
+        for name in ("config.json", WEIGHTS, PREFILL):
             if not (folder / name).is_file():
                 raise FileNotFoundError(f"{folder} has no {name}; expected a speech LM that was exported")
         try:
@@ -52,8 +53,10 @@ class RuntimeLM:
         except (ValueError, TypeError, KeyError) as error:
             raise ValueError(f"{folder} is not a readable speech LM: {error}") from error
         lm = cls(folder, config, precision, threads)
-        lm.graph(PREFILL)
-        lm.step_graph(1)
+        wanted = digest(folder / WEIGHTS)
+        for graph in (lm.graph(PREFILL), lm.step_graph(1)):
+            if graph.get_modelmeta().custom_metadata_map.get("weights") != wanted:
+                raise ValueError(f"the graphs in {folder} were made from other weights; export it again")
         return lm
 
     def step_graph(self, rows: int) -> onnxruntime.InferenceSession:
@@ -100,3 +103,13 @@ def load_graph(path: Path, threads: int) -> onnxruntime.InferenceSession:
         return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
     except Exception as error:  # ONNX Runtime's errors have no common base that is public
         raise ValueError(f"{path} does not load: {' '.join(str(error).split())[:300]}") from error
+
+
+def digest(path: Path) -> str:
+    """What tells the weights that graphs were made from."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def has_graphs(folder: Path) -> bool:
+    """Whether a speech LM folder was exported."""
+    return (folder / PREFILL).is_file()

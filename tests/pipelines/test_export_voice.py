@@ -6,7 +6,7 @@ from safetensors.torch import load_file
 from codec import save as save_codec
 from pipelines import export_voice
 from pipelines.shared.errors import UserError
-from pipelines.speaking.voice import load_voice
+from pipelines.speaking.loading import load_voice
 from toys import toy_codec, write_voice
 
 

@@ -30,7 +30,10 @@ def run(tts, monkeypatch, tmp_path, capsysbinary):
     """Run tts.py in an empty folder with the toy voice: exit code, standard output, standard error."""
     monkeypatch.chdir(tmp_path)
     load = TTS.from_pretrained
-    monkeypatch.setattr(TTS, "from_pretrained", lambda name, *rest: load(name, *rest) if name != "heart" else tts)
+    def from_pretrained(name, *rest, **options):
+        return load(name, *rest, **options) if name != "heart" else tts
+
+    monkeypatch.setattr(TTS, "from_pretrained", from_pretrained)
 
     def call(*argv: object) -> tuple[int, bytes, str]:
         code = 0

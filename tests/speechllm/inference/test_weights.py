@@ -16,7 +16,7 @@ from speechllm import Frame, Prompt, SamplingConfig, SpeechLM, generate
 from speechllm.digits import codes_to_digits, digits_to_values
 from speechllm.inference import weights
 from speechllm.inference.engine import Engine
-from speechllm.inference.linear import PRECISIONS
+from speechllm.config import PRECISIONS
 from speechllm.inference.weights import PackedBlock, gelu, norm, packed
 
 OPTIONS = {

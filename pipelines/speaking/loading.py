@@ -1,0 +1,145 @@
+"""The folder that a voice ships as, and the engine that runs it.
+
+voices/heart/voice.yaml          provenance, licences, sampling defaults, measured figures
+             tokenizer.model
+             lm/                 SpeechLM.save_pretrained, and its graphs from speechllm.export
+             codec/              codec.save, and its graphs from codec.export
+"""
+
+from pathlib import Path
+from typing import Any
+
+from pipelines.shared.errors import UserError
+from pipelines.shared.resources import VOICES
+from pipelines.shared.settings import build, load_yaml
+from pipelines.speaking.voice import Voice
+from speechllm import SamplingConfig
+from speechllm.config import Precision
+from speechllm.runtime.lm import RuntimeLM, has_graphs
+from speechllm.text.frontend import TextFrontend
+from speechllm.text.normalizer import Normalizer
+from speechllm.text.phonemizer import Phonemizer
+from speechllm.text.tokenizer import Tokenizer
+
+ENGINES = ("auto", "onnx", "torch")
+
+
+def find_voice(name: str) -> Path:
+    """The folder of a shipped voice, or of a path.
+
+    Raises:
+        UserError: no such voice; the message lists those there are.
+    """
+    shipped = VOICES / name
+    path = shipped if Path(name).name == name and shipped.is_dir() else Path(name)
+    if name in ("", ".", "..") or not path.is_dir():
+        names = ", ".join(sorted(card.parent.name for card in VOICES.glob("*/voice.yaml"))) or "none shipped"
+        raise UserError(f"no voice {name!r}; expected a voice folder or one of: {names}")
+    return path
+
+
+def load_voice(
+    name: str,
+    codec_folder: Path | None = None,
+    precision: Precision | None = None,
+    engine: str = "auto",
+    threads: int = 0,
+) -> Voice:
+    """Load a voice by name or path.
+
+    Args:
+        name: of a shipped voice, or its folder.
+        codec_folder: a codec in place of the voice's own.
+        precision: of the weights; None = as the voice says, which is int8 if it says nothing.
+        engine: onnx needs the graphs that export-voice writes, torch an installation with torch; auto = the first
+            of them that is there.
+        threads: of the networks; 0 = one.
+
+    Raises:
+        UserError: no such voice, something is missing or broken, or the parts do not belong together.
+    """
+    folder = find_voice(name)
+    sound_folder = codec_folder or folder / "codec"
+    card = read_card(folder)
+    precision = precision or card.get("precision", "int8")
+    onnx = uses_onnx(engine, folder, sound_folder, precision)
+    try:
+        tokenizer = Tokenizer.load(folder / "tokenizer.model")
+        load = load_onnx if onnx else load_torch
+        voice = load(folder, sound_folder, card, make_frontend(tokenizer), precision, threads or 1)
+    except (OSError, ValueError, AttributeError) as error:
+        raise UserError(f"the voice {folder} cannot be loaded: {error}") from error
+    wanted, found = voice.lm.config.codes.codec_fingerprint, voice.codec.fingerprint
+    if found != wanted:
+        raise UserError(f"this voice speaks codes of codec {wanted}, {sound_folder} is {found}")
+    if tokenizer.fingerprint != voice.lm.config.tokenizer_fingerprint:
+        raise UserError(f"the tokenizer of {folder} is not the one its LM was trained with; restore the folder")
+    return voice
+
+
+def read_card(folder: Path) -> dict[str, Any]:
+    """The card of a voice, checked."""
+    path = folder / "voice.yaml"
+    if not path.is_file():
+        raise UserError(f"{folder} is not a voice: no voice.yaml")
+    try:
+        card = load_yaml(path.read_text("utf-8"), str(path))
+    except (OSError, ValueError) as error:
+        raise UserError(f"the voice {folder} cannot be loaded: {error}") from error
+    if not isinstance(card, dict):
+        raise UserError(f"{path} is not a voice card: expected `key: value` lines")
+    build(SamplingConfig, card.get("sampling", {}), f"{path}: sampling.")
+    return card
+
+
+def uses_onnx(engine: str, folder: Path, sound_folder: Path, precision: Precision) -> bool:
+    """Whether a voice is to speak without torch.
+
+    Raises:
+        UserError: no such engine, or one that cannot do what is asked.
+    """
+    if engine not in ENGINES:
+        raise UserError(f"got engine {engine!r}; expected one of: {', '.join(ENGINES)}")
+    exported = has_graphs(folder / "lm") and (sound_folder / "decode.onnx").is_file()
+    if engine == "onnx" and precision == "bfloat16":
+        raise UserError("got precision bfloat16, which takes the engine torch; expected int8 or float32")
+    if engine == "onnx" and not exported:
+        bare = folder if not has_graphs(folder / "lm") else sound_folder
+        raise UserError(f"{bare} holds no ONNX graphs; write them with export-voice or export-onnx, or use torch")
+    return engine == "onnx" or (engine == "auto" and exported and precision != "bfloat16")
+
+
+def make_frontend(tokenizer: Tokenizer) -> Any:
+    """What makes a text front end for each thread."""
+    return lambda: TextFrontend(Normalizer(), Phonemizer(), tokenizer)
+
+
+def load_onnx(
+    folder: Path, sound_folder: Path, card: dict[str, Any], frontend: Any, precision: Precision, threads: int
+) -> Voice:
+    """The voice in ONNX Runtime. Threads beyond the first are the codec's."""
+    import codec.runtime
+    from pipelines.speaking.onnx_voice import OnnxVoice
+
+    lm = RuntimeLM.load(folder / "lm", precision)
+    sound = codec.runtime.load(sound_folder, precision, max(threads - 1, 1))
+    return OnnxVoice(folder.name, card, frontend, lm, sound)
+
+
+def load_torch(
+    folder: Path, sound_folder: Path, card: dict[str, Any], frontend: Any, precision: Precision, threads: int
+) -> Voice:
+    """The voice in torch."""
+    try:
+        import torch
+    except ImportError:
+        raise UserError(f"{folder} takes torch, which is not installed; pip install 'lfsc-tts[torch]'") from None
+    from codec import load
+    from pipelines.speaking.torch_voice import TorchVoice
+    from speechllm.model.speech_lm import SpeechLM
+
+    torch.set_num_threads(threads)
+    sound = load(sound_folder)
+    if precision != "float32":
+        sound = sound.lower_precision()
+    return TorchVoice(folder.name, card, frontend, SpeechLM.from_pretrained(folder / "lm"), sound, precision=precision)
