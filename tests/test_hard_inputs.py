@@ -93,7 +93,7 @@ def test_the_shipped_voice_reads_to_the_last_word(tts, clock, text):
     for prepared in prepare(tts.frontend, text):
         wanted_s += expected_s(prepared.phonemes)
         for part in tts.parts(prepared):
-            spoken = list(generate(tts.voice.lm, Prompt(torch.tensor(part.ids)), tts.sampling, tts.precision))
+            spoken = list(generate(tts.voice.lm, Prompt(torch.tensor(part.ids)), tts.sampling, tts.voice.precision))
             assert spoken[-1].position == len(part.ids) - 1, part.text
             frames += len(spoken)
     clock[0] += time.process_time() - begin
