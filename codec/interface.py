@@ -1,4 +1,4 @@
-"""What every codec is to those who use one: Codec, the rates that follow from its configuration, CodecStream.
+"""What every codec is to those who use one: Codec and CodecStream.
 
 Shapes: B batch, N samples, K codebooks, T codec frames, t frames of one push.
 """
@@ -8,7 +8,6 @@ import hashlib
 import json
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
-from math import log2, prod
 from typing import Any, ClassVar
 
 import torch
@@ -16,30 +15,6 @@ from torch import Tensor, nn
 
 from codec.fsq import GroupedFSQ
 from codec.licence import Licence
-
-
-class Rates:
-    """What follows from a codec's configuration, of any family."""
-
-    sample_rate: int
-    hop_length: int
-    num_codebooks: int
-    levels: tuple[int, ...]
-
-    @property
-    def frame_rate(self) -> float:
-        """Codec frames per second, Hz."""
-        return self.sample_rate / self.hop_length
-
-    @property
-    def codebook_size(self) -> int:
-        """Codes per codebook."""
-        return prod(self.levels)
-
-    @property
-    def bitrate(self) -> float:
-        """Bits per second."""
-        return self.frame_rate * self.num_codebooks * log2(self.codebook_size)
 
 
 class Codec(nn.Module):

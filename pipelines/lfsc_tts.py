@@ -26,6 +26,7 @@ COMMANDS = {  # name: module with a main(argv, prog), what it does
     "encode-corpus": ("pipelines.encode_corpus", "manifest + codec + tokenizer -> code shards"),
     "align-corpus": ("pipelines.align_corpus", "code shards -> which token every frame speaks"),
     "train-lm": ("pipelines.train_lm", "aligned shards -> speech LM"),
+    "export-onnx": ("pipelines.export_onnx", "codec -> graphs beside it, that run without torch"),
     "export-voice": ("pipelines.export_voice", "codec + LM + tokenizer -> voice folder"),
     "reconstruct": ("pipelines.reconstruct", "audio files through a codec and back"),
 }

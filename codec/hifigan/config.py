@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, field, fields
 from math import prod
 from typing import Any
 
-from codec.interface import Rates
+from codec.rates import Rates
 
 ACTIVATIONS = ("leaky_relu", "half_snake")
 PADDINGS = ("reflect", "replicate", "zeros")

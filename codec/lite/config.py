@@ -3,7 +3,7 @@
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
-from codec.interface import Rates
+from codec.rates import Rates
 
 MOST_HIGHPASS_HZ = 20.0  # a third of the lowest pitch, which so stays as it is
 

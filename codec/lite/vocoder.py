@@ -13,6 +13,9 @@ from codec.lite.config import CodecConfig
 from codec.lite.convnext import Blocks, Past
 from codec.lite.features import ENVELOPE_MEAN, ENVELOPE_SCALE, NOISE_MEAN, features_to_f0, num_features
 
+LOUDEST = 6.0  # nats, of an envelope
+MOST_NOISE = -1e-3  # nats, of its share in the amplitude: some of it is always periodic
+
 
 class Filters(NamedTuple):
     """What the vocoder says about each STFT frame."""
@@ -68,9 +71,9 @@ class Vocoder(nn.Module):
 
     def filters(self, features: Tensor, envelope: Tensor) -> Filters:
         """Pitch and aperiodicity of features [B, S, W], and a log envelope [B, S, F], as filters."""
-        envelope, f0 = envelope.clamp(max=6), features_to_f0(features)
+        envelope, f0 = envelope.clamp(max=LOUDEST), features_to_f0(features)
         noise = (features[..., self.n_mels : self.n_mels + NUM_BANDS] - NOISE_MEAN) @ self.from_bands
-        noise = noise.clamp(max=-1e-3)
+        noise = noise.clamp(max=MOST_NOISE)
         tonal = torch.log1p(-torch.exp(2 * noise)) / 2
         amplitude = torch.log(4 * f0 / self.sample_rate).float()[..., None] / 2  # of a harmonic, where the density is 1
         harmonic = envelope + tonal + amplitude

@@ -1,0 +1,1 @@
+"""Codecs as ONNX graphs, which run without torch. Needs the package onnx."""

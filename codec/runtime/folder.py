@@ -1,0 +1,56 @@
+"""Codec folders that were exported: beside config.json and model.safetensors lie graphs, of encoder and decoder."""
+
+import hashlib
+import json
+from pathlib import Path
+
+from codec.licence import Licence
+from codec.runtime.interface import RuntimeCodec
+from codec.runtime.lite import LiteRuntime
+from codec.runtime.session import Session
+
+PRECISIONS = "int8", "float32"
+
+
+def load(folder: str | Path, precision: str = "int8", threads: int = 1) -> RuntimeCodec:
+    """Read a codec folder written by `codec.save` and `lfsc-tts export-onnx`.
+
+    Args:
+        folder: of the codec.
+        precision: of the decoder's large products, int8 or float32; a codec without a graph in int8 takes float32.
+        threads: of one call.
+
+    Raises:
+        FileNotFoundError, ValueError: not a codec folder, without graphs, or with those of other weights.
+    """
+    folder = Path(folder)
+    if precision not in PRECISIONS:
+        raise ValueError(f"got precision {precision!r}; without torch expected one of {', '.join(PRECISIONS)}")
+    for name in ("config.json", "model.safetensors"):
+        if not (folder / name).is_file():
+            raise FileNotFoundError(f"{folder} is not a codec folder: no {name}")
+    decoder = Session(graph_path(folder, "decode", precision), threads)
+    facts = decoder.facts
+    if facts.weights != hashlib.sha256((folder / "model.safetensors").read_bytes()).hexdigest():
+        raise ValueError(f"the graphs in {folder} belong to other weights; run lfsc-tts export-onnx again")
+    values = json.loads((folder / "config.json").read_text("utf-8"))
+    licence = Licence.from_dict(values["licence"]) if "licence" in values else None
+    return LiteRuntime(facts, licence, decoder)
+
+
+def graph_path(folder: Path, name: str, precision: str) -> Path:
+    """The graph of that name and precision, or the one in float32.
+
+    Raises:
+        FileNotFoundError: there is none.
+    """
+    path = folder / f"{name}-{precision}.onnx"
+    path = path if path.is_file() else folder / f"{name}-float32.onnx"
+    if not path.is_file():
+        raise FileNotFoundError(f"{folder} has no {path.name}; write it with lfsc-tts export-onnx")
+    return path
+
+
+def has_graphs(folder: str | Path) -> bool:
+    """Whether a codec folder was exported."""
+    return (Path(folder) / "decode-float32.onnx").is_file()

@@ -1,0 +1,76 @@
+"""The lite family without torch: the networks are a graph, the synthesis is numpy.
+
+Shapes: B batch, K codebooks, T codec frames, S STFT frames.
+"""
+
+import numpy as np
+
+from codec.licence import Licence
+from codec.runtime.facts import Facts
+from codec.runtime.interface import RuntimeCodec, RuntimeStream
+from codec.runtime.session import Session
+from codec.runtime.source_filter import Filters, SourceFilter, Tables
+
+
+class LiteRuntime(RuntimeCodec):
+    """A lite codec.
+
+    Args:
+        facts: of the codec.
+        licence: of the weights.
+        decoder: the graph that decodes.
+    """
+
+    def __init__(self, facts: Facts, licence: Licence | None, decoder: Session):
+        super().__init__(facts, licence)
+        self.decoder = decoder
+        self.tables = Tables(facts.sample_rate, facts.n_fft, facts.stft_hop)
+
+    def encode(self, audio: np.ndarray, lengths: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
+        """ImportError: the analysis of audio needs torch."""
+        raise ImportError(f"the codec {self.name} encodes with torch only; pip install 'lfsc-tts[torch]'")
+
+    def stream(self) -> RuntimeStream:
+        """See RuntimeCodec.stream."""
+        return LiteRuntimeStream(self)
+
+
+class LiteRuntimeStream(RuntimeStream):
+    """Every frame goes through the networks once: each convolution keeps the frames it will see again."""
+
+    codec: LiteRuntime
+
+    def __init__(self, codec: LiteRuntime):
+        super().__init__(codec)
+        self.codes: np.ndarray | None = None  # [B, K, t] that wait, as long as they are too few for the graph
+        self.past: dict[str, np.ndarray] = {}  # of the graph, from its first run on
+        self.synthesis: SourceFilter | None = None
+        self.audio: np.ndarray | None = None  # [B, n], less than a codec frame
+
+    def advance(self, codes: np.ndarray, last: bool) -> np.ndarray:
+        """See RuntimeStream."""
+        batch, hop = len(codes), self.codec.hop_length
+        if self.codes is not None:
+            codes = np.concatenate([self.codes, codes], axis=2)
+        too_few = not last and (codes.shape[2] <= self.codec.context if self.synthesis is None else not codes.shape[2])
+        self.codes = codes if too_few else None
+        if too_few or (self.synthesis is None and not codes.shape[2]):
+            return np.zeros((batch, 0), np.float32)
+        if self.synthesis is None:
+            self.synthesis = SourceFilter(self.codec.tables, batch)
+        audio = self.synthesis.push(self.filters(codes, last), last)
+        if self.audio is not None:
+            audio = np.concatenate([self.audio, audio], axis=1)
+        whole = audio.shape[1] // hop * hop
+        self.audio = audio[:, whole:]
+        return audio[:, :whole]
+
+    def filters(self, codes: np.ndarray, last: bool) -> Filters:
+        """Run the graph: codes int64 [B, K, t] -> the filters that are certain."""
+        past = self.past or {
+            f"past.{name}": np.zeros((len(codes), 1, frames, width), np.float32)
+            for name, (frames, width) in self.codec.facts.states.items()
+        }
+        found = self.codec.decoder.run({"codes": codes, "last": np.array([int(last)]), **past})
+        self.past = {f"past.{name}": found[f"next.{name}"] for name in self.codec.facts.states}
+        return Filters(*(found[name] for name in Filters._fields))
