@@ -46,12 +46,10 @@ setup: $(VENV)/.base  ## install what speaking needs in .venv
 
 $(VENV)/.base: pyproject.toml .ci/install_torch
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10) and "Python 3.10 or newer is needed; set PYTHON=...")'
-	@echo "setting up $(VENV): PyTorch, the packages speaking needs, number grammars; some minutes, once"
+	@echo "setting up $(VENV): PyTorch, the packages speaking needs; some minutes, once"
 	@$(PYTHON) -m venv $(VENV)
 	@.ci/install_torch $(BIN)/python
 	@$(PIP) install -e .
-	@$(BIN)/python -c "from importlib.util import find_spec; from speechllm.text.normalizer import Normalizer; \
-		find_spec('nemo_text_processing') and Normalizer().warm()"
 	@touch $@
 
 $(VENV)/.train: $(VENV)/.base

@@ -116,7 +116,7 @@ def main(argv: list[str] | None = None) -> None:
     torch.set_num_threads(args.threads)
     _, systems = load_systems(args.systems, args.voice)
     recognizer, normalizer = load_recognizer(args.asr, args.threads), Normalizer()
-    where = environment(("faster-whisper", "ctranslate2", "jiwer", "hibari-tts", "nemo-text-processing"))
+    where = environment(("faster-whisper", "ctranslate2", "jiwer", "hibari-tts", "kaldifst"))
     heard = []
     for name, system in systems.items():
         heard += judge(name, system, recognizer, normalizer, HARD_INPUTS[: args.limit])

@@ -2,7 +2,6 @@
 
 import re
 import time
-from importlib.util import find_spec
 
 import pytest
 import torch
@@ -13,7 +12,7 @@ from pipelines.shared.resources import VOICES
 from pipelines.speaking.synthesis import MAX_CHARS, TTS
 from speechllm import Prompt, generate
 from speechllm.text.frontend import FrontendOutput, TextFrontend
-from speechllm.text.normalizer import NUMERIC, Normalizer
+from speechllm.text.normalizer import Normalizer
 from speechllm.text.phonemizer import Phonemizer
 from speechllm.text.sentences import split_sentences
 from speechllm.text.tokenizer import Tokenizer
@@ -37,8 +36,6 @@ def expected_s(phonemes: str) -> float:
 
 def prepare(frontend: TextFrontend, text: str) -> list[FrontendOutput]:
     """The sentences of a text, as TTS.pieces prepares them."""
-    if find_spec("nemo_text_processing") is None and NUMERIC.search(text):
-        pytest.skip("numbers need nemo_text_processing")
     return [frontend(sentence) for sentence in split_sentences(text, MAX_CHARS)]
 
 

@@ -23,7 +23,8 @@ DOORS = {
     "soxr": ["codec/audio/*.py", "pipelines/prepare_corpus.py", "benchmarks/*.py"],
     "sentencepiece": ["speechllm/text/tokenizer.py"],
     "tokenizers": ["speechllm/gepard/voice.py"],
-    "nemo_text_processing": ["speechllm/text/normalizer.py"],
+    "nemo_text_processing": ["pipelines/build_grammars.py"],
+    "kaldifst": ["speechllm/text/grammar.py", "pipelines/build_grammars.py"],
     "hibari": [
         *("speechllm/text/phonemizer.py", "pipelines/prepare_corpus.py", "benchmarks/speakers/text_to_speech.py"),
         "benchmarks/speakers/peer_worker.py",
@@ -54,7 +55,7 @@ DOORS = {
     "resemblyzer": ["benchmarks/judges/similarity.py"],
 }
 HEAVY = {
-    *("lightning", "transformers", "nemo_text_processing", "pynini", "pandas", "hibari", "onnxruntime"),
+    *("lightning", "transformers", "nemo_text_processing", "kaldifst", "pandas", "hibari", "onnxruntime"),
     *("sentencepiece", "soundfile", "soxr", "matplotlib", "rich", "yaml", "torchaudio", "pipelines", "benchmarks"),
 }
 

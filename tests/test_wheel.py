@@ -17,7 +17,7 @@ from pipelines.speaking.synthesis import TTS
 ROOT = Path(__file__).resolve().parents[1]
 FOLDERS = ("codec", "speechllm", "pipelines", "benchmarks", "tests", "configs", "voices")
 FILES = ("pyproject.toml", "setup.py", "MANIFEST.in", "README.md", "CHANGELOG.md", "LICENSE", "NOTICE")
-TEXT = "The quick brown fox jumps over the lazy dog."
+TEXT = "The quick brown fox jumps over 12 lazy dogs."
 
 pytest.importorskip("hibari", reason="speaking needs hibari-tts")
 pytestmark = [
@@ -90,6 +90,8 @@ def test_it_holds_the_packages_one_voice_and_the_configurations(wheel):
     shipped = [path for folder in ("configs", "voices/heart") for path in (ROOT / folder).rglob("*") if path.is_file()]
     resources = {name.removeprefix("pipelines/resources/") for name in names if "/resources/" in name}
     assert resources == {path.relative_to(ROOT).as_posix() for path in shipped}
+    grammars = {path.relative_to(ROOT).as_posix() for path in (ROOT / "speechllm").rglob("*.fst")}
+    assert {name for name in names if name.endswith(".fst")} == grammars != set()
     assert wheel.stat().st_size <= 40e6
 
 

@@ -1,5 +1,3 @@
-from importlib.util import find_spec
-
 import pytest
 
 pytest.importorskip("hibari", reason="hibari-tts is not installed")
@@ -14,14 +12,7 @@ pneumonoultramicroscopicsilicovolcanoconiosis|qwertzuiopasdfghjklyxcvbnmqwertzui
 https://example.org/a?b=1"""
 NUMBERS = """12|$3.50|3.14159|2024-11-24|1st 2nd 3rd|10:45am|5'11"|50/50|World War II|Chapter IX|100,000,000|No. 5
 +1 (555) 123-4567|20°C|50%|1/2"""
-SPLIT = [text for line in HARD.splitlines() for text in line.split("|")]
-SPLIT += [
-    pytest.param(
-        text, marks=pytest.mark.skipif(find_spec("nemo_text_processing") is None, reason="needs nemo_text_processing")
-    )
-    for line in NUMBERS.splitlines()
-    for text in line.split("|")
-]
+SPLIT = [text for line in [*HARD.splitlines(), *NUMBERS.splitlines()] for text in line.split("|")]
 
 
 @pytest.fixture(scope="module")
