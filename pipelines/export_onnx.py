@@ -1,9 +1,8 @@
-"""Write a codec as ONNX graphs, which `codec.runtime` runs without torch.
+"""Graphs of a codec, with which it runs without torch: `codec.runtime.load` reads the folder.
 
-    python pipelines/export_onnx.py --codec nvidia/low-frame-rate-speech-codec-22khz --out runs/lfsc
+    python pipelines/export_onnx.py --codec voices/english/codec --out runs/english-onnx
 
-The folder is one that `codec.load` reads too; graphs and torch share its weights. Needs the package onnx, which
-`pip install 'lfsc-tts[export]'` brings.
+A codec of the HiFi-GAN family gets encoder and decoder, one of the lite family its decoder.
 """
 
 import argparse
@@ -12,23 +11,22 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from codec import load as load_codec  # noqa: E402
-from codec import save as save_codec  # noqa: E402
+from codec import load, save  # noqa: E402
 from codec.export.export import export_onnx  # noqa: E402
-from pipelines.shared.errors import guard  # noqa: E402
+from pipelines.shared.errors import UserError, guard  # noqa: E402
 
 
 def main(argv: list[str] | None = None, prog: str | None = None) -> None:
     parser = argparse.ArgumentParser(prog, description=__doc__.split("\n")[0])
-    parser.add_argument("--codec", required=True, help="codec folder, .nemo file or hub id")
-    parser.add_argument("--out", type=Path, required=True, help="folder to write")
+    parser.add_argument("--codec", required=True, help="codec folder, .nemo file, or the hub id of a published codec")
+    parser.add_argument("--out", type=Path, required=True, help="codec folder to write")
     args = parser.parse_args(argv)
-
-    codec = load_codec(args.codec)
-    if not (args.out.is_dir() and Path(args.codec).is_dir() and args.out.samefile(args.codec)):
-        save_codec(codec, args.out)
+    if args.out.exists() and not args.out.is_dir():
+        raise UserError(f"{args.out} is a file; expected a folder to write")
+    codec = load(args.codec).eval()
+    save(codec, args.out)
     export_onnx(codec, args.out)
-    size = sum(path.stat().st_size for path in args.out.iterdir())
+    size = sum(path.stat().st_size for path in args.out.iterdir() if path.is_file())
     print(f"{args.out}: {size / 1e6:.1f} MB, codec {codec.fingerprint}")
 
 

@@ -1,4 +1,6 @@
-"""Put a voice together: codec + LM + tokenizer -> a folder that pipelines/tts.py speaks with, in half precision.
+"""Put a voice together: codec + LM + tokenizer -> a folder that pipelines/tts.py speaks with.
+
+Weights are in half precision; graphs beside them let the voice speak without torch.
 
     python pipelines/export_voice.py --lm runs/lm/lm --tokenizer runs/tokenizer.model --out runs/voice
 
@@ -16,11 +18,13 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from codec import load as load_codec  # noqa: E402
 from codec import save as save_codec  # noqa: E402
+from codec.export.export import export_onnx as export_codec  # noqa: E402
 from pipelines.shared.atomic import write_atomically  # noqa: E402
 from pipelines.shared.errors import guard  # noqa: E402
 from pipelines.shared.resources import shipped_codec  # noqa: E402
 from pipelines.speaking.loading import load_voice  # noqa: E402
 from speechllm import SpeechLM  # noqa: E402
+from speechllm.export.export import export_lm  # noqa: E402
 from speechllm.text.tokenizer import Tokenizer  # noqa: E402
 
 CARD = """\
@@ -43,7 +47,9 @@ def main(argv: list[str] | None = None, prog: str | None = None) -> None:
     Tokenizer.load(args.tokenizer)
     args.out.mkdir(parents=True, exist_ok=True)
     save_codec(codec, args.out / "codec")
+    export_codec(codec, args.out / "codec")
     lm.save_pretrained(args.out / "lm")
+    export_lm(args.out / "lm")
     shutil.copyfile(args.tokenizer, args.out / "tokenizer.model")
     if not (args.out / "voice.yaml").exists():
         write_atomically(args.out / "voice.yaml", CARD.format(name=args.out.name))

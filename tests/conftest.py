@@ -31,6 +31,14 @@ def shared_voice(tmp_path_factory) -> Path:
     return toys.write_voice(tmp_path_factory.mktemp("voices") / "toy")
 
 
+@pytest.fixture(scope="session")
+def exported_voice(tmp_path_factory) -> Path:
+    """The same with its graphs, so that it speaks without torch; read only."""
+    pytest.importorskip("hibari", reason="speaking needs hibari-tts")
+    pytest.importorskip("onnx", reason="exporting needs onnx")
+    return toys.write_voice(tmp_path_factory.mktemp("voices") / "toy", exported=True)
+
+
 @pytest.fixture
 def toy_voice(shared_voice, tmp_path) -> Path:
     """A copy of the complete voice folder that a test may break."""

@@ -43,7 +43,7 @@ def test_it_loads_and_its_parts_belong_together():
 
 
 def test_its_twin_differs_in_its_codec_and_not_in_its_transformer():
-    heart, twin = load_voice("heart"), load_voice("heart-86fps")
+    heart, twin = (load_voice(name, engine="torch") for name in ("heart", "heart-86fps"))
     assert round(twin.codec.frame_rate, 2) == 86.13
     assert (twin.codec.num_codebooks, twin.codec.codebook_size) == (8, 1000)
     assert twin.make_frontend().tokenizer.fingerprint == heart.make_frontend().tokenizer.fingerprint

@@ -101,8 +101,8 @@ def write_corpus(folder: Path, count: int = 8, duration_s: float = 1.2) -> Path:
     return folder / "manifest.jsonl"
 
 
-def write_voice(folder: Path, seed: int = 0) -> Path:
-    """A whole voice of random weights whose reader goes on at about the pace of speech."""
+def write_voice(folder: Path, seed: int = 0, exported: bool = False) -> Path:
+    """A whole voice of random weights whose reader goes on at about the pace of speech, with its graphs if wanted."""
     folder.mkdir(parents=True)
     tokenizer = Tokenizer.train(PHONEMES, 120, "char", Phonemizer().alphabet)
     tokenizer.save(folder / "tokenizer.model")
@@ -114,6 +114,12 @@ def write_voice(folder: Path, seed: int = 0) -> Path:
         lm.reader.advance.bias += torch.tensor([1.0, 1.5, 0.5, *[-4.0] * 7])
         lm.stop_head.bias -= 2.0
     lm.save_pretrained(folder / "lm")
+    if exported:
+        from codec.export.export import export_onnx  # needs onnx
+        from speechllm.export.export import export_lm
+
+        export_onnx(codec, folder / "codec")
+        export_lm(folder / "lm")
     (folder / "voice.yaml").write_text("name: toy\nsampling: {temperature: 0.5}\n", "utf-8")
     return folder
 

@@ -89,7 +89,9 @@ class ConstantFile:
         return self.tensors[name]
 
     def save(self) -> None:
-        """Write the file."""
+        """Write the file, if there is anything to keep."""
+        if not self.data:
+            return
         temporary = self.path.with_name(f".{self.path.name}.partial")
         temporary.write_bytes(self.data)
         temporary.replace(self.path)

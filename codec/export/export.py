@@ -6,7 +6,9 @@ from typing import Any
 
 from codec.export.data import ConstantFile, WeightFile
 from codec.export.graph import Graph
+from codec.export.hifigan import write_decoder, write_encoder
 from codec.export.lite import LiteDecoderGraph
+from codec.hifigan.codec import HiFiGANCodec
 from codec.interface import Codec
 from codec.lite.codec import LiteCodec
 from codec.lite.config import CodecConfig
@@ -25,27 +27,47 @@ def export_onnx(codec: Codec, folder: str | Path) -> None:
     shapes = {name: tuple(tensor.shape) for name, tensor in codec.saved_weights().items()}
     if shapes != {name: weights.shape(name) for name in weights.names}:
         raise ValueError(f"{weights.path} holds other weights than the codec {codec.config.name}; save it there first")
-    if isinstance(codec, LiteCodec):
-        export_lite(codec, folder, weights)
-
-
-def export_lite(codec: LiteCodec, folder: Path, weights: WeightFile) -> None:
-    """The decoder, in float32 and int8."""
     constants = ConstantFile(folder / "graphs.data")
+    if isinstance(codec, LiteCodec):
+        export_lite(codec, folder, weights, constants)
+    elif isinstance(codec, HiFiGANCodec):
+        export_hifigan(codec, folder, weights, constants)
+    else:
+        raise ValueError(f"got a {type(codec).__name__}; expected a codec of the families lite and hifigan")
+    constants.save()
+
+
+def export_lite(codec: LiteCodec, folder: Path, weights: WeightFile, constants: ConstantFile) -> None:
+    """The decoder, in float32 and int8."""
     for precision in ("float32", "int8"):
         graph = Graph(weights, constants)
         decoder = LiteDecoderGraph(graph, codec.config, precision == "int8")
         decoder.write()
+        sizes = {"n_fft": codec.config.n_fft, "stft_hop": codec.config.stft_hop}
         facts = Facts(
             family="lite",
-            **common_facts(codec, weights),
             context=context(codec.config),
-            n_fft=codec.config.n_fft,
-            stft_hop=codec.config.stft_hop,
             states=decoder.layers.states,
+            **sizes,
+            **common_facts(codec, weights),
         )
         graph.save(folder / f"decode-{precision}.onnx", facts.to_metadata())
-    constants.save()
+
+
+def export_hifigan(codec: HiFiGANCodec, folder: Path, weights: WeightFile, constants: ConstantFile) -> None:
+    """Encoder and decoder, in float32."""
+    encoder, decoder = Graph(weights, constants), Graph(weights, constants)
+    write_encoder(encoder, codec.config)
+    states = write_decoder(decoder, codec.config)
+    facts = Facts(
+        family="hifigan",
+        context=codec.context,
+        history=codec.history,
+        states=states,
+        **common_facts(codec, weights),
+    )
+    for name, graph in {"encode": encoder, "decode": decoder}.items():
+        graph.save(folder / f"{name}-float32.onnx", facts.to_metadata())
 
 
 def context(config: CodecConfig) -> int:

@@ -30,7 +30,9 @@ class Layers:
         self.graph, self.int8 = graph, int8
         self.batch = graph.size(codes, 0)
         self.last = graph.input("last", np.int64, 1)  # 1 with the last frames of an utterance, before that 0
-        self.states: dict[str, tuple[int, int]] = {}  # of each `past`: frames at the start of an utterance, width
+        self.states: dict[
+            str, tuple[int, ...]
+        ] = {}  # of each `past`: shape at the start of an utterance, without the batch
 
     # shapes
 
@@ -47,12 +49,12 @@ class Layers:
 
     def past(self, name: str, frames: int, width: int) -> str:
         """Declare what is kept, [B, 1, n, D]; `frames` of zeros are what there is at the start."""
-        self.states[name] = frames, width
+        self.states[name] = 1, frames, width
         return self.graph.input(f"past.{name}", np.float32, "B", 1, f"{name}.n", width)
 
     def keep(self, name: str, x: str) -> None:
         """Declare what is kept from now on, [B, 1, n, D]."""
-        self.graph.output(f"next.{name}", x, np.float32, "B", 1, f"{name}.m", self.states[name][1])
+        self.graph.output(f"next.{name}", x, np.float32, "B", 1, f"{name}.m", self.states[name][2])
 
     def window(self, name: str, x: str, width: int, reach: int) -> str:
         """Past.window: input of a layer that sees `reach` frames on each side."""

@@ -25,7 +25,8 @@ class Facts(Rates):
     history: int = 0  # codec frames before a frame that are decoded again with it
     n_fft: int = 0  # samples, of the source-filter synthesis
     stft_hop: int = 0  # samples, of the same
-    states: dict[str, tuple[int, int]] = field(default_factory=dict)  # of a stream: frames at its start, width
+    # What the decoder keeps of a stream, by name: shapes at its start, without the batch, where all is zero.
+    states: dict[str, tuple[int, ...]] = field(default_factory=dict)
 
     def to_metadata(self) -> dict[str, str]:
         """As a graph keeps them."""

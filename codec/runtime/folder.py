@@ -5,11 +5,13 @@ import json
 from pathlib import Path
 
 from codec.licence import Licence
+from codec.runtime.hifigan import HiFiGANRuntime
 from codec.runtime.interface import RuntimeCodec
 from codec.runtime.lite import LiteRuntime
 from codec.runtime.session import Session
 
 PRECISIONS = "int8", "float32"
+READ_BYTES = 2**20
 
 
 def load(folder: str | Path, precision: str = "int8", threads: int = 1) -> RuntimeCodec:
@@ -30,12 +32,13 @@ def load(folder: str | Path, precision: str = "int8", threads: int = 1) -> Runti
         if not (folder / name).is_file():
             raise FileNotFoundError(f"{folder} is not a codec folder: no {name}")
     decoder = Session(graph_path(folder, "decode", precision), threads)
-    facts = decoder.facts
-    if facts.weights != hashlib.sha256((folder / "model.safetensors").read_bytes()).hexdigest():
+    if decoder.facts.weights != digest(folder / "model.safetensors"):
         raise ValueError(f"the graphs in {folder} belong to other weights; run lfsc-tts export-onnx again")
     values = json.loads((folder / "config.json").read_text("utf-8"))
     licence = Licence.from_dict(values["licence"]) if "licence" in values else None
-    return LiteRuntime(facts, licence, decoder)
+    if decoder.facts.family == "hifigan":
+        return HiFiGANRuntime(decoder, graph_path(folder, "encode", "float32"), threads, licence)
+    return LiteRuntime(decoder, licence)
 
 
 def graph_path(folder: Path, name: str, precision: str) -> Path:
@@ -54,3 +57,12 @@ def graph_path(folder: Path, name: str, precision: str) -> Path:
 def has_graphs(folder: str | Path) -> bool:
     """Whether a codec folder was exported."""
     return (Path(folder) / "decode-float32.onnx").is_file()
+
+
+def digest(path: Path) -> str:
+    """SHA-256 of a file."""
+    found = hashlib.sha256()
+    with path.open("rb") as file:
+        while piece := file.read(READ_BYTES):
+            found.update(piece)
+    return found.hexdigest()

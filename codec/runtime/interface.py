@@ -5,6 +5,7 @@ Shapes: B batch, N samples, K codebooks, T codec frames, t frames of one push.
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
+from typing import ClassVar
 
 import numpy as np
 
@@ -17,6 +18,8 @@ class RuntimeCodec(ABC):
 
     Safe to share between threads: all that changes is in its streams.
     """
+
+    CHUNK: ClassVar[int] = 128  # frames decoded at once, so that memory does not grow with the length
 
     def __init__(self, facts: Facts, licence: Licence | None):
         self.facts = facts
@@ -61,9 +64,9 @@ class RuntimeCodec(ABC):
     def stream(self) -> "RuntimeStream":
         """A new decoding stream: push codes, get the audio that is already certain."""
 
-    def decode_chunks(self, codes: np.ndarray, chunk: int = 128) -> Iterator[np.ndarray]:
-        """Decode in pieces of `chunk` frames, so that memory does not grow with the length."""
-        stream = self.stream()
+    def decode_chunks(self, codes: np.ndarray, chunk: int | None = None) -> Iterator[np.ndarray]:
+        """Decode in pieces of `chunk` frames, by default CHUNK."""
+        stream, chunk = self.stream(), chunk or self.CHUNK
         last = (codes.shape[2] - 1) // chunk * chunk
         for start in range(0, last, chunk):
             yield stream.push(codes[:, :, start : start + chunk])
@@ -71,7 +74,7 @@ class RuntimeCodec(ABC):
 
 
 class RuntimeStream(ABC):
-    """Decodes one batch of utterances piece by piece; the pieces joined are the audio of the whole, to the bit.
+    """Decodes one batch of utterances piece by piece; the pieces joined are the audio of the whole.
 
     A frame is decoded once `codec.context` frames after it are known; `flush` gives the rest. What is kept does not
     grow. For one thread at a time.

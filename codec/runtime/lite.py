@@ -6,9 +6,8 @@ Shapes: B batch, K codebooks, T codec frames, S STFT frames.
 import numpy as np
 
 from codec.licence import Licence
-from codec.runtime.facts import Facts
 from codec.runtime.interface import RuntimeCodec, RuntimeStream
-from codec.runtime.session import Session
+from codec.runtime.session import Past, Session
 from codec.runtime.source_filter import Filters, SourceFilter, Tables
 
 
@@ -16,12 +15,12 @@ class LiteRuntime(RuntimeCodec):
     """A lite codec.
 
     Args:
-        facts: of the codec.
-        licence: of the weights.
         decoder: the graph that decodes.
+        licence: of the weights.
     """
 
-    def __init__(self, facts: Facts, licence: Licence | None, decoder: Session):
+    def __init__(self, decoder: Session, licence: Licence | None):
+        facts = decoder.facts
         super().__init__(facts, licence)
         self.decoder = decoder
         self.tables = Tables(facts.sample_rate, facts.n_fft, facts.stft_hop)
@@ -43,7 +42,7 @@ class LiteRuntimeStream(RuntimeStream):
     def __init__(self, codec: LiteRuntime):
         super().__init__(codec)
         self.codes: np.ndarray | None = None  # [B, K, t] that wait, as long as they are too few for the graph
-        self.past: dict[str, np.ndarray] = {}  # of the graph, from its first run on
+        self.past: Past | None = None  # of the graph, from its first run on
         self.synthesis: SourceFilter | None = None
         self.audio: np.ndarray | None = None  # [B, n], less than a codec frame
 
@@ -67,10 +66,6 @@ class LiteRuntimeStream(RuntimeStream):
 
     def filters(self, codes: np.ndarray, last: bool) -> Filters:
         """Run the graph: codes int64 [B, K, t] -> the filters that are certain."""
-        past = self.past or {
-            f"past.{name}": np.zeros((len(codes), 1, frames, width), np.float32)
-            for name, (frames, width) in self.codec.facts.states.items()
-        }
-        found = self.codec.decoder.run({"codes": codes, "last": np.array([int(last)]), **past})
-        self.past = {f"past.{name}": found[f"next.{name}"] for name in self.codec.facts.states}
+        inputs = {"codes": codes, "last": np.array([int(last)])}
+        found, self.past = self.codec.decoder.step(inputs, self.past, len(codes))
         return Filters(*(found[name] for name in Filters._fields))

@@ -1,11 +1,17 @@
 """Graphs of a codec folder, opened. The only file that knows onnxruntime."""
 
+import os
 from pathlib import Path
+from typing import TypeAlias
 
 import numpy as np
-import onnxruntime
 
-from codec.runtime.facts import Facts
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # else it collects, and writes into the home folder
+import onnxruntime  # noqa: E402
+
+from codec.runtime.facts import Facts  # noqa: E402
+
+Past: TypeAlias = dict[str, np.ndarray]  # what a stream keeps, by name
 
 
 class Session:
@@ -26,3 +32,11 @@ class Session:
     def run(self, inputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
         """The graph's outputs by name."""
         return dict(zip(self.outputs, self.session.run(self.outputs, inputs), strict=True))
+
+    def step(self, inputs: dict[str, np.ndarray], past: Past | None, batch: int) -> tuple[dict[str, np.ndarray], Past]:
+        """Outputs by name, and what the next step needs of the past; None is the start of a stream."""
+        states = self.facts.states
+        if past is None:
+            past = {name: np.zeros((batch, *shape), np.float32) for name, shape in states.items()}
+        found = self.run(inputs | {f"past.{name}": value for name, value in past.items()})
+        return found, {name: found[f"next.{name}"] for name in states}

@@ -9,6 +9,8 @@ voices/heart/voice.yaml          provenance, licences, sampling defaults, measur
 from pathlib import Path
 from typing import Any
 
+from codec.runtime.folder import has_graphs as codec_has_graphs
+from codec.runtime.folder import load as load_codec
 from pipelines.shared.errors import UserError
 from pipelines.shared.resources import VOICES
 from pipelines.shared.settings import build, load_yaml
@@ -100,7 +102,7 @@ def uses_onnx(engine: str, folder: Path, sound_folder: Path, precision: Precisio
     """
     if engine not in ENGINES:
         raise UserError(f"got engine {engine!r}; expected one of: {', '.join(ENGINES)}")
-    exported = has_graphs(folder / "lm") and (sound_folder / "decode.onnx").is_file()
+    exported = has_graphs(folder / "lm") and codec_has_graphs(sound_folder)
     if engine == "onnx" and precision == "bfloat16":
         raise UserError("got precision bfloat16, which takes the engine torch; expected int8 or float32")
     if engine == "onnx" and not exported:
@@ -118,11 +120,10 @@ def load_onnx(
     folder: Path, sound_folder: Path, card: dict[str, Any], frontend: Any, precision: Precision, threads: int
 ) -> Voice:
     """The voice in ONNX Runtime. Threads beyond the first are the codec's."""
-    import codec.runtime
     from pipelines.speaking.onnx_voice import OnnxVoice
 
     lm = RuntimeLM.load(folder / "lm", precision)
-    sound = codec.runtime.load(sound_folder, precision, max(threads - 1, 1))
+    sound = load_codec(sound_folder, precision, max(threads - 1, 1))
     return OnnxVoice(folder.name, card, frontend, lm, sound)
 
 

@@ -2,15 +2,18 @@
 
 import hashlib
 import json
+import os
 import threading
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
-import onnxruntime
 
-from speechllm.config import LMConfig
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # else it collects, and writes into the home folder
+import onnxruntime  # noqa: E402
+
+from speechllm.config import LMConfig  # noqa: E402
 
 Precision = Literal["int8", "float32"]
 PRECISIONS: tuple[Precision, ...] = ("int8", "float32")

@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 import torch
 
-from benchmarks.oracle.weights import make_audio, make_weights
+from benchmarks.oracle.weights import make_audio
 from codec import Codec, HiFiGANCodec, HiFiGANConfig, LiteCodec, from_config, load, save
 from codec.fsq import GroupedFSQ
 from codec.hifigan.codec import fold
-from parity.reduced import CONFIGS, reduced
+from parity.reduced import CONFIGS, small
 
 ROOT = Path(__file__).resolve().parents[3]
 # Encoder and decoder with weight normalisation, as published; frames a symmetric decoder hears on each side.
@@ -22,20 +22,6 @@ SIZES = {
     "audio-codec-44khz": (30_941_296, 30_948_986, 13),
 }
 every_codec = pytest.mark.parametrize("name", CONFIGS)
-
-
-def small(name: str, seed: int = 0) -> HiFiGANCodec:
-    """A reduced codec with weights that keep signals of order 1."""
-    codec = HiFiGANCodec(reduced(name))
-    codec.add_weight_norm()
-    state = codec.state_dict()
-    values = make_weights({key: tuple(tensor.shape) for key, tensor in state.items()}, seed)
-    for key, value in values.items():
-        scale = 0.4 if "conv2" in key and key.endswith("original0") else 1.0
-        state[key] = torch.from_numpy(value) * scale
-    state["encoder.post.parametrizations.weight.original0"] *= 6
-    state["decoder.post.parametrizations.weight.original0"] *= 0.06  # as loud as speech, and not clamped
-    return HiFiGANCodec.from_weights(codec.config, state).eval()
 
 
 def random_codes(codec: Codec, batch: int, frames: int) -> torch.Tensor:

@@ -30,6 +30,7 @@ def run(tts, monkeypatch, tmp_path, capsysbinary):
     """Run tts.py in an empty folder with the toy voice: exit code, standard output, standard error."""
     monkeypatch.chdir(tmp_path)
     load = TTS.from_pretrained
+
     def from_pretrained(name, *rest, **options):
         return load(name, *rest, **options) if name != "heart" else tts
 

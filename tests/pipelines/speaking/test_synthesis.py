@@ -18,9 +18,12 @@ from speechllm.text.frontend import FrontendOutput, SpokenWord
 TEXT = "Hello there, my old friend. How do you do? The quick brown fox jumps over the lazy dog!"
 
 
-@pytest.fixture(scope="module")
-def tts(shared_voice):
-    return TTS.from_pretrained(str(shared_voice))
+@pytest.fixture(scope="module", params=["torch", "onnx, one thread", "onnx, two threads"])
+def tts(request, shared_voice):
+    if request.param == "torch":
+        return TTS.from_pretrained(str(shared_voice))
+    folder = request.getfixturevalue("exported_voice")
+    return TTS.from_pretrained(str(folder), threads=1 if "one" in request.param else 2)
 
 
 @pytest.fixture(scope="module")

@@ -6,8 +6,8 @@ import torch
 import toys
 from speechllm import Frame, Prompt, SamplingConfig, generate
 from speechllm.inference.engine import Engine
-from speechllm.request import frame_limit
 from speechllm.inference.step import Stepper
+from speechllm.request import frame_limit
 
 LENGTHS = [20, 1, 7, 33, 12, 3, 25, 9, 16, 5, 40, 2, 11, 28, 8, 18, 30, 4, 22, 13]
 

@@ -13,10 +13,10 @@ from torch import nn
 
 import toys
 from speechllm import Frame, Prompt, SamplingConfig, SpeechLM, generate
+from speechllm.config import PRECISIONS
 from speechllm.digits import codes_to_digits, digits_to_values
 from speechllm.inference import weights
 from speechllm.inference.engine import Engine
-from speechllm.config import PRECISIONS
 from speechllm.inference.weights import PackedBlock, gelu, norm, packed
 
 OPTIONS = {

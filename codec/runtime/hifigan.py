@@ -1,0 +1,86 @@
+"""The HiFi-GAN family without torch: encoder and decoder are graphs.
+
+Shapes: B batch, N samples, K codebooks, T codec frames, t frames of a window or of one push.
+"""
+
+from functools import cached_property
+from pathlib import Path
+from typing import ClassVar
+
+import numpy as np
+
+from codec.licence import Licence
+from codec.runtime.interface import RuntimeCodec, RuntimeStream, check_audio
+from codec.runtime.session import Past, Session
+
+MIN_FRAMES = 4  # reflection by 3 frames needs 4 of them
+
+
+class HiFiGANRuntime(RuntimeCodec):
+    """A HiFi-GAN codec.
+
+    Args:
+        decoder: the graph that decodes.
+        encoder: file of the graph that encodes, opened when it is first needed.
+        threads: of one call.
+        licence: of the weights.
+    """
+
+    CHUNK: ClassVar[int] = 256
+
+    def __init__(self, decoder: Session, encoder: Path, threads: int, licence: Licence | None):
+        super().__init__(decoder.facts, licence)
+        self.decoder, self.encoder_path, self.threads = decoder, encoder, threads
+
+    @cached_property
+    def encoder(self) -> Session:
+        """The graph that encodes."""
+        return Session(self.encoder_path, self.threads)
+
+    def encode(self, audio: np.ndarray, lengths: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
+        """See RuntimeCodec.encode. Items are encoded one by one: a convolution sees its reflection at an item's end."""
+        lengths = check_audio(audio, lengths)
+        frames = -(-lengths // self.hop_length)
+        codes = np.zeros((len(audio), self.num_codebooks, frames.max()), np.int64)
+        for row, (length, count) in enumerate(zip(lengths, frames, strict=True)):
+            item = np.zeros((1, 1, max(count, MIN_FRAMES) * self.hop_length), np.float32)
+            item[0, 0, :length] = audio[row, 0, :length]
+            codes[row, :, :count] = self.encoder.run({"audio": item})["codes"][0, :, :count]
+        return codes, frames
+
+    def render(self, codes: np.ndarray, past: Past | None) -> tuple[np.ndarray, Past]:
+        """Audio float32 [B, t * hop_length] of codes [B, K, t], and the past of a causal decoder's next call."""
+        count = codes.shape[2]
+        if count < MIN_FRAMES and not self.facts.states:
+            codes = np.concatenate([codes, np.repeat(codes[:, :, -1:], MIN_FRAMES - count, axis=2)], axis=2)
+        found, past = self.decoder.step({"codes": codes}, past, len(codes))
+        return found["audio"][:, : count * self.hop_length], past
+
+    def stream(self) -> RuntimeStream:
+        """See RuntimeCodec.stream."""
+        return HiFiGANRuntimeStream(self)
+
+
+class HiFiGANRuntimeStream(RuntimeStream):
+    """Decodes each push anew, with the window of codes around it; a causal decoder carries its past on instead."""
+
+    codec: HiFiGANRuntime
+
+    def __init__(self, codec: HiFiGANRuntime):
+        super().__init__(codec)
+        self.codes: np.ndarray | None = None  # the window [B, K, t]
+        self.begin = 0  # frames of the window that are rendered already
+        self.past: Past | None = None
+
+    def advance(self, codes: np.ndarray, last: bool) -> np.ndarray:
+        """See RuntimeStream."""
+        codec = self.codec
+        window = codes if self.codes is None else np.concatenate([self.codes, codes], axis=2)
+        begin, end = self.begin, window.shape[2] - (0 if last else codec.context)
+        if end <= begin:
+            self.codes = window
+            return np.zeros((len(codes), 0), np.float32)
+        audio, self.past = codec.render(window, self.past)
+        self.begin = min(end, codec.facts.history)
+        self.codes = window[:, :, end - self.begin :]
+        return audio[:, begin * codec.hop_length : end * codec.hop_length]

@@ -1,0 +1,31 @@
+"""A codec exported by the command runs without torch, and sounds the same."""
+
+import numpy as np
+import pytest
+import torch
+
+import toys
+from codec import load as load_codec
+from codec import save
+from codec.runtime import load
+from pipelines import export_onnx
+from pipelines.shared.errors import UserError
+
+pytest.importorskip("onnx", reason="exporting needs onnx")
+
+
+def test_an_exported_codec_decodes_as_torch_does(toy_codec, tmp_path, capsys):
+    save(toy_codec, tmp_path / "codec")
+    export_onnx.main(["--codec", str(tmp_path / "codec"), "--out", str(tmp_path / "exported")])
+    assert toy_codec.fingerprint in capsys.readouterr().out
+    exported, codes = load(tmp_path / "exported", "float32"), toys.random_codes(1, 20)
+    assert exported.fingerprint == toy_codec.fingerprint
+    saved = load_codec(tmp_path / "codec").eval()  # in half precision, as the graphs use it
+    with torch.inference_mode():
+        assert np.abs(exported.decode(codes.numpy()) - saved.decode(codes).numpy()).max() < 1e-3
+
+
+def test_a_file_is_no_folder(toy_codec, tmp_path):
+    (tmp_path / "out").write_text("")
+    with pytest.raises(UserError, match="is a file; expected a folder"):
+        export_onnx.main(["--codec", "x", "--out", str(tmp_path / "out")])
