@@ -44,21 +44,22 @@ say: $(VENV)/.base  ## speak TEXT="..." to OUT (speech.wav); also VOICE, SEED
 .PHONY: setup
 setup: $(VENV)/.base  ## install what speaking needs in .venv
 
-$(VENV)/.base: pyproject.toml .ci/install_torch
+$(VENV)/.base: pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10) and "Python 3.10 or newer is needed; set PYTHON=...")'
-	@echo "setting up $(VENV): PyTorch, the packages speaking needs; some minutes, once"
+	@echo "setting up $(VENV): the packages speaking needs; a minute, once"
 	@$(PYTHON) -m venv $(VENV)
-	@.ci/install_torch $(BIN)/python
 	@$(PIP) install -e .
 	@touch $@
 
-$(VENV)/.train: $(VENV)/.base
-	@echo "adding what training needs"
+$(VENV)/.train: $(VENV)/.base .ci/install_torch
+	@echo "adding PyTorch, and what training needs; some minutes, once"
+	@.ci/install_torch $(BIN)/python
 	@$(PIP) install -e '.[train]'
 	@touch $@
 
-$(VENV)/.test: $(VENV)/.base
-	@echo "adding what tests and measurements need"
+$(VENV)/.test: $(VENV)/.base .ci/install_torch
+	@echo "adding PyTorch, and what tests and measurements need; some minutes, once"
+	@.ci/install_torch $(BIN)/python
 	@$(PIP) install -e '.[train,eval,dev]'
 	@touch $@
 

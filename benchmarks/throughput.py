@@ -32,8 +32,8 @@ from benchmarks.timing.clocks import CLOCKS  # noqa: E402
 from benchmarks.timing.roofline import copy_bandwidth, roofline  # noqa: E402
 from pipelines.shared.errors import UserError, guard  # noqa: E402
 from pipelines.shared.resources import CONFIGS  # noqa: E402
-from speechllm.inference.engine import Engine  # noqa: E402
 from speechllm.config import PRECISIONS  # noqa: E402
+from speechllm.inference.engine import Engine  # noqa: E402
 
 STREAMS_HEAD = ("streams", "RTF of each", "audio s per s", "first audio, ms", "LM steps/s")
 ROOFLINE_HEAD = (

@@ -12,8 +12,8 @@ from benchmarks.speakers.subject import Subject
 from benchmarks.timing.clocks import CLOCKS, Clock, Laps
 from benchmarks.timing.stage_times import StageTimes
 from speechllm import Prompt
-from speechllm.inference.engine import Engine
 from speechllm.config import Precision
+from speechllm.inference.engine import Engine
 from speechllm.request import StepResult
 
 

@@ -10,8 +10,8 @@ from torch import Tensor
 from benchmarks.speakers.transformers_loop import TransformersLoop
 from benchmarks.timing.step_times import StepLoop
 from speechllm import LMConfig, Prompt, SamplingConfig, SpeechLM
-from speechllm.inference.engine import Engine
 from speechllm.config import Precision
+from speechllm.inference.engine import Engine
 
 VOCABULARY = 1024  # rows of the text embedding, which steps do not read; the published 248,320 would only take memory
 TOKENS = 40  # of the text

@@ -3,7 +3,7 @@
 import queue
 import threading
 from collections.abc import Iterator
-from typing import TypeVar
+from typing import Any, TypeVar
 
 T = TypeVar("T")
 END = object()
@@ -15,7 +15,7 @@ def ahead(items: Iterator[T], count: int) -> Iterator[T]:
 
     What the thread raises is raised where its item would have come. Whoever stops early stops the thread.
     """
-    made: queue.Queue[object] = queue.Queue(count)
+    made: queue.Queue[tuple[Any, BaseException | None]] = queue.Queue(count)
     stopped = threading.Event()
 
     def work() -> None:
@@ -33,7 +33,7 @@ def ahead(items: Iterator[T], count: int) -> Iterator[T]:
     thread.start()
     try:
         while True:
-            item, error = made.get()  # type: ignore[misc]
+            item, error = made.get()
             if error is not None:
                 raise error
             if item is END:

@@ -57,7 +57,7 @@ def load_published(
     }
     bare = prompt is not None and str(prompt) == NO_PREFIX
     reference = None if prompt is None or bare else encode_prompt(Path(prompt), sound)
-    precision = precision or gepard.PRECISION
+    chosen: Precision = precision or gepard.PRECISION  # type: ignore[assignment]
     if threads:
         torch.set_num_threads(threads)
     return TorchVoice(
@@ -65,8 +65,8 @@ def load_published(
         card=card,
         make_frontend=lambda: found.frontend,
         lm=found.lm,
-        codec=sound if precision == "float32" else sound.lower_precision(),
-        precision=precision,
+        codec=sound if chosen == "float32" else sound.lower_precision(),
+        precision=chosen,
         large=True,
         prefix=None if bare else found.lm.voice_prefix(reference),
         unguided=torch.tensor(found.frontend.unguided),

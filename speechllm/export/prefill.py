@@ -47,7 +47,7 @@ class PrefillGraph:
             x, k, v = self.block(layer, x)
             keys.append(g.op("Unsqueeze", k, g.ints(0)))
             values.append(g.op("Unsqueeze", v, g.ints(0)))
-        shape = [config.num_layers, config.kv_heads, "S", config.head_width]
+        shape: list[int | str] = [config.num_layers, config.kv_heads, "S", config.head_width]
         g.output("keys", g.op("Concat", *keys, axis=0), np.float32, shape)
         g.output("values", g.op("Concat", *values, axis=0), np.float32, shape)
 

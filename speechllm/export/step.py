@@ -78,7 +78,7 @@ class StepGraph:
     def block(self, layer: int, normed: str, x: str, next_norm: str) -> tuple[str, str]:
         """One transformer block on [R, 1, D]: its result for the norm that follows it, and the result."""
         g, name, config = self.graph, f"blocks.{layer}", self.config
-        shape = [self.rows, config.kv_heads, "M", config.head_width]
+        shape: list[int | str] = [self.rows, config.kv_heads, "M", config.head_width]
         caches = [g.input(f"{kind}_{layer}", np.float32, shape) for kind in ("keys", "values")]
         inputs, gate = self.project(normed, name)
         heads = dict(num_heads=config.num_heads, kv_num_heads=config.kv_heads, do_rotary=1)

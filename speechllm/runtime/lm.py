@@ -6,16 +6,14 @@ import os
 import threading
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # else it collects, and writes into the home folder
 import onnxruntime  # noqa: E402
 
-from speechllm.config import LMConfig  # noqa: E402
+from speechllm.config import LMConfig, Precision  # noqa: E402
 
-Precision = Literal["int8", "float32"]
 PRECISIONS: tuple[Precision, ...] = ("int8", "float32")
 PREFILL, WEIGHTS = "prefill.onnx", "model.safetensors"
 
@@ -84,7 +82,8 @@ class RuntimeLM:
             `keys` and `values` float32 [L, G, S, E] of S = Q + s positions, and where the model has a reader its
             `text`, `reader_keys` and `reader_values` [S, D].
         """
-        graph, inputs = self.graph(PREFILL), {"ids": ids.astype(np.int64)}
+        graph = self.graph(PREFILL)
+        inputs: dict[str, np.ndarray] = {"ids": ids.astype(np.int64)}
         if self.config.prefix_queries:
             empty = np.zeros((0, self.config.dim), np.float32)
             inputs["prefix"] = empty if prefix is None else prefix.astype(np.float32)

@@ -60,7 +60,7 @@ class Session:
         self.caches = np.empty(shape, np.float32)
         digit_noise = step.num_digits * max(step.levels)
         self.table = np.zeros((NOISE_STEPS, c.window + digit_noise), np.float32)
-        self.state = {
+        self.state: dict[str, np.ndarray] = {
             "digits": np.zeros((1, step.num_digits), np.int64),
             "step": np.zeros(1, np.int64),
             "places": np.zeros(self.rows, np.int32),
@@ -79,7 +79,7 @@ class Session:
             "noise": np.zeros(digit_noise, np.float32),
             "guidance": np.ones(1, np.float32),
         }
-        self.results = {
+        self.results: dict[str, np.ndarray] = {
             "codes": np.zeros((c.frames_per_step, c.codes.num_codebooks), np.int64),
             "stop": np.zeros(1, np.float32),
             "confidence": np.zeros(1, np.float32),

@@ -11,7 +11,12 @@ from pipelines import lfsc_tts
 from pipelines.lfsc_tts import COMMANDS
 
 ROOT = Path(__file__).resolve().parents[2]
-NOT_COMMANDS = {"lfsc_tts", "tts", "corpus_texts", "build_grammars"}  # the command itself, `say`, and what `make corpus` runs
+NOT_COMMANDS = {
+    "lfsc_tts",
+    "tts",
+    "corpus_texts",
+    "build_grammars",
+}  # the command itself, `say`, and what `make corpus` runs
 
 
 def test_every_script_is_a_command():
