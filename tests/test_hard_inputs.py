@@ -4,13 +4,11 @@ import re
 import time
 
 import pytest
-import torch
 
 pytest.importorskip("hibari", reason="speaking needs hibari-tts")
 from benchmarks.texts.hard_texts import HARD_INPUTS
 from pipelines.shared.resources import VOICES
 from pipelines.speaking.synthesis import MAX_CHARS, TTS
-from speechllm import Prompt, generate
 from speechllm.text.frontend import FrontendOutput, TextFrontend
 from speechllm.text.normalizer import Normalizer
 from speechllm.text.phonemizer import Phonemizer
@@ -90,7 +88,7 @@ def test_the_shipped_voice_reads_to_the_last_word(tts, clock, text):
     for prepared in prepare(tts.frontend, text):
         wanted_s += expected_s(prepared.phonemes)
         for part in tts.parts(prepared):
-            spoken = list(generate(tts.voice.lm, Prompt(torch.tensor(part.ids)), tts.sampling, tts.voice.precision))
+            spoken = list(tts.frames(part, tts.sampling, None))
             assert spoken[-1].position == len(part.ids) - 1, part.text
             frames += len(spoken)
     clock[0] += time.process_time() - begin
