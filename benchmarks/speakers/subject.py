@@ -52,7 +52,7 @@ class Subject:
 
 def voice_subject(name: str, device: str = "cpu", precision: Precision | None = None) -> Subject:
     """A voice by name or folder. Raises UserError if there is none."""
-    tts = TTS.from_pretrained(name, precision=precision)
+    tts = TTS.from_pretrained(name, precision=precision, engine="torch")
     return Subject(tts.voice.name, tts.voice.lm.to(device), tts.voice.codec.to(device), tts.sampling, tts)
 
 

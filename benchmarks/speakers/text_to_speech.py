@@ -14,7 +14,9 @@ from rich.progress import track
 
 from benchmarks.report.optional import optional
 from codec import Codec
+from codec import load as load_codec
 from pipelines.shared.errors import UserError
+from pipelines.speaking.loading import find_voice
 from pipelines.speaking.synthesis import TTS
 from speechllm.config import Precision
 
@@ -100,7 +102,7 @@ def load_systems(
     if "codec" in names or "voice" in names:
         tts = TTS.from_pretrained(voice, precision=precision)
         rate = tts.codec.sample_rate
-        found |= {"codec": codec_system(tts.codec), "voice": voice_system(tts)}
+        found |= {"codec": codec_system(load_codec(find_voice(voice) / "codec")), "voice": voice_system(tts)}
     teacher = optional("teacher, codec and similarity", lambda: teacher_system(rate))
     if teacher is None:
         found.pop("codec", None)

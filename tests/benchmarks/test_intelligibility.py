@@ -79,6 +79,7 @@ def pitch(audio) -> int:
 def bench(tmp_path, monkeypatch):
     """The command with fake systems and judges; returns a function that runs it on arguments."""
     monkeypatch.setattr(text_to_speech, "TTS", TTS)
+    monkeypatch.setattr(text_to_speech, "load_codec", lambda folder: TTS.codec)
     monkeypatch.setattr(
         text_to_speech, "teacher_system", lambda rate: lambda text, seed, _: Clip(tone(text, 200), rate)
     )
