@@ -114,7 +114,7 @@ def arguments(argv: list[str] | None) -> argparse.Namespace:
 def main(argv: list[str] | None = None) -> None:
     args = arguments(argv)
     torch.set_num_threads(args.threads)
-    _, systems = load_systems(args.systems, args.voice)
+    _, systems = load_systems(args.systems, args.voice, threads=args.threads)
     recognizer, normalizer = load_recognizer(args.asr, args.threads), Normalizer()
     where = environment(("faster-whisper", "ctranslate2", "jiwer", "hibari-tts", "kaldifst"))
     heard = []

@@ -104,7 +104,7 @@ def main(argv: list[str] | None = None) -> None:
     args = arguments(argv)
     sentences = read_sentences(args.sentences, args.limit)
     torch.set_num_threads(args.threads)
-    teacher, systems = load_systems(args.systems, args.voice, args.precision)
+    teacher, systems = load_systems(args.systems, args.voice, args.precision, args.threads)
     panel = load_panel(args.asr, args.threads)
     where = environment(PACKAGES)  # before the work, so that the load average is not our own
     judged = evaluate(teacher, systems, sentences, panel, args.seed, args.wavs)

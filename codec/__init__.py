@@ -44,4 +44,9 @@ def __getattr__(name: str) -> Any:
     """A public name, from the module that defines it."""
     if name not in HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(HOMES[name]), name)
+    try:
+        return getattr(import_module(HOMES[name]), name)
+    except ModuleNotFoundError as error:
+        if error.name != "torch":
+            raise
+        raise ModuleNotFoundError(f"codec.{name} needs torch; pip install 'lfsc-tts[torch]'", name="torch") from None

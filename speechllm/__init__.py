@@ -16,6 +16,14 @@ WITH_TORCH = {"SpeechLM": "speechllm.model.speech_lm", "generate": "speechllm.in
 
 
 def __getattr__(name: str) -> Any:
+    """A public name that needs torch."""
     if name not in WITH_TORCH:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(importlib.import_module(WITH_TORCH[name]), name)
+    try:
+        return getattr(importlib.import_module(WITH_TORCH[name]), name)
+    except ModuleNotFoundError as error:
+        if error.name != "torch":
+            raise
+        raise ModuleNotFoundError(
+            f"speechllm.{name} needs torch; pip install 'lfsc-tts[torch]'", name="torch"
+        ) from None

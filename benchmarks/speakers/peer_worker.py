@@ -28,12 +28,9 @@ Speaker = tuple[int, Callable[[str], Iterable[np.ndarray]]]  # sample rate in Hz
 
 def heart(request: dict[str, Any]) -> Speaker:
     """A voice of this project."""
-    import torch
-
     from pipelines.speaking.synthesis import TTS
 
-    torch.set_num_threads(request["threads"])
-    tts = TTS.from_pretrained(request["voice"])
+    tts = TTS.from_pretrained(request["voice"], threads=request["threads"])
     return tts.sample_rate, tts.stream
 
 

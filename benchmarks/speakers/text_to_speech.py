@@ -91,7 +91,7 @@ def record(
 
 
 def load_systems(
-    names: Sequence[str], voice: str, precision: Precision = "int8"
+    names: Sequence[str], voice: str, precision: Precision = "int8", threads: int = 1
 ) -> tuple[System | None, dict[str, System]]:
     """The teacher, whether or not it is to be judged, and the systems asked for, in their order."""
     unknown = [name for name in names if name not in SYSTEMS]
@@ -100,7 +100,7 @@ def load_systems(
     found: dict[str, System] = {}
     rate = TEACHER_RATE
     if "codec" in names or "voice" in names:
-        tts = TTS.from_pretrained(voice, precision=precision)
+        tts = TTS.from_pretrained(voice, precision=precision, threads=threads)
         rate = tts.codec.sample_rate
         found |= {"codec": codec_system(load_codec(find_voice(voice) / "codec")), "voice": voice_system(tts)}
     teacher = optional("teacher, codec and similarity", lambda: teacher_system(rate))

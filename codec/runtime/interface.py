@@ -36,18 +36,7 @@ class RuntimeCodec(ABC):
 
     @abstractmethod
     def encode(self, audio: np.ndarray, lengths: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
-        """Encode audio; a padded batch gives exactly the codes of each item alone.
-
-        Args:
-            audio: float32 [B, 1, N] in [-1, 1] at `sample_rate`.
-            lengths: samples of each item, int [B]; None means N for all.
-
-        Returns:
-            codes int64 [B, K, T] (0 beyond an item's end) and frames int64 [B] = ceil(length / hop_length).
-
-        Raises:
-            ValueError: wrong shape or type, no samples, or values that are not finite.
-        """
+        """Audio float32 [B, 1, N] -> codes int64 [B, K, T] and frames int64 [B]; all else as codec.interface.Codec."""
 
     def decode(self, codes: np.ndarray) -> np.ndarray:
         """Decode codes int64 [B, K, T] to audio float32 [B, 1, T * hop_length].

@@ -6,6 +6,7 @@ import json
 import sys
 import time
 from collections.abc import Iterable, Iterator
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +56,8 @@ def arguments(argv: list[str] | None, prog: str | None) -> argparse.Namespace:
         raise UserError("--stream writes to standard output: use it with --out -")
     if args.timestamps and args.out == "-":
         raise UserError("--timestamps are written beside the audio: use --out FILE")
+    if args.plot and not find_spec("matplotlib"):
+        raise UserError("--plot needs matplotlib; pip install 'lfsc-tts[plot]'")
     if args.seed < 0:
         raise UserError(f"got --seed {args.seed}; expected a number from 0 on")
     return args

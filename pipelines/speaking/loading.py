@@ -69,6 +69,8 @@ def load_voice(
         tokenizer = Tokenizer.load(folder / "tokenizer.model")
         load = load_onnx if onnx else load_torch
         voice = load(folder, sound_folder, card, make_frontend(tokenizer), precision, threads or 1)
+    except UserError:
+        raise
     except (OSError, ValueError, AttributeError) as error:
         raise UserError(f"the voice {folder} cannot be loaded: {error}") from error
     wanted, found = voice.lm.config.codes.codec_fingerprint, voice.codec.fingerprint
@@ -106,9 +108,15 @@ def uses_onnx(engine: str, folder: Path, sound_folder: Path, precision: Precisio
     if engine == "onnx" and precision == "bfloat16":
         raise UserError("got precision bfloat16, which takes the engine torch; expected int8 or float32")
     if engine == "onnx" and not exported:
-        bare = folder if not has_graphs(folder / "lm") else sound_folder
-        raise UserError(f"{bare} holds no ONNX graphs; write them with export-voice or export-onnx, or use torch")
+        raise UserError(f"{without_graphs(folder, sound_folder)}, or use the engine torch")
     return engine == "onnx" or (engine == "auto" and exported and precision != "bfloat16")
+
+
+def without_graphs(folder: Path, sound_folder: Path) -> str:
+    """Which part of a voice has no graphs, and how it gets them."""
+    if has_graphs(folder / "lm"):
+        return f"the codec {sound_folder} holds no ONNX graphs; write them with export-onnx"
+    return f"the voice {folder} holds no ONNX graphs; write them with export-voice"
 
 
 def make_frontend(tokenizer: Tokenizer) -> Any:
@@ -134,7 +142,7 @@ def load_torch(
     try:
         import torch
     except ImportError:
-        raise UserError(f"{folder} takes torch, which is not installed; pip install 'lfsc-tts[torch]'") from None
+        raise UserError(f"speaking with {folder} as asked takes torch; pip install 'lfsc-tts[torch]'") from None
     from codec import load
     from pipelines.speaking.torch_voice import TorchVoice
     from speechllm.model.speech_lm import SpeechLM

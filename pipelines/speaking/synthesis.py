@@ -88,8 +88,10 @@ class TTS:
         if name.startswith(SCHEME):
             if engine == "onnx":
                 raise UserError(f"{name} speaks with the engine torch alone; leave --engine out")
-            from pipelines.speaking.published import load_published  # needs torch
-
+            try:
+                from pipelines.speaking.published import load_published
+            except ImportError as error:
+                raise UserError(f"{name} needs {error.name}; pip install 'lfsc-tts[published]'") from error
             return cls(load_published(name, codec, prompt, language, precision, threads), tries)
         if prompt or language:
             raise UserError(f"the voice {name} speaks as it is; a prompt or a language goes with {SCHEME}PATH")

@@ -49,7 +49,7 @@ def test_a_group_without_inputs_is_a_dash():
 
 
 def test_the_report_is_written(tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(hard_inputs, "load_systems", lambda names, voice: (None, {"voice": say}))
+    monkeypatch.setattr(hard_inputs, "load_systems", lambda names, voice, threads: (None, {"voice": say}))
     monkeypatch.setattr(hard_inputs, "load_recognizer", lambda *_: Echo())
     hard_inputs.main(["--limit", "3", "--out", str(tmp_path / "hard")])
     assert len(json.loads((tmp_path / "hard.json").read_text())["inputs"]) == 3

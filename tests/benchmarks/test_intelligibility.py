@@ -41,7 +41,7 @@ class TTS:
     seeds: list[int] = []
 
     @classmethod
-    def from_pretrained(cls, voice, precision="int8"):
+    def from_pretrained(cls, voice, precision="int8", threads=0):
         cls.seeds = []
         return cls()
 

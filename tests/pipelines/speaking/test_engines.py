@@ -1,5 +1,6 @@
 """The engines of a voice: the same codes in float32, in one thread or two; and speaking where torch is not there."""
 
+import re
 import subprocess
 import sys
 import threading
@@ -50,7 +51,7 @@ def test_impossible_engines_are_refused(exported_voice, options, message):
 
 
 def test_a_voice_without_graphs_says_so(shared_voice):
-    with pytest.raises(UserError, match="holds no ONNX graphs; write them with export-voice"):
+    with pytest.raises(UserError, match="the voice .* holds no ONNX graphs; write them with export-voice"):
         TTS.from_pretrained(str(shared_voice), engine="onnx")
 
 
@@ -71,10 +72,10 @@ def test_what_works_ahead_keeps_order_and_passes_errors_on():
         yield from range(5)
         raise ValueError("the sixth")
 
-    found = []
+    made = ahead(items(), 2)
+    assert [next(made) for _ in range(5)] == [0, 1, 2, 3, 4]
     with pytest.raises(ValueError, match="the sixth"):
-        found.extend(ahead(items(), 2))
-    assert found in ([], [0, 1, 2, 3, 4])
+        next(made)
     assert list(ahead(iter(range(100)), 3)) == list(range(100))
 
 
@@ -93,3 +94,27 @@ def test_whoever_stops_early_stops_the_thread():
     count = len(made)
     time.sleep(0.05)
     assert len(made) == count < 10 and "speech LM" not in {thread.name for thread in threading.enumerate()}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--voice", "VOICE", "--engine", "torch"], "as asked takes torch; pip install 'lfsc-tts\\[torch\\]'"),
+        (["--voice", "gepard:folder"], "gepard:folder needs torch; pip install 'lfsc-tts\\[published\\]'"),
+    ],
+)
+def test_what_needs_torch_says_so_in_one_line_where_there_is_none(exported_voice, arguments, message):
+    given = [str(exported_voice) if argument == "VOICE" else argument for argument in arguments]
+    program = f"""
+import sys
+class Refuse:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] == "torch":
+            raise ModuleNotFoundError("no torch", name="torch")
+sys.meta_path.insert(0, Refuse())
+from pipelines.lfsc_tts import main
+main(["say", "--text", "Hello.", *{given!r}])
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, cwd=ROOT)
+    assert done.returncode == 2 and len(done.stderr.splitlines()) == 1
+    assert re.search(message, done.stderr), done.stderr
