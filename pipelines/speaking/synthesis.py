@@ -7,6 +7,7 @@ Shapes: N audio samples, K codebooks, T codec frames.
 """
 
 import os
+import threading
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -45,7 +46,7 @@ class Written:
 
 
 class TTS:
-    """The whole speaking path. Not thread-safe; one object per thread, they can share a Voice.
+    """The whole speaking path. Texts can be spoken side by side, from any threads; sentences are read one at a time.
 
     Args:
         voice: of pipelines.speaking.loading.load_voice.
@@ -56,7 +57,7 @@ class TTS:
     def __init__(self, voice: Voice, tries: int = 0, threads: int = 0):
         self.voice, self.tries = voice, tries
         self.threads = threads or (min(2, os.cpu_count() or 1) if voice.two_stages else 1)
-        self.frontend = voice.make_frontend()
+        self.frontend, self.reading = voice.make_frontend(), threading.Lock()
         self.sampling = SamplingConfig(**voice.card.get("sampling", {}))
 
     @classmethod
@@ -140,7 +141,8 @@ class TTS:
         prefix, heard = self.voice.prefix, np.empty((self.codec.num_codebooks, 0), np.int64)
         sentences = speakable(chunks)
         for index, sentence in enumerate(sentences if self.voice.lm.config.reader_layer else grouped(sentences)):
-            prepared = self.frontend(sentence)
+            with self.reading:  # a front end belongs to one thread at a time
+                prepared = self.frontend(sentence)
             # Every sentence has its own random stream: it sounds the same whatever was said before.
             settings = {"seed": (seed * 1_000_003 + index) % 2**63, **prepared.sampling, **sampling}
             for part in self.parts(prepared):
