@@ -5,7 +5,7 @@
         for piece in stream:
             ...
 
-All streams take turns, piece by piece; each is what it would be alone. The earliest deadline goes first: the time when a
+All streams take turns, piece by piece; each is what it would be alone. The earliest deadline goes first: when a
 listener's audio ends, and for the first audio PATIENCE_S after it was asked for. So who has heard nothing goes before
 nearly all others, but many who come at once cause no gap in what the others hear.
 """
