@@ -12,7 +12,7 @@ the ratio of medians.
 
 import argparse
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
@@ -40,28 +40,28 @@ LENGTH = "medium"
 Speaker = Callable[[int], StageTimes]  # of a seed
 
 
-def speakers(pair: list[Subject], stack: ExitStack) -> dict[str, list[Speaker]]:
+def speakers(in_torch: list[Subject], to_export: list[Subject], stack: ExitStack) -> dict[str, list[Speaker]]:
     """Both of a pair, by engine."""
-    graphs = [stack.enter_context(exported(subject, [LENGTH], "int8")) for subject in pair]
+    graphs = [stack.enter_context(exported(subject, [LENGTH], "int8")) for subject in to_export]
     return {
-        "torch": [partial(speak, subject, LENGTH, 1, precision="int8") for subject in pair],
+        "torch": [partial(speak, subject, LENGTH, 1, precision="int8") for subject in in_torch],
         "onnx": [partial(one.speak, LENGTH) for one in graphs],
     }
 
 
-def measure(pair: list[Subject], runs: int, seed: int) -> dict[str, Any]:
+def measure(in_torch: list[Subject], to_export: list[Subject], runs: int, seed: int) -> dict[str, Any]:
     """Figures of one pair with both engines."""
     with ExitStack() as stack:
-        found = speakers(pair, stack)
+        found = speakers(in_torch, to_export, stack)
         taken: dict[str, list[list[StageTimes]]] = {engine: [[], []] for engine in ENGINES}
-        for number in track(range(-1, runs), pair[0].name):
+        for number in track(range(-1, runs), in_torch[0].name):
             for engine, both in found.items():
                 for kept, one in zip(taken[engine], both, strict=True):
                     times = one(seed + max(number, 0))
                     if number >= 0:  # the first run warms up
                         kept.append(times)
     return {
-        "parameters": sum(parameter.numel() for parameter in pair[0].lm.parameters()),
+        "parameters": sum(parameter.numel() for parameter in in_torch[0].lm.parameters()),
         **{engine: figures(*both) for engine, both in taken.items()},
     }
 
@@ -79,19 +79,27 @@ def figures(few: list[StageTimes], many: list[StageTimes]) -> dict[str, Any]:
         }
     ratios = {}
     for stage in RATIOS:
-        pairs = [[run.seconds[stage] / run.audio_s ** (stage != "ttfa") for run in runs] for runs in (many, few)]
-        ratios[stage] = dict(zip(("median", "low", "high"), bootstrap_ratio(*pairs), strict=True))
+        top, bottom = ([run.seconds[stage] / run.audio_s ** (stage != "ttfa") for run in runs] for runs in (many, few))
+        ratios[stage] = dict(zip(("median", "low", "high"), bootstrap_ratio(top, bottom), strict=True))
     return {**rates, "ratio": ratios}
 
 
-def pairs(args: argparse.Namespace) -> dict[str, Callable[[], Iterable[Subject]]]:
+def trained(voices: list[str]) -> tuple[list[Subject], list[Subject]]:
+    """Two voices for torch, and with exact codecs for exporting."""
+    as_they_speak, exact = ([voice_subject(name, precision=p) for name in voices] for p in ("int8", "float32"))
+    return as_they_speak, exact
+
+
+def untrained(config: Path, seconds: float) -> tuple[list[Subject], list[Subject]]:
+    """Two models with random weights, which both engines take as they are."""
+    pair = untrained_pair(config, pace=seconds)
+    return pair, pair
+
+
+def pairs(args: argparse.Namespace) -> dict[str, Callable[[], tuple[list[Subject], list[Subject]]]]:
     """Who is measured, by name; loaded when it is their turn, for they are large."""
-    names: dict[str, Callable[[], Iterable[Subject]]] = (
-        {} if args.no_voices else {args.voices[0]: partial(map, voice_subject, args.voices)}
-    )
-    for config in args.configs:
-        names[f"{config.stem}, untrained"] = partial(untrained_pair, config, pace=args.seconds)
-    return names
+    names: dict[str, Any] = {} if args.no_voices else {args.voices[0]: partial(trained, args.voices)}
+    return names | {f"{config.stem}, untrained": partial(untrained, config, args.seconds) for config in args.configs}
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -113,7 +121,7 @@ def main(argv: list[str] | None = None) -> None:
 
     torch.set_num_threads(1)
     where = environment(("onnxruntime",))
-    sizes_found = {name: measure(list(load()), args.runs, args.seed) for name, load in pairs(args).items()}
+    sizes_found = {name: measure(*load(), args.runs, args.seed) for name, load in pairs(args).items()}
     report = {"command": command_line("frame_rates.py", argv), "environment": where, "sizes": sizes_found}
     text = f"{table(sizes_found)}\nRatios 86 : 21.5. {origin(where)}\n\n    {report['command']}\n"
     write_results(args.out, report, text, {".png": plot(sizes_found)})

@@ -55,7 +55,7 @@ class Listeners:
             self.underruns += stream.underruns
             self.late_s += stream.late_s
 
-    def figures(self, elapsed_s: float) -> dict[str, float]:
+    def figures(self, elapsed_s: float) -> dict[str, Any]:
         """All as numbers."""
         p50, p95, p99 = (1000 * value for value in np.percentile(self.first_s, [50, 95, 99]))
         return {
@@ -87,7 +87,7 @@ def listen(tts: TTS, scheduler: Scheduler, found: Listeners, number: int, senten
         found.add(stream, first_s, audio_s)
 
 
-def measure(tts: TTS, streams: int, seconds: float, threads: int, sentences: list[str]) -> dict[str, float]:
+def measure(tts: TTS, streams: int, seconds: float, threads: int, sentences: list[str]) -> dict[str, Any]:
     """So many listeners for so long."""
     found, begin = Listeners(streams), time.monotonic()
     with Scheduler(threads) as scheduler:

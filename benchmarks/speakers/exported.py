@@ -37,11 +37,13 @@ class Exported:
 
     def speak(self, length: str, seed: int, clock: Clock = CLOCKS["wall"]) -> StageTimes:
         """Speak a text as `staged_synthesis.speak` does for one listener; everything is timed, nothing kept."""
-        laps, steps, first_s, audio = Laps(clock), 0, 0.0, []
+        laps, steps, first_s = Laps(clock), 0, 0.0
+        audio: list[np.ndarray] = []
         for number, ids in enumerate(self.texts[length]):
             session = Session(self.lm, Prompt(ids), SamplingConfig(**vars(self.sampling) | {"seed": seed + number}))
             laps.end("prefill")
-            stream, goals, frames, passed_on = self.codec.stream(), chunk_goals(self.codec), [], 0
+            stream, goals, passed_on = self.codec.stream(), chunk_goals(self.codec), 0
+            frames: list[np.ndarray] = []
             goal, stop = next(goals), self.frames[length]
             while not session.done and len(frames) != stop:
                 frames += [frame.codes for frame in session.step()][: None if stop is None else stop - len(frames)]
