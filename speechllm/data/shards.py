@@ -151,7 +151,8 @@ def open_shards(folder: Path) -> list[Shard]:
 
 def identity(shards: list[Shard]) -> dict[str, str]:
     """What a model trained on these shards depends on, as hashes: `codec` and its geometry `codes`, `tokenizer`,
-    `corpus` (names, ids and codes of all utterances in their order), `alignment` (empty without one)."""
+    `corpus` (names, ids and codes of all utterances in their order), `alignment` (empty without one).
+    """
     spec = asdict(shards[0].spec)
     aligned = [shard.positions for shard in shards if shard.positions is not None]
     return {
