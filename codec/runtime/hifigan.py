@@ -5,7 +5,6 @@ Shapes: B batch, N samples, K codebooks, T codec frames, t frames of a window or
 
 from functools import cached_property
 from pathlib import Path
-from typing import ClassVar
 
 import numpy as np
 
@@ -14,6 +13,8 @@ from codec.runtime.interface import RuntimeCodec, RuntimeStream, check_audio
 from codec.runtime.session import Past, Session
 
 MIN_FRAMES = 4  # reflection by 3 frames needs 4 of them
+WINDOW = 256  # frames decoded at once where the frames around them have to be decoded again
+CACHED_SAMPLES = 2**13  # decoded at once by a causal decoder: signals of its last layers stay in a core's cache
 
 
 class HiFiGANRuntime(RuntimeCodec):
@@ -26,11 +27,10 @@ class HiFiGANRuntime(RuntimeCodec):
         licence: of the weights.
     """
 
-    CHUNK: ClassVar[int] = 256
-
     def __init__(self, decoder: Session, encoder: Path, threads: int, licence: Licence | None):
         super().__init__(decoder.facts, licence)
         self.decoder, self.encoder_path, self.threads = decoder, encoder, threads
+        self.chunk = max(1, CACHED_SAMPLES // self.hop_length) if self.facts.states else WINDOW
 
     @cached_property
     def encoder(self) -> Session:

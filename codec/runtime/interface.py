@@ -5,7 +5,6 @@ Shapes: B batch, N samples, K codebooks, T codec frames, t frames of one push.
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
-from typing import ClassVar
 
 import numpy as np
 
@@ -19,7 +18,7 @@ class RuntimeCodec(ABC):
     Safe to share between threads: all that changes is in its streams.
     """
 
-    CHUNK: ClassVar[int] = 128  # frames decoded at once, so that memory does not grow with the length
+    chunk = 128  # frames decoded at once, so that memory does not grow with the length
 
     def __init__(self, facts: Facts, licence: Licence | None):
         self.facts = facts
@@ -54,8 +53,8 @@ class RuntimeCodec(ABC):
         """A new decoding stream: push codes, get the audio that is already certain."""
 
     def decode_chunks(self, codes: np.ndarray, chunk: int | None = None) -> Iterator[np.ndarray]:
-        """Decode in pieces of `chunk` frames, by default CHUNK."""
-        stream, chunk = self.stream(), chunk or self.CHUNK
+        """Decode in pieces of `chunk` frames, by default as many as `self.chunk`."""
+        stream, chunk = self.stream(), chunk or self.chunk
         last = (codes.shape[2] - 1) // chunk * chunk
         for start in range(0, last, chunk):
             yield stream.push(codes[:, :, start : start + chunk])
