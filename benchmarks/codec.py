@@ -5,7 +5,7 @@
 
 All sides have the same random weights and take turns, round by round, so that what else the machine does meets each.
 The first call of each is not counted, but its results are compared; a figure is the median over the rounds. Without
---onnx and --nemo torch runs alone. --dtype bfloat16 shows what lower precision of the networks gains, and what it costs.
+--onnx and --nemo torch runs alone. --dtype bfloat16 shows what lower precision of the networks gains and costs.
 Real-time factor = compute time / audio time, of the whole batch; lower is better. Memory is that of the process on a
 CPU, weights included, and that of torch's allocations on a GPU.
 """
@@ -83,8 +83,8 @@ def table(rows: list[dict[str, Any]]) -> str:
     cells = []
     for r in rows:
         factor = f"{r['rtf']:.4f} ({r['rtf_min']:.4f}..{r['rtf_max']:.4f})"
-        figures = factor, f"{r['cpu_rtf']:.4f}", f"{r['peak_mib']:.0f}"
-        cells.append([r["task"], r["batch"], r["side"], *figures, f"{r['time_ratio']:.2f}", f"{r['cpu_time_ratio']:.2f}"])
+        figures = f"{r['cpu_rtf']:.4f}", f"{r['peak_mib']:.0f}", f"{r['time_ratio']:.2f}", f"{r['cpu_time_ratio']:.2f}"
+        cells.append([r["task"], r["batch"], r["side"], factor, *figures])
     return markdown_table(HEAD, cells)
 
 

@@ -11,8 +11,8 @@ import math
 import numpy as np
 import onnx
 
-from codec.dsp.envelope import NUM_BANDS, bins_from_aperiodicity, bins_from_mel
-from codec.dsp.pitch import MAX_HZ, MIN_HZ
+from codec.dsp.constants import MAX_HZ, MIN_HZ, NUM_BANDS
+from codec.dsp.envelope import bins_from_aperiodicity, bins_from_mel
 from codec.export.graph import Graph
 from codec.export.layers import TIME, Layers
 from codec.lite.config import CodecConfig
