@@ -8,6 +8,7 @@ from codec.export.data import ConstantFile, WeightFile
 from codec.export.graph import Graph
 from codec.export.hifigan import write_decoder, write_encoder
 from codec.export.lite import LiteDecoderGraph
+from codec.export.lite_encoder import LiteEncoderGraph
 from codec.hifigan.codec import HiFiGANCodec
 from codec.interface import Codec
 from codec.lite.codec import LiteCodec
@@ -38,20 +39,19 @@ def export_onnx(codec: Codec, folder: str | Path) -> None:
 
 
 def export_lite(codec: LiteCodec, folder: Path, weights: WeightFile, constants: ConstantFile) -> None:
-    """The decoder, in float32 and int8."""
+    """The decoder, in float32 and int8, and the encoder."""
+    config = codec.config
+    sizes = {name: getattr(config, name) for name in ("n_fft", "stft_hop", "n_mels", "highpass_hz")}
+    shared = {"family": "lite", "context": context(config), **sizes, **common_facts(codec, weights)}
     for precision in ("float32", "int8"):
         graph = Graph(weights, constants)
-        decoder = LiteDecoderGraph(graph, codec.config, precision == "int8")
+        decoder = LiteDecoderGraph(graph, config, precision == "int8")
         decoder.write()
-        sizes = {"n_fft": codec.config.n_fft, "stft_hop": codec.config.stft_hop}
-        facts = Facts(
-            family="lite",
-            context=context(codec.config),
-            states=decoder.layers.states,
-            **sizes,
-            **common_facts(codec, weights),
-        )
-        graph.save(folder / f"decode-{precision}.onnx", facts.to_metadata())
+        graph.save(folder / f"decode-{precision}.onnx", Facts(states=decoder.layers.states, **shared).to_metadata())
+    graph = Graph(weights, constants)
+    encoder = LiteEncoderGraph(graph, config)
+    encoder.write()
+    graph.save(folder / "encode-float32.onnx", Facts(states=encoder.layers.states, **shared).to_metadata())
 
 
 def export_hifigan(codec: HiFiGANCodec, folder: Path, weights: WeightFile, constants: ConstantFile) -> None:

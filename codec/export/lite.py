@@ -69,26 +69,20 @@ class LiteDecoderGraph:
         graph, layers, config = self.graph, self.layers, self.config
         coarse, fine = config.decoder_dims
         x = layers.frames(layers.linear("decoder.input", values), coarse)
-        x = self.blocks("decoder.coarse", x, config.decoder_blocks[0], coarse, config.kernel_sizes[0], FEATURE_TERMS)
+        x = self.layers.blocks("decoder.coarse", x, config.decoder_blocks[0], coarse, config.kernel_sizes[0], FEATURE_TERMS)
         x = layers.frames(layers.product("decoder.up", layers.rows(x, coarse), FEATURE_TERMS), fine)
-        x = self.blocks("decoder.fine", x, config.decoder_blocks[1], fine, config.kernel_sizes[1], FEATURE_TERMS)
+        x = self.layers.blocks("decoder.fine", x, config.decoder_blocks[1], fine, config.kernel_sizes[1], FEATURE_TERMS)
         detail = layers.linear("decoder.output", layers.rows(layers.norm("decoder.norm", x), fine))
         direct = layers.frames(layers.linear("decoder.linear", values), self.width)
         direct = layers.delay("decoder", direct, self.width, graph.size(x, TIME))
         return graph.op("Add", layers.frames(detail, self.width), direct)
-
-    def blocks(self, name: str, x: str, count: int, width: int, kernel: int, terms: int) -> str:
-        """Blocks: ConvNeXt blocks in a row."""
-        for number in range(count):
-            x = self.layers.block(f"{name}.{number}", x, width, kernel // 2, terms)
-        return x
 
     def envelope(self, features: str) -> tuple[str, str]:
         """Vocoder.forward: features -> those that are certain, and their log envelope [B, 1, S, F]."""
         graph, layers, config = self.graph, self.layers, self.config
         dim, kernel = config.vocoder_dim, config.kernel_sizes[1]
         x = layers.frames(layers.linear("vocoder.input", layers.rows(features, self.width)), dim)
-        x = self.blocks("vocoder.blocks", x, config.vocoder_blocks, dim, kernel, ENVELOPE_TERMS)
+        x = self.layers.blocks("vocoder.blocks", x, config.vocoder_blocks, dim, kernel, ENVELOPE_TERMS)
         features = layers.delay("vocoder", features, self.width, graph.size(x, TIME))
         from_mel = bins_from_mel(config.sample_rate, config.n_fft, config.n_mels).numpy()[:, self.bins]
         bands = layers.rows(graph.part(features, 0, config.n_mels, axis=3), config.n_mels)
