@@ -8,7 +8,7 @@ import codec
 import toys
 from codec.export.export import export_onnx
 
-GRAPHS = {"decode-float32.onnx", "decode-int8.onnx", "graphs.data"}
+GRAPHS = {"decode-float32.onnx", "decode-int8.onnx", "encode-float32.onnx", "graphs.data"}
 
 
 def test_graphs_lie_beside_the_weights_and_use_them(tmp_path):
