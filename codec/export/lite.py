@@ -69,7 +69,9 @@ class LiteDecoderGraph:
         graph, layers, config = self.graph, self.layers, self.config
         coarse, fine = config.decoder_dims
         x = layers.frames(layers.linear("decoder.input", values), coarse)
-        x = self.layers.blocks("decoder.coarse", x, config.decoder_blocks[0], coarse, config.kernel_sizes[0], FEATURE_TERMS)
+        x = self.layers.blocks(
+            "decoder.coarse", x, config.decoder_blocks[0], coarse, config.kernel_sizes[0], FEATURE_TERMS
+        )
         x = layers.frames(layers.product("decoder.up", layers.rows(x, coarse), FEATURE_TERMS), fine)
         x = self.layers.blocks("decoder.fine", x, config.decoder_blocks[1], fine, config.kernel_sizes[1], FEATURE_TERMS)
         detail = layers.linear("decoder.output", layers.rows(layers.norm("decoder.norm", x), fine))
