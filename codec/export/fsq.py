@@ -1,6 +1,5 @@
 """The quantiser in a graph. Shapes: B batch, K codebooks, D latent channels, T codec frames."""
 
-import numpy as np
 import onnx
 
 from codec.export.graph import Graph

@@ -78,7 +78,7 @@ def candidates(audio: np.ndarray, sample_rate: int, hop: int) -> tuple[np.ndarra
     lag = np.argpartition(local, NUM_CANDIDATES, axis=1)[:, :NUM_CANDIDATES]
     cost = np.take_along_axis(local, lag, axis=1)
     order = cost.argsort(axis=1, kind="stable")
-    lag, cost = (np.take_along_axis(values, order, axis=1) for values in (lag, cost))
+    lag, cost = np.take_along_axis(lag, order, axis=1), np.take_along_axis(cost, order, axis=1)
     inner = lag.clip(1, score.shape[1] - 2)
     left, middle, right = (np.take_along_axis(score, inner + i, axis=1) for i in (-1, 0, 1))
     bend = np.maximum(left + right - 2 * middle, 1e-6)
