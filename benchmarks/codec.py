@@ -7,7 +7,7 @@ All sides have the same random weights and take turns, round by round, so that w
 The first call of each is not counted, but its results are compared; a figure is the median over the rounds. Without
 --onnx and --nemo torch runs alone. --dtype bfloat16 shows what lower precision of the networks gains and costs.
 Real-time factor = compute time / audio time, of the whole batch; lower is better. Memory is that of the process on a
-CPU, weights included, and that of torch's allocations on a GPU; with --onnx torch's process has also written the graphs.
+CPU, weights included, and that of torch's allocations on a GPU; with --onnx torch's process has written the graphs too.
 """
 
 import argparse
