@@ -51,7 +51,7 @@ class Run:
         done = 0
         if self.last.is_file():
             checkpoint = self.read()
-            self.check_identity(checkpoint.get("identity", {}))
+            self.check_identity(checkpoint["identity"])
             # Under manual optimisation Lightning counts the steps of every optimiser, so modules count themselves.
             done = int(checkpoint["state_dict"].get("step", checkpoint["global_step"]))
         if done >= self.max_steps:
@@ -64,12 +64,18 @@ class Run:
         """The last checkpoint."""
         try:
             checkpoint: dict[str, Any] = torch.load(self.last, map_location="cpu", weights_only=True)
-            return {"state_dict": checkpoint["state_dict"], "global_step": checkpoint["global_step"]} | checkpoint
+            checkpoint["state_dict"], checkpoint["global_step"]
         except UNREADABLE as error:
             raise UserError(
-                f"{self.last} is not a whole checkpoint ({str(error).splitlines()[0]}); "
+                f"{self.last} is not a whole checkpoint ({type(error).__name__}); "
                 "restore it, or use another --run_dir and start from this run's weights with --init_from"
             ) from None
+        if "identity" not in checkpoint:
+            raise UserError(
+                f"{self.last} was written by an earlier version, which did not say what it belongs to; "
+                "use another --run_dir and start from this run's weights with --init_from"
+            )
+        return checkpoint
 
     def check_identity(self, found: dict[str, str]) -> None:
         """Refuse to go on with what is not the same."""

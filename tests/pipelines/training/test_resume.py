@@ -47,6 +47,12 @@ def test_weights_of_another_codec_or_tokenizer_are_not_gone_on_from(tmp_path):
         run(tmp_path, tokenizer="cccc").steps_done()
 
 
+def test_a_checkpoint_that_does_not_say_what_it_belongs_to_is_refused(tmp_path):
+    torch.save({"state_dict": {}, "global_step": 1}, tmp_path / LAST)
+    with pytest.raises(UserError, match="written by an earlier version"):
+        run(tmp_path).steps_done()
+
+
 @pytest.mark.parametrize("keep", [0, 0.5])
 def test_a_cut_checkpoint_is_one_line(tmp_path, keep):
     torch.save({"state_dict": {"weight": torch.zeros(1000)}, "global_step": 1}, tmp_path / LAST)
