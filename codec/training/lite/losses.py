@@ -17,8 +17,18 @@ def feature_matching_loss(real: DiscriminatorOutput, fake: DiscriminatorOutput) 
     """L1 between discriminator features, each layer relative to the level of the real one."""
     losses = []
     for ours, theirs in zip(fake.features, real.features, strict=True):
-        losses.append((ours - theirs.detach()).abs().mean() / (theirs.detach().abs().mean() + 1e-4))
+        level = over_processes(theirs.detach().abs().mean())
+        losses.append((ours - theirs.detach()).abs().mean() / (level + 1e-4))
     return torch.stack(losses).mean()
+
+
+def over_processes(mean: Tensor) -> Tensor:
+    """The mean over one process's share of a batch -> over the whole batch, of which all have equal shares."""
+    if not (torch.distributed.is_available() and torch.distributed.is_initialized()):
+        return mean
+    total = mean.clone()
+    torch.distributed.all_reduce(total)
+    return total / torch.distributed.get_world_size()
 
 
 def usage_loss(squashed: Tensor) -> Tensor:
