@@ -1,0 +1,118 @@
+"""Audio files as samples, block by block, or a reason why not."""
+
+import warnings
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import soundfile
+
+from codec.audio.containers import View, layout_of
+
+READ_SIZE = 65_536  # samples in one read
+FULL_SCALE_LIMIT = 10.0  # samples beyond are no audio at full scale 1, but integers written as floats, or worse
+CANCELLED = 1e-3  # power of the mean of channels, relative to theirs, below which they cancel each other
+
+
+class RecordingWarning(UserWarning):
+    """A file can be read, but hardly is what was recorded: cut, damaged, or with channels that cancel each other."""
+
+
+class Block(NamedTuple):
+    """Some samples of a file."""
+
+    samples: np.ndarray  # float32 [n, channels]
+    sample_rate: int  # Hz
+
+
+class ForwardFile(soundfile.SoundFile):  # type: ignore[misc]
+    """An audio file that is read from its beginning to its end."""
+
+    def seekable(self) -> bool:
+        """No: soundfile would seek after each read, which restarts the decoder of an MP3."""
+        return False
+
+
+def decode(path: str | Path) -> Iterator[Block]:
+    """All samples of a file; how many they are decides decoding, not what headers claim.
+
+    Raises:
+        FileNotFoundError, ValueError: no such file, not audio, no samples in it, samples that are not finite or far
+            beyond full scale, or recordings of several sample rates one after another.
+
+    Warns:
+        RecordingWarning: the file seems to be cut, or its channels cancel each other.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(f"{path} is not a file")
+    layout, count, rate, balance = layout_of(path), 0, 0, Balance()
+    try:
+        with ExitStack() as stack:
+            raw = stack.enter_context(path.open("rb"))
+            for part in layout.parts:
+                file = stack.enter_context(ForwardFile(View(raw, part)))
+                file.seek(0)  # as soundfile.read; it readies the decoder of an MP3
+                if rate and file.samplerate != rate:
+                    raise ValueError(
+                        f"{path} holds recordings of {rate} Hz and {file.samplerate} Hz; expected one rate"
+                    )
+                rate = file.samplerate
+                while len(samples := file.read(READ_SIZE, dtype="float32", always_2d=True)):
+                    check(path, samples, count, rate)
+                    balance.add(samples)
+                    count += len(samples)
+                    yield Block(samples, rate)
+    except soundfile.LibsndfileError as error:
+        where = f"is damaged or cut, after {count / rate:.2f} s" if rate else "is not readable audio"
+        raise ValueError(f"{path} {where} ({reason(error)}); expected wav, flac, ogg or mp3") from None
+    cut = layout.fault and f"it seems to be cut: {layout.fault}"
+    if not count:
+        raise ValueError(f"{path} holds no samples{cut and '; '}{cut}")
+    for fault in (cut, balance.fault()):
+        if fault:
+            warnings.warn(f"{path}: {fault}", RecordingWarning, stacklevel=2)
+
+
+def reason(error: soundfile.LibsndfileError) -> str:
+    """What libsndfile says, without the file's name or its object's."""
+    return str(error.error_string).strip().rstrip(".")
+
+
+def check(path: Path, samples: np.ndarray, count: int, rate: int) -> None:
+    """Refuse samples that are no audio; `count` come before them."""
+    peak = np.abs(samples).max()
+    if peak <= FULL_SCALE_LIMIT:  # false for NaN
+        return
+    index = int(np.flatnonzero(~(np.abs(samples) <= FULL_SCALE_LIMIT).all(axis=1))[0])
+    values = samples[index]
+    value = values[~(np.abs(values) <= FULL_SCALE_LIMIT)][0]
+    hint = "; divide float samples at integer scale by 32768" if np.isfinite(value) and peak <= 40_000 else ""
+    where = f"{path} has a sample of {value:g} at {(count + index) / rate:.3f} s"
+    raise ValueError(f"{where}; expected finite samples with full scale 1{hint}")
+
+
+class Balance:
+    """Power of channels and of their mean."""
+
+    def __init__(self) -> None:
+        self.each = self.mean = 0.0
+
+    def add(self, samples: np.ndarray) -> None:
+        """Samples float32 [n, channels]."""
+        if samples.shape[1] > 1:
+            self.each += float(np.square(samples, dtype=np.float64).mean(axis=1).sum())
+            self.mean += float(np.square(samples.mean(axis=1), dtype=np.float64).sum())
+
+    def fault(self) -> str:
+        """What is wrong, if the channels cancel each other."""
+        if self.mean >= CANCELLED * self.each:
+            return ""
+        return "its channels cancel each other (antiphase), the mean is nearly silent; invert one of them"
+
+
+def duration_of(path: str | Path) -> float:
+    """Seconds of audio in a file, by decoding it; raises and warns as `decode`."""
+    return sum(len(samples) / rate for samples, rate in decode(path))
