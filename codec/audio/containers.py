@@ -14,6 +14,7 @@ import struct
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import BinaryIO
 
@@ -149,7 +150,12 @@ def intact(page: bytes) -> bool:
 
 def mp3_frame(data: mmap.mmap | bytes, position: int) -> int:
     """Bytes of the layer III frame that begins here; 0 if none does."""
-    head = data[position : position + 4]
+    return frame_size(data[position : position + 4])
+
+
+@lru_cache(maxsize=1024)
+def frame_size(head: bytes) -> int:
+    """Bytes of a frame by its header of 4; 0 if that is none."""
     if len(head) < 4 or head[0] != 0xFF or head[1] & 0xE6 != 0xE2:
         return 0
     version, rate, kbps = head[1] >> 3 & 3, head[2] >> 2 & 3, head[2] >> 4
@@ -160,6 +166,7 @@ def mp3_frame(data: mmap.mmap | bytes, position: int) -> int:
     return (144 if first else 72) * BITRATES[first][kbps - 1] * 1000 // hertz + (head[2] >> 1 & 1)
 
 
+@lru_cache(maxsize=1024)
 def side_size(header: bytes) -> int:
     """Bytes between the header of a frame and what a Xing frame has in place of audio."""
     first, mono = header[1] >> 3 & 3 == 3, header[3] >> 6 == 3
