@@ -1,7 +1,7 @@
 """Audio files as samples, block by block, or a reason why not."""
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import NamedTuple
@@ -9,10 +9,11 @@ from typing import NamedTuple
 import numpy as np
 import soundfile
 
-from codec.audio.containers import View, layout_of
+from codec.audio.containers import Layout, Part, View, layout_of
 
 READ_SIZE = 65_536  # samples in one read
 FULL_SCALE_LIMIT = 10.0  # samples beyond are no audio at full scale 1, but integers written as floats, or worse
+UNKNOWN = 2**62  # frames; libsndfile's number for a file that does not say
 CANCELLED = 1e-3  # power of the mean of channels, relative to theirs, below which they cancel each other
 
 
@@ -116,3 +117,29 @@ class Balance:
 def duration_of(path: str | Path) -> float:
     """Seconds of audio in a file, by decoding it; raises and warns as `decode`."""
     return sum(len(samples) / rate for samples, rate in decode(path))
+
+
+def decode_segment(path: str | Path, size: int, choose: Callable[[int], int]) -> Block:
+    """Samples float32 [<= size, channels] from where `choose` says, given how many the file has; raises as `decode`."""
+    path = Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(f"{path} is not a file")
+    if layout_of(path) == Layout([Part(0, path.stat().st_size)]):
+        try:
+            with soundfile.SoundFile(path) as file:
+                if 0 < (total := file.frames) < UNKNOWN:
+                    start = choose(total)
+                    file.seek(start)
+                    samples = file.read(size, dtype="float32", always_2d=True)
+                    if len(samples) < min(size, total - start):
+                        raise ValueError(
+                            f"{path} ends after {(start + len(samples)) / file.samplerate:.2f} s; it is cut"
+                        )
+                    check(path, samples, start, file.samplerate)
+                    return Block(samples, file.samplerate)
+        except soundfile.LibsndfileError as error:
+            raise ValueError(f"{path} is not readable audio ({reason(error)})") from None
+    blocks = list(decode(path))
+    whole = np.concatenate([block.samples for block in blocks])
+    start = choose(len(whole))
+    return Block(whole[start : start + size], blocks[0].sample_rate)

@@ -4,10 +4,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-import soundfile
 import torch
 from torch import Tensor
 from torch.utils.data import Dataset
+
+from codec.audio.decoding import decode_segment
 
 
 class Segments(Dataset[Tensor]):
@@ -78,15 +79,15 @@ class AudioSegments(Segments):
     def cut(self, chosen: int, rng: np.random.Generator) -> Tensor:
         """A random segment of one file."""
         path = self.files[chosen]
-        with soundfile.SoundFile(path) as file:
-            if file.samplerate != self.sample_rate:
-                raise ValueError(
-                    f"{path} is {file.samplerate} Hz, this codec expects {self.sample_rate} Hz; "
-                    "resample the corpus first (pipelines/reconstruct.py shows how)"
-                )
-            file.seek(int(rng.integers(0, max(1, file.frames - self.segment + 1))))
-            audio = file.read(self.segment, dtype="float32", always_2d=True).mean(axis=1)
-        return torch.from_numpy(np.pad(audio, (0, self.segment - len(audio))))
+        audio, rate = decode_segment(
+            path, self.segment, lambda samples: int(rng.integers(0, max(1, samples - self.segment + 1)))
+        )
+        if rate != self.sample_rate:
+            raise ValueError(
+                f"{path} is {rate} Hz, this codec expects {self.sample_rate} Hz; "
+                "resample the corpus first (pipelines/reconstruct.py shows how)"
+            )
+        return torch.from_numpy(np.pad(audio.mean(axis=1), (0, self.segment - len(audio))))
 
 
 class FeatureSegments(Segments):
