@@ -2,7 +2,6 @@
 
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
 from pathlib import Path
 from typing import NamedTuple
 
@@ -36,6 +35,53 @@ class ForwardFile(soundfile.SoundFile):  # type: ignore[misc]
         return False
 
 
+class Measured(NamedTuple):
+    """What there is to know of a file before it is used."""
+
+    duration_s: float
+    power: float  # mean power of the mean of its channels, without its offset; 1 = full scale
+    faults: list[str]  # what `decode` warns of
+
+
+class Recording:
+    """The samples of a file as blocks, to go through once; then `faults` says what is wrong with it."""
+
+    def __init__(self, path: str | Path):
+        self.path, self.rate, self.count = Path(path), 0, 0
+        self.faults: list[str] = []
+
+    def __iter__(self) -> Iterator[Block]:
+        if not self.path.is_file():
+            raise FileNotFoundError(f"{self.path} is not a file")
+        layout, balance = layout_of(self.path), Balance()
+        try:
+            with self.path.open("rb") as raw:
+                for part in layout.parts:
+                    for samples in self.read(View(raw, part)):
+                        check(self.path, samples, self.count, self.rate)
+                        balance.add(samples)
+                        self.count += len(samples)
+                        yield Block(samples, self.rate)
+        except soundfile.LibsndfileError as error:
+            where = f"is damaged or cut, after {self.count / self.rate:.2f} s" if self.rate else "is not readable audio"
+            raise ValueError(f"{self.path} {where} ({reason(error)}); expected wav, flac, ogg or mp3") from None
+        cut = layout.fault and f"it seems to be cut: {layout.fault}"
+        if not self.count:
+            raise ValueError(f"{self.path} holds no samples{cut and '; '}{cut}")
+        self.faults = [fault for fault in (cut, balance.fault()) if fault]
+
+    def read(self, part: View) -> Iterator[np.ndarray]:
+        """Samples of a part."""
+        with ForwardFile(part) as file:
+            file.seek(0)  # as soundfile.read; it readies the decoder of an MP3
+            if self.rate and file.samplerate != self.rate:
+                both = f"{self.rate} Hz and {file.samplerate} Hz"
+                raise ValueError(f"{self.path} holds recordings of {both}; expected one sample rate")
+            self.rate = file.samplerate
+            while len(samples := file.read(READ_SIZE, dtype="float32", always_2d=True)):
+                yield samples
+
+
 def decode(path: str | Path) -> Iterator[Block]:
     """All samples of a file; how many they are decides decoding, not what headers claim.
 
@@ -46,35 +92,22 @@ def decode(path: str | Path) -> Iterator[Block]:
     Warns:
         RecordingWarning: the file seems to be cut, or its channels cancel each other.
     """
-    path = Path(path)
-    if not path.is_file():
-        raise FileNotFoundError(f"{path} is not a file")
-    layout, count, rate, balance = layout_of(path), 0, 0, Balance()
-    try:
-        with ExitStack() as stack:
-            raw = stack.enter_context(path.open("rb"))
-            for part in layout.parts:
-                file = stack.enter_context(ForwardFile(View(raw, part)))
-                file.seek(0)  # as soundfile.read; it readies the decoder of an MP3
-                if rate and file.samplerate != rate:
-                    raise ValueError(
-                        f"{path} holds recordings of {rate} Hz and {file.samplerate} Hz; expected one rate"
-                    )
-                rate = file.samplerate
-                while len(samples := file.read(READ_SIZE, dtype="float32", always_2d=True)):
-                    check(path, samples, count, rate)
-                    balance.add(samples)
-                    count += len(samples)
-                    yield Block(samples, rate)
-    except soundfile.LibsndfileError as error:
-        where = f"is damaged or cut, after {count / rate:.2f} s" if rate else "is not readable audio"
-        raise ValueError(f"{path} {where} ({reason(error)}); expected wav, flac, ogg or mp3") from None
-    cut = layout.fault and f"it seems to be cut: {layout.fault}"
-    if not count:
-        raise ValueError(f"{path} holds no samples{cut and '; '}{cut}")
-    for fault in (cut, balance.fault()):
-        if fault:
-            warnings.warn(f"{path}: {fault}", RecordingWarning, stacklevel=2)
+    recording = Recording(path)
+    yield from recording
+    for fault in recording.faults:
+        warnings.warn(f"{path}: {fault}", RecordingWarning, stacklevel=2)
+
+
+def measure(path: str | Path) -> Measured:
+    """Length and power of a file, by decoding it; raises as `decode`."""
+    recording = Recording(path)
+    total = squares = duration_s = 0.0
+    for samples, rate in recording:
+        mono = samples.mean(axis=1, dtype=np.float64)
+        total, squares = total + float(mono.sum()), squares + float(np.square(mono).sum())
+        duration_s += len(samples) / rate
+    mean = total / recording.count
+    return Measured(duration_s, squares / recording.count - mean**2, recording.faults)
 
 
 def reason(error: soundfile.LibsndfileError) -> str:
@@ -112,11 +145,6 @@ class Balance:
         if self.mean >= CANCELLED * self.each:
             return ""
         return "its channels cancel each other (antiphase), the mean is nearly silent; invert one of them"
-
-
-def duration_of(path: str | Path) -> float:
-    """Seconds of audio in a file, by decoding it; raises and warns as `decode`."""
-    return sum(len(samples) / rate for samples, rate in decode(path))
 
 
 def decode_segment(path: str | Path, size: int, choose: Callable[[int], int]) -> Block:

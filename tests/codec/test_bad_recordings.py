@@ -1,7 +1,6 @@
 """Files whose headers lie, that are cut, or whose samples are no audio: read whole, or refused with a reason."""
 
 import contextlib
-import os
 import struct
 import warnings
 
@@ -12,7 +11,7 @@ import torch
 
 import toys
 from codec.audio import containers, decoding, reading, writing
-from codec.audio.decoding import RecordingWarning, duration_of
+from codec.audio.decoding import RecordingWarning, measure
 
 RATE = toys.RATE
 SPEECH = toys.voiced(150, 2.0)
@@ -41,7 +40,7 @@ def samples_of(tmp_path):
         with warnings.catch_warnings():
             warnings.simplefilter("error", RecordingWarning)
             audio = reading.load_audio(path, RATE)
-            assert duration_of(path) * RATE == pytest.approx(audio.shape[1], abs=0.1)
+            assert measure(path).duration_s * RATE == pytest.approx(audio.shape[1], abs=0.1)
         return audio.shape[1]
 
     return read
@@ -177,10 +176,9 @@ def test_channels_that_cancel_each_other_are_warned_of(tmp_path, other, warned):
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         reading.load_audio(tmp_path / "a.wav", RATE)
-    assert [str(warning.message) for warning in caught] == warned * [
-        f"{tmp_path}{os.sep}a.wav: its channels cancel each other (antiphase), the mean is nearly silent; "
-        "invert one of them"
-    ]
+    fault = "its channels cancel each other (antiphase), the mean is nearly silent; invert one of them"
+    assert [str(warning.message) for warning in caught] == warned * [f"{tmp_path / 'a.wav'}: {fault}"]
+    assert measure(tmp_path / "a.wav").faults == warned * [fault]
 
 
 @pytest.mark.parametrize("clicks", [1, 5])
