@@ -45,13 +45,12 @@ def read_lines(path: Path) -> list[Line]:
 
 def decoded(number: int, line: bytes) -> Line:
     """One line."""
+    if b"\0" in line:
+        return Line(number, "", f"holds NUL, as UTF-16 without a byte order mark does; {HINT}")
     try:
-        text = line.decode()
+        return Line(number, line.decode())
     except UnicodeDecodeError as error:
         return Line(number, "", f"byte 0x{line[error.start]:02X} at {error.start + 1} is not UTF-8; {HINT}")
-    if "\0" in text:
-        return Line(number, "", f"holds NUL, as UTF-16 without a byte order mark does; {HINT}")
-    return Line(number, text)
 
 
 def read_text(path: Path) -> str:
