@@ -1,28 +1,14 @@
 """Recordings that can be used for training, and what is wrong with others."""
 
-import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
-from codec.audio.decoding import RecordingWarning, measure
+from codec.audio.decoding import measure
 
 SHORTEST_S = 0.1
 SILENCE = 1e-10  # mean power, -100 dB of full scale
 SUFFIXES = (".wav", ".flac", ".ogg", ".opus", ".mp3")
 # What people have too, and libsndfile cannot read.
 FOREIGN_SUFFIXES = (".m4a", ".m4b", ".aac", ".mp4", ".wma", ".amr", ".webm", ".mka", ".ape", ".wv", ".3gp")
-
-
-@contextmanager
-def strictly() -> Iterator[None]:
-    """Within this, a file that can be read, but is not what was recorded, is a ValueError too."""
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error", RecordingWarning)
-            yield
-    except RecordingWarning as warning:
-        raise ValueError(str(warning)) from None
 
 
 def duration_of(path: Path) -> float:

@@ -35,7 +35,7 @@ def report(path: Path, rejects: Sequence[Reject], total: int, most: float = MOST
     if not rejects:
         path.unlink(missing_ok=True)
         return
-    write_atomically(path, "".join(f"{json.dumps(asdict(one), ensure_ascii=False)}\n" for one in rejects))
+    write_rejects(path, rejects)
     bad = [one for one in rejects if not one.orphan]
     refuse_too_many(bad, total, most, path)
     orphans = len(rejects) - len(bad)
@@ -48,6 +48,11 @@ def report(path: Path, rejects: Sequence[Reject], total: int, most: float = MOST
         print(f"  ... and {len(rejects) - SHOWN:,} more")
 
 
+def write_rejects(path: Path, rejects: Sequence[Reject]) -> None:
+    """One JSON object a line."""
+    write_atomically(path, "".join(f"{json.dumps(asdict(one), ensure_ascii=False)}\n" for one in rejects))
+
+
 def refuse_too_many(bad: Sequence[Reject], total: int, most: float, path: Path) -> None:
     """Raise UserError if more than a share of the utterances is bad."""
     if len(bad) > most * total:
@@ -56,8 +61,3 @@ def refuse_too_many(bad: Sequence[Reject], total: int, most: float, path: Path) 
             f"{len(bad):,} of {total:,} utterances cannot be used, more than {most:.0%}: {first}; all are in {path}; "
             "mend them, or allow more with --max-rejects"
         )
-
-
-def read_rejects(text: str) -> list[Reject]:
-    """Rejects out of JSON."""
-    return [Reject(**values) for values in json.loads(text)]

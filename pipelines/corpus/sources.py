@@ -26,6 +26,8 @@ class Source:
         """What is another in `new`; empty if nothing is."""
         if self.text != new.text:
             return "another text"
+        if new.size < 0 <= self.size:
+            return "no recording any more"
         return "another recording" if (self.size, self.audio) != (new.size, new.audio) else ""
 
 
