@@ -2,8 +2,8 @@
 
     python pipelines/align_corpus.py --shards data/heart-codes --tokenizer runs/tokenizer.model
 
-Minutes on two CPU cores. Writes a NAME.positions beside every shard; shards that have theirs are left alone, positions of
-other codes than the shard's are made again. Utterances with more text than their sound has time for are shown.
+Minutes on two CPU cores. Writes a NAME.positions beside every shard; shards that have theirs are left alone, those of
+older codes are made again. Utterances with more text than their sound has time for are shown.
 """
 
 import argparse

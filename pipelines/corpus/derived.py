@@ -97,6 +97,6 @@ class Tally:
 
 
 def report_all(folder: Path, shards: Sequence[Made], most: float) -> None:
-    """List in FOLDER/rejects.jsonl what all its shards have rejected, in whichever run; raises UserError if too much."""
+    """List in FOLDER/rejects.jsonl what its shards have rejected, in whichever run; raises UserError if too much."""
     rejects = [one for shard in shards for one in shard.rejects]
     report(folder / "rejects.jsonl", rejects, sum(len(shard.good) for shard in shards) + len(rejects), most)

@@ -55,7 +55,7 @@ def loaders(config: TrainLite, utterances: list[manifest.Utterance], seen: int) 
     """Training and validation segments; training goes on after the `seen` batches of an earlier part of the run."""
     folder, frames = config.manifest.parent, config.segment_frames
     held, used = utterances[: config.validation_items], utterances[config.validation_items :]
-    features = read_features(config.features, config.codec) if config.features else {}
+    features = read_features(config.features, config.codec, utterances, folder) if config.features else {}
 
     def segments(part: list[manifest.Utterance], size: int, first: int = 0) -> Segments:
         if config.features:
