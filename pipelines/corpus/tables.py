@@ -40,6 +40,8 @@ def read_table(path: Path, columns: str = "") -> list[Row | Reject]:
     lines = [line for line in read_lines(path) if line.fault or line.text.strip()]
     separator = max("|\t", key=lambda mark: sum(mark in line.text for line in lines))
     cells = {line.number: [cell.strip(" ") for cell in line.text.split(separator)] for line in lines if not line.fault}
+    if lines and not cells:
+        raise UserError(f"{path}:{lines[0].number}: {lines[0].fault}; the other lines are no better")
     head = next(iter(cells), 0)
     names = header(cells[head]) if head else []
     if names:
