@@ -98,17 +98,20 @@ class FeatureSegments(Segments):
         segment: STFT frames of a segment, a multiple of `stack`.
         stack: STFT frames per codec frame; segments start at codec frames.
         options: of Segments.
+
+    Attributes:
+        left_out: names of the utterances that are too short.
     """
 
     def __init__(self, features: Sequence[Tensor], segment: int, stack: int, names: Sequence[str] = (), **options: int):
         self.segment, self.stack = segment, stack
+        names = names or [str(number) for number in range(len(features))]
         kept = [number for number, one in enumerate(features) if len(one) >= segment]
+        self.left_out = [name for name, one in zip(names, features, strict=True) if len(one) < segment]
         if not kept:
             raise ValueError(f"got no utterance of {segment // stack} codec frames; use a smaller segment_frames")
         self.features = [features[number] for number in kept]
-        super().__init__(
-            [len(one) for one in self.features], names=[names[number] for number in kept] if names else (), **options
-        )
+        super().__init__([len(one) for one in self.features], names=[names[number] for number in kept], **options)
 
     def cut(self, chosen: int, rng: np.random.Generator) -> Tensor:
         """A random segment of one utterance."""

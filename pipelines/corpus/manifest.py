@@ -107,10 +107,17 @@ def write(path: Path, utterances: Iterable[Utterance]) -> None:
     write_atomically(path, "".join(f"{line}\n" for line in lines))
 
 
-def digest(utterances: Iterable[Utterance]) -> str:
-    """SHA-256, 16 hex digits, of everything these lines say, in their order; audio counts by its path."""
-    lines = (json.dumps(asdict(utterance), ensure_ascii=False) for utterance in utterances)
-    return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:16]
+def digest(utterances: Iterable[Utterance], folder: Path | None = None) -> str:
+    """SHA-256, 16 hex digits, of everything these lines say, in their order, and of the sizes of recordings, if the
+    manifest's folder is given; their contents do not count, they would all have to be read.
+    """
+    found = hashlib.sha256()
+    for utterance in utterances:
+        found.update(json.dumps(asdict(utterance)).encode())
+        if folder:
+            audio = folder / utterance.audio
+            found.update(f" {audio.stat().st_size if audio.is_file() else 0}".encode())
+    return found.hexdigest()[:16]
 
 
 def problems(path: Path) -> Iterator[str]:

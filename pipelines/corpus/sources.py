@@ -39,6 +39,15 @@ def short_hash(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()[:16]
 
 
+def hash_of_file(path: Path) -> str:
+    """SHA-256, 16 hex digits, of a file that may be large."""
+    found = hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(2**20):
+            found.update(block)
+    return found.hexdigest()[:16]
+
+
 def sources_of(
     utterances: Sequence[Utterance], folder: Path, known: Mapping[str, Source], with_text: bool = True
 ) -> Sources:
@@ -52,7 +61,7 @@ def sources_of(
             if old and (old.size, old.mtime_ns) == (stat.st_size, stat.st_mtime_ns):
                 found[one.id] = Source(text, old.size, old.mtime_ns, old.audio)
             else:
-                audio = short_hash((folder / one.audio).read_bytes())
+                audio = hash_of_file(folder / one.audio)
                 found[one.id] = Source(text, stat.st_size, stat.st_mtime_ns, audio)
         except OSError:
             found[one.id] = Source(text, -1, 0, "")

@@ -111,7 +111,7 @@ def train(config: TrainHiFiGAN) -> None:
         codec.load_state_dict(load_codec(config.init_from, kind=HiFiGANCodec).state_dict())
     module = LitHiFiGAN(codec, config.optim, shower(config.run_dir, codec.sample_rate))
     utterances = read_manifest(config)
-    identity = settings_of("codec", config.codec) | {"corpus": manifest.digest(utterances)}
+    identity = settings_of("codec", config.codec) | {"corpus": manifest.digest(utterances, config.manifest.parent)}
     settings = dataclasses.asdict(config)
     run = Run(config.run_dir, config.optim.max_steps, identity, settings, config.checkpoint_minutes)
     training, validation = loaders(config, utterances, run.steps_done())

@@ -116,6 +116,7 @@ def features(lengths: list[int]) -> list[torch.Tensor]:
 
 def test_feature_segments_begin_at_codec_frames_and_leave_short_utterances_out():
     dataset = FeatureSegments(features([40, 12, 16, 80]), 16, 4, size=200, seed=0)
+    assert dataset.left_out == ["1"]
     starts: set[tuple[int, int]] = set()
     for segment in dataset:
         assert segment.shape == (16, 3) and segment.dtype == torch.float32

@@ -83,6 +83,16 @@ def test_a_digest_knows_every_word_and_the_order():
     assert manifest.digest([one, two]) == manifest.digest([replace(one), replace(two)])
 
 
+def test_a_digest_knows_the_sizes_of_recordings(tmp_path):
+    """F."""
+    path = toys.write_corpus(tmp_path, 2, 0.5)
+    utterances = manifest.read(path)
+    first = manifest.digest(utterances, tmp_path)
+    assert first == manifest.digest(utterances, tmp_path) != manifest.digest(utterances)
+    soundfile.write(tmp_path / "wavs/001.wav", toys.utterance(1, 0.6), toys.RATE)
+    assert manifest.digest(utterances, tmp_path) != first
+
+
 @pytest.mark.parametrize(
     ("line", "message"),
     [
