@@ -23,6 +23,7 @@ BITRATES = {  # kbit/s of layer III, by MPEG version 1 or not
     False: (8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160),
 }
 REVERSED = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))  # the bits of each byte in the other order
+SLOPPY = 64  # bytes of headers that some programs count as audio
 ENDLESS = 2**31 - 2**16  # a WAV written to a pipe may claim this size of data, or more
 
 
@@ -111,7 +112,7 @@ def wav(data: mmap.mmap) -> Layout:
         if name == b"data":
             if size == 0 and rest and not is_chunk(data, position + 8):
                 return Layout([Part(0, end, patches={position + 4: struct.pack("<I", min(rest, ENDLESS))})])
-            cut = rest < size < ENDLESS
+            cut = rest + SLOPPY < size < ENDLESS
             return Layout([Part(0, end)], f"{rest:,} of its {size:,} bytes of audio are there" if cut else "")
         position += 8 + size + size % 2
     return Layout([Part(0, end)])
@@ -120,7 +121,11 @@ def wav(data: mmap.mmap) -> Layout:
 def is_chunk(data: mmap.mmap, position: int) -> bool:
     """Whether a chunk of a RIFF file, rather than audio, begins here."""
     name, size = data[position : position + 4], data[position + 4 : position + 8]
-    return len(size) == 4 and name.isascii() and int.from_bytes(size, "little") <= len(data) - position - 8
+    return (
+        len(size) == 4
+        and all(32 <= byte < 127 for byte in name)
+        and int.from_bytes(size, "little") <= len(data) - position - 8
+    )
 
 
 def ogg(data: mmap.mmap) -> Layout:
@@ -130,6 +135,8 @@ def ogg(data: mmap.mmap) -> Layout:
     while position + 27 <= end and not fault:
         head, kind, segments = data[position : position + 4], data[position + 5], data[position + 26]
         size = 27 + segments + sum(data[position + 27 : position + 27 + segments])
+        if head != b"OggS" and ended:
+            break  # a tag of another kind
         if head != b"OggS" or position + size > end or not intact(data[position : position + size]):
             fault = f"the page at byte {position:,} is damaged or cut"
         elif kind & 2 and not began:

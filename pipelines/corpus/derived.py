@@ -86,7 +86,8 @@ class Tally:
     """Rejects of one run as they come: as soon as they are too many of all, it ends."""
 
     def __init__(self, total: int, most: float, path: Path):
-        self.total, self.most, self.path, self.bad = total, most, path, list[Reject]()
+        self.total, self.most, self.path = total, most, path
+        self.bad: list[Reject] = []
 
     def add(self, rejects: Sequence[Reject]) -> None:
         """Some more; raises UserError."""

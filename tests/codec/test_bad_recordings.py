@@ -87,12 +87,23 @@ def test_an_mp3_without_a_header_of_its_length_is_read_whole(encoded, samples_of
 
 def test_a_wav_that_was_written_to_a_pipe_is_read_whole(encoded, samples_of):
     """J."""
-    wav = encoded(".wav")
+    quiet = SPEECH * (np.arange(SAMPLES) > 5000)
+    wav = encoded(".wav", quiet)
     data = wav.index(b"data") + 4
     for size in (b"\0\0\0\0", b"\xff\xff\xff\xff", b"\0\xf0\xff\x7f"):
         assert samples_of(".wav", with_bytes(with_bytes(wav, data, size), 4, size)) == SAMPLES
     with pytest.raises(ValueError, match="holds no samples"):  # what follows is a chunk
         samples_of(".wav", wav[:data] + bytes(4) + b"LIST\x04\0\0\0abcd" + bytes(12))
+
+
+@pytest.mark.parametrize("suffix", [".wav", ".ogg", ".mp3"])
+def test_what_other_programs_add_to_a_file_is_no_cut(encoded, samples_of, suffix):
+    """J."""
+    content = encoded(suffix) + b"TAG".ljust(128, b"x")
+    if suffix == ".wav":  # and they count the header as audio
+        data = content.index(b"data") + 4
+        content = with_bytes(content[:-128], data, struct.pack("<I", 2 * SAMPLES + 44))
+    assert samples_of(suffix, content) == SAMPLES
 
 
 @pytest.mark.parametrize("share", [0.3, 0.6, 0.95])

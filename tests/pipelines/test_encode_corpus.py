@@ -222,7 +222,9 @@ def test_more_text_than_time_is_shown(root, encode, capsys):
     change(root, lambda found: [replace(found[0], phonemes="ðə kwˈɪk bɹˈWn " * 9), *found[1:]])
     encode()
     align(root)
-    assert "1 utterances have more text than their sound has time for, is it theirs? 000" in capsys.readouterr().out
+    assert (
+        "1 of 5 utterances have more text than their sound has time for, is it theirs? 000" in capsys.readouterr().out
+    )
 
 
 def test_features_of_other_recordings_are_refused_or_made_again(root, encode, monkeypatch):
