@@ -119,9 +119,8 @@ def main(argv: list[str] | None = None, prog: str | None = None) -> None:
     names = overfull(todo, aligner, silent)
     if names:
         shown = ", ".join(names[:SHOWN]) + ", ..." * (len(names) > SHOWN)
-        print(
-            f"{len(names):,} of {sum(map(len, todo)):,} utterances have more text than their sound has time for, is it theirs? {shown}"
-        )
+        count = f"{len(names):,} of {sum(map(len, todo)):,} utterances"
+        print(f"{count} have more text than their sound has time for, is it theirs? {shown}")
         write_rejects(args.shards / "overfull.jsonl", [Reject(name, "more text than time") for name in names])
     train(aligner, shards[: args.train_shards], silent, args)
     for shard in track(todo, "aligning"):

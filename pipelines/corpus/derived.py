@@ -51,17 +51,16 @@ def plan(
     Raises:
         UserError: it holds what has changed or gone, and is not to be made again.
     """
-    known = old.sources or {} if old else {}
+    if old and old.sources is None and not redo:
+        if set(old.good) != {one.id for one in utterances}:
+            raise UserError(f"{path} is of other utterances; make it again with --redo, or use another --out")
+        print(f"{path} does not say what it was made from; taken as it is")
+        return None
+    known = (old.sources or {}) if old else {}
     new = sources_of(utterances, folder, known, with_text)
     if not old:
         return Todo(new, set())
-    if old.sources is None:
-        if old.good == [one.id for one in utterances] and not redo:
-            print(f"{path} does not say what it was made from; taken as it is")
-            return None
-        lost = ["its utterances are others, or may be"]
-    else:
-        lost = changes(old.sources, old.good, new)
+    lost = changes(known, old.good, new)
     if lost and not redo:
         more = f", and {len(lost) - 1:,} more changes" if len(lost) > 1 else ""
         raise UserError(f"{path} is out of date: {lost[0]}{more}; make it again with --redo, or use another --out")

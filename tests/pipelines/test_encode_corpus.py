@@ -146,7 +146,7 @@ def test_shards_of_earlier_versions_are_taken_if_their_utterances_are_the_same(r
     assert "000000.safetensors does not say what it was made from; taken as it is" in capsys.readouterr().out
     assert snapshot(root) == before
     change(root, lambda found: [*found[1:], found[0]])
-    with pytest.raises(UserError, match=r"000000\S* is out of date: its utterances are others"):
+    with pytest.raises(UserError, match=r"000000\S* is of other utterances; make it again with --redo"):
         encode()
 
 
