@@ -23,7 +23,7 @@ from codec.audio.reading import read_speech  # noqa: E402
 from pipelines.corpus import manifest  # noqa: E402
 from pipelines.corpus.features import read_features  # noqa: E402
 from pipelines.corpus.parts import shards_of  # noqa: E402
-from pipelines.shared.errors import UserError, guard  # noqa: E402
+from pipelines.shared.errors import UserError, guard, resumable  # noqa: E402
 from pipelines.shared.resources import shipped_codec  # noqa: E402
 from speechllm import CodeSpec  # noqa: E402
 from speechllm.data.shards import Example, Shard, write_shard  # noqa: E402
@@ -63,6 +63,7 @@ class Encoder:
         return torch.cat(list(self.codec.encode_chunks(piece[None].to(self.device) for piece in pieces)), dim=-1)[0]
 
 
+@resumable
 def main(argv: list[str] | None = None, prog: str | None = None) -> None:
     parser = argparse.ArgumentParser(prog, description=__doc__.split("\n")[0])
     parser.add_argument("--manifest", type=Path, required=True)

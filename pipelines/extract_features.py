@@ -18,11 +18,12 @@ from codec import CodecConfig  # noqa: E402
 from pipelines.corpus import manifest  # noqa: E402
 from pipelines.corpus.features import check, features_of, write_features  # noqa: E402
 from pipelines.corpus.parts import shards_of  # noqa: E402
-from pipelines.shared.errors import UserError, guard  # noqa: E402
+from pipelines.shared.errors import UserError, guard, resumable  # noqa: E402
 from pipelines.shared.resources import find_config  # noqa: E402
 from pipelines.shared.settings import read_file  # noqa: E402
 
 
+@resumable
 def main(argv: list[str] | None = None, prog: str | None = None) -> None:
     parser = argparse.ArgumentParser(prog, description=__doc__.split("\n")[0])
     parser.add_argument("--manifest", type=Path, required=True)

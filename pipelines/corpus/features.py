@@ -13,7 +13,7 @@ from torch import Tensor
 from codec import CodecConfig
 from codec.audio.reading import read_speech
 from codec.lite.features import analyse_in_blocks
-from pipelines.shared.atomic import partial
+from pipelines.shared.atomic import replacing
 from pipelines.shared.errors import UserError
 
 
@@ -40,13 +40,13 @@ def check(shard: Path, config: CodecConfig) -> None:
 
 def write_features(shard: Path, features: dict[str, Tensor], config: CodecConfig) -> None:
     """Write the features of some utterances, by their ids; the whole file or none."""
-    save_file(features, partial(shard), {"analysis": analysis(config)})
-    partial(shard).replace(shard)
+    with replacing(shard) as temporary:
+        save_file(features, temporary, {"analysis": analysis(config)})
 
 
 def read_features(folder: Path, config: CodecConfig) -> dict[str, Tensor]:
     """Everything pipelines/extract_features.py has written, by utterance."""
-    shards = sorted(folder.glob("*.safetensors"))
+    shards = sorted(folder.glob("[!.]*.safetensors"))
     if not shards:
         raise UserError(f"{folder} holds no features; make them with pipelines/extract_features.py")
     for shard in shards:
