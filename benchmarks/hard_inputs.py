@@ -29,7 +29,7 @@ from benchmarks.speakers.text_to_speech import System, load_systems  # noqa: E40
 from benchmarks.texts.hard_texts import HARD_INPUTS  # noqa: E402
 from benchmarks.texts.transcripts import normalize_transcript  # noqa: E402
 from pipelines.shared.errors import UserError, guard  # noqa: E402
-from pipelines.speaking.synthesis import MAX_CHARS  # noqa: E402
+from pipelines.speaking.passages import MAX_CHARS  # noqa: E402
 from speechllm.text.normalizer import Normalizer  # noqa: E402
 from speechllm.text.sentences import split_sentences  # noqa: E402
 

@@ -8,7 +8,8 @@ import pytest
 pytest.importorskip("hibari", reason="speaking needs hibari-tts")
 from benchmarks.texts.hard_texts import HARD_INPUTS
 from pipelines.shared.resources import VOICES
-from pipelines.speaking.synthesis import MAX_CHARS, TTS
+from pipelines.speaking.passages import MAX_CHARS
+from pipelines.speaking.synthesis import TTS
 from speechllm.text.frontend import FrontendOutput, TextFrontend
 from speechllm.text.normalizer import Normalizer
 from speechllm.text.phonemizer import Phonemizer

@@ -16,7 +16,7 @@ from benchmarks.report.optional import optional
 from codec import Codec
 from codec import load as load_codec
 from pipelines.shared.errors import UserError
-from pipelines.speaking.loading import find_voice
+from pipelines.speaking.card import find_voice
 from pipelines.speaking.synthesis import TTS
 from speechllm.config import Precision
 

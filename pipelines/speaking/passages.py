@@ -55,7 +55,9 @@ def readable(chunks: Iterable[str]) -> Iterator[str]:
     for chunk in chunks:
         found = LONE_SURROGATE.search(chunk)
         if found:
-            byte = f"the byte 0x{ord(found[0]) - 0xDC00:02x}" if 0xDC80 <= ord(found[0]) < 0xDD00 else "half a character"
+            byte = (
+                f"the byte 0x{ord(found[0]) - 0xDC00:02x}" if 0xDC80 <= ord(found[0]) < 0xDD00 else "half a character"
+            )
             raise UserError(f"got {byte} at character {seen + found.start() + 1}; expected text, which is UTF-8")
         seen += len(chunk)
         yield chunk

@@ -22,7 +22,7 @@ INLINE = re.compile(r"\[\[(?=[^\[\]]*[^\W\d_])([^\[\]]*)\]\](?!\()")  # [[1]](#n
 
 
 class Pause(NamedTuple):
-    """A break inside a sentence: the place in the phonemes of the punctuation on which the voice rests, and how long."""
+    """A break inside a sentence: where in the phonemes the punctuation is on which the voice rests, and how long."""
 
     place: int
     duration_s: float

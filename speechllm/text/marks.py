@@ -1,7 +1,7 @@
 """What may stand in a text beside words, as marks that are passed on whole: sounds that are given, and breaks.
 
-A mark is a capital X, so that it counts as a word where sentences are split, and its contents in characters of a private
-use area, one for each byte, so that nothing on the way takes them for text. Whoever lets text in removes such
+A mark is a capital X, so that it counts as a word where sentences are split, and its contents in characters of a
+private use area, one for each byte, so that nothing on the way takes them for text. Whoever lets text in removes such
 characters from it first, by `without_marks`.
 """
 

@@ -8,9 +8,9 @@ import re
 
 # fmt: off
 VOWELS = {  # stressed and unstressed, in the alphabet of misaki
-    "ah": "ɑ", "o": "ɑ", "a": "æ", "aw": "ɔ", "ay": "A", "e": "ɛ", "eh": "ɛ", "ee": "i", "i": "ɪ", "ih": "ɪ", "igh": "I",
-    "eye": "I", "oh": "O", "oo": "u", "uu": "ʊ", "ow": "W", "oy": "Y", "u": "ʌ", "uh": "ʌ", "ar": "ɑɹ", "air": "ɛɹ",
-    "eer": "ɪɹ", "ire": "Iəɹ", "or": "ɔɹ", "y": "I", "oor": "ʊɹ", "our": "Wəɹ", "er": "ɜɹ", "ur": "ɜɹ",
+    "ah": "ɑ", "o": "ɑ", "a": "æ", "aw": "ɔ", "ay": "A", "e": "ɛ", "eh": "ɛ", "ee": "i", "i": "ɪ", "ih": "ɪ",
+    "igh": "I", "eye": "I", "y": "I", "oh": "O", "oo": "u", "uu": "ʊ", "ow": "W", "oy": "Y", "u": "ʌ", "uh": "ʌ",
+    "ar": "ɑɹ", "air": "ɛɹ", "eer": "ɪɹ", "ire": "Iəɹ", "or": "ɔɹ", "oor": "ʊɹ", "our": "Wəɹ", "er": "ɜɹ", "ur": "ɜɹ",
 }
 UNSTRESSED = {"u": "ə", "uh": "ə", "er": "əɹ", "ur": "əɹ"}
 CONSONANTS = {

@@ -1,4 +1,6 @@
-"""SSML -> text with marks and boundaries, as a stream. The tags that people use: speak, p, s, break, phoneme, say-as, sub.
+"""SSML -> text with marks and boundaries, as a stream.
+
+The tags are those that people use: speak, p, s, break, phoneme, say-as, sub.
 
 W3C, "Speech Synthesis Markup Language (SSML) Version 1.1", 2010. Nothing that the text could define is expanded: a
 DOCTYPE is refused, so there are no entities but those of XML itself.

@@ -1,4 +1,4 @@
-"""Running text -> its blocks: paragraphs, headings, list items. Works on a stream, in memory that does not grow with it.
+"""Running text -> its blocks: paragraphs, headings, list items. Works on a stream, in constant memory.
 
 What comes out is text, a line or some sentences at a time and never cut inside a link, a tag or a comment, and between
 the blocks what kind of boundary it is.

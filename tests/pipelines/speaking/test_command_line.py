@@ -101,8 +101,9 @@ def test_the_seed_and_temperature_are_those_given(run, tts):
 def test_a_file_or_standard_input_is_read_aloud(run, tts, monkeypatch):
     Path("text.txt").write_bytes(b"\xef\xbb\xbf" + TEXT.encode())  # with a byte order mark
     assert run("--text-file", "text.txt", "--out", "a.wav")[0] == 0
-    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(TEXT.encode())))
-    assert run("--text-file", "-", "--out", "b.wav")[0] == 0
+    with open("text.txt", encoding="utf-8") as file:
+        monkeypatch.setattr("sys.stdin", file)
+        assert run("--text-file", "-", "--out", "b.wav")[0] == 0
     assert np.abs(soundfile.read("a.wav")[0] - spoken(tts)).max() < 1e-4
     assert Path("a.wav").read_bytes() == Path("b.wav").read_bytes()
 
@@ -128,7 +129,8 @@ def test_timestamps_lie_beside_the_audio(run, kind):
         assert [word["text"].strip(".?") for word in words] == TEXT.replace(".", "").replace("?", "").split()
         assert words[-1]["end_s"] <= soundfile.info("a.flac").duration + 0.001
     else:
-        assert content.startswith("1\n00:00:0") and content.count(" --> ") == len(TEXT.split())
+        assert content.startswith("1\n00:00:0") and content.count(" --> ") >= 2
+        assert " ".join(line for line in content.splitlines() if line[:1].isalpha()) == TEXT
 
 
 def test_a_picture_of_the_speech(run):
