@@ -14,10 +14,12 @@ LONGEST_HELD = 2000  # characters in which what was opened must be closed
 TRIES = 4  # ends of sentences, from the last on, at which an unfinished line is cut if nothing is open there
 LONGEST_TITLE = 50  # characters of a line alone that has no full stop
 
-HEADING = re.compile(r" {0,3}#{1,6}[ \t]")
+HEADING = re.compile(r" {0,3}#{1,6}[ \t]|\s*<h[1-6]\b", re.IGNORECASE)
 UNDERLINE = re.compile(r" {0,3}(?:={3,}|-{3,})\s*$")
 RULE = re.compile(r"\s*([-*_=~#])(?:\s*\1){2,}\s*$")
-ITEM = re.compile(r"\s*(?:[-*+•‣◦▪·–]|\d{1,3}[.)])[ \t]+\S")
+ITEM = re.compile(r"\s*(?:[-*+•‣◦▪·–]|\d{1,3}[.)])[ \t]+\S|\s*<li\b", re.IGNORECASE)
+PARAGRAPH = re.compile(r"\s*<(?:p|div|blockquote|table|pre)\b", re.IGNORECASE)
+STARTS = {"heading": HEADING, "item": ITEM, "paragraph": PARAGRAPH}
 SENTENCE_END = re.compile(r"(?<!^\d)(?<!^\d\d)(?<!^\d\d\d)[.!?…][\"'”’»)\]*_]*\s+(?=\S)")
 OPEN = re.compile(r"<!--(?:(?!-->).)*$|<[A-Za-z/!][^<>]*$|\[[^\[\]]*$|\]\([^()\s]*$", re.DOTALL)
 SPACE = re.compile(r"\s+")
@@ -101,7 +103,7 @@ class _Reader:
                 if text.strip():
                     yield f"\n{text}"
                 return
-            kind = "heading" if HEADING.match(text) else "item" if ITEM.match(text) else ""
+            kind = next((kind for kind, pattern in STARTS.items() if pattern.match(text)), "")
             if kind or not self.current or self.current == "heading":
                 self._end_block(False)
                 if self.previous:
