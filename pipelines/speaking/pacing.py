@@ -19,6 +19,7 @@ from speechllm.text.frontend import SpokenWord
 LATE = 3  # frames that a rest may last beyond those in which its punctuation is read
 QUIET_S = 0.01  # of sound whose loudness is compared
 FADE_S = 0.005
+SHORTEST_MS = 5  # of a word
 
 
 class Rest(NamedTuple):
@@ -68,11 +69,21 @@ class Pacing:
 
     def word_times(self, words: list[SpokenWord], begin_s: float) -> list[WordTime]:
         """When words are heard, in order and not at once; `begin_s` is when the sentence begins."""
-        times = []
+        times = [[0, 0]]
         for word, (start, end) in zip(words, word_frames(words, self.positions), strict=True):
             moments = self._moment(start * self.hop, word.start_token), self._moment(end * self.hop, word.end_token - 1)
-            times.append(WordTime(word.text, *(round(begin_s + m / self.sample_rate, 3) for m in moments)))
-        return times
+            begin, stop = (round(1000 * (begin_s + moment / self.sample_rate)) for moment in moments)
+            begin = max(
+                begin, times[-1][1]
+            )  # a word whose frames were taken for the rest beside it is heard after that
+            times.append([begin, max(stop, begin + SHORTEST_MS)])
+        limit = int(1000 * (begin_s + self.samples / self.sample_rate))
+        for time in reversed(times[1:]):
+            time[1] = min(time[1], limit)
+            limit = time[0] = min(time[0], time[1] - 1)
+        return [
+            WordTime(word.text, start / 1000, stop / 1000) for word, (start, stop) in zip(words, times[1:], strict=True)
+        ]
 
     def frame_times_s(self, begin_s: float) -> np.ndarray:
         """The middle of each frame, float64 [T]."""

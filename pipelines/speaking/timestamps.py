@@ -57,25 +57,24 @@ def wrapped(shown: list[str]) -> list[str]:
     """Lines of at most LINE characters; a longer word has a line of its own."""
     lines: list[str] = []
     for word in shown:
-        space = "" if not lines or lines[-1].endswith("—") else " "
-        if lines and len(lines[-1]) + len(space) + len(word) <= LINE:
-            lines[-1] += f"{space}{word}"
+        if lines and len(lines[-1] + word.rstrip()) <= LINE:
+            lines[-1] += word
         else:
             lines.append(word)
-    return lines
+    return [line.strip() for line in lines]
 
 
 def written_words(sentence: Sentence) -> list[str]:
-    """Each word with the punctuation that follows it in the text; as it is said, if it is not found there."""
+    """Each word with what follows it in the text, punctuation and space; as it is said, if it is not found there."""
     places, end = [], 0
     for word in sentence.words:
         found = sentence.text.find(word.text, end)
         if found < 0:
-            return [word.text for word in sentence.words]
+            return [f"{word.text} " for word in sentence.words]
         places.append(found)
         end = found + len(word.text)
     cuts = [0, *places[1:], len(sentence.text)]
-    return [sentence.text[start:stop].strip() for start, stop in zip(cuts, cuts[1:], strict=False)]
+    return [sentence.text[start:stop] for start, stop in zip(cuts, cuts[1:], strict=False)]
 
 
 def clock(seconds: float, mark: str = ",") -> str:

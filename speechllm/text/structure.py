@@ -51,6 +51,7 @@ class _Reader:
     def __init__(self, transform: Transform):
         self.transform = transform
         self.held = ""  # of a line or of lines that belong together
+        self.open = 0  # characters of it up to which something is known to be open
         self.inside = False  # of a line of which a part was given already
         self.previous, self.current = "", ""  # kinds of the block before, and of this one
         self.title = ""  # the block so far, as long as it may be a title
@@ -59,11 +60,11 @@ class _Reader:
         """Take text; give the lines that are complete, and of the last one the sentences that are."""
         self.held += text
         while (line := self._line()) is not None:
-            self.held = self.held[len(line) :]
+            self.held, self.open = self.held[len(line) :], 0
             yield from self._take(line)
         begun = self._certain()
         if begun:
-            self.held = self.held[len(begun) :]
+            self.held, self.open = self.held[len(begun) :], 0
             yield from self._take(begun)
 
     def flush(self) -> Iterator[str | Boundary]:
@@ -74,11 +75,10 @@ class _Reader:
 
     def _line(self) -> str | None:
         """The next whole line, with its end; more than one where a comment or a tag goes on."""
-        end = self.held.find("\n")
-        while end >= 0:
+        while (end := self.held.find("\n", self.open)) >= 0:
             if end >= LONGEST_HELD or not is_open(self.held[:end]):
                 return self.held[: end + 1]
-            end = self.held.find("\n", end + 1)
+            self.open = end + 1
         return None
 
     def _certain(self) -> str:

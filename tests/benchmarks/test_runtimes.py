@@ -17,7 +17,11 @@ def test_the_report_is_written(exported_voice, tmp_path, monkeypatch, capsys):
     for number, name in ((1, "onnx int8"), (2, "onnx int8, 2 threads")):
         figures = report["systems"][name]
         assert report["ratio"][f"threads_{number}"] == figures["ratio"]
-        assert figures["ratio"]["median"] > 0 and figures["start_s"] > 0 and 50 < figures["memory_mib"] < report["systems"][runtimes.REFERENCE]["memory_mib"]
+        assert (
+            figures["ratio"]["median"] > 0
+            and figures["start_s"] > 0
+            and 50 < figures["memory_mib"] < report["systems"][runtimes.REFERENCE]["memory_mib"]
+        )
     assert "| onnx int8 |" in capsys.readouterr().out
 
 
