@@ -55,7 +55,7 @@ def test_what_tags_say(text, size):
 
 
 REFUSED = {
-    "<speak><prosody rate='slow'>x</prosody></speak>": "line 1, column 8: got the tag <prosody>; expected one of: speak, p",
+    "<speak><prosody rate='slow'>x</prosody></speak>": "line 1, column 8: got the tag <prosody>; expected one of: speak",
     "x\n <foo/>": "line 2, column 2: got the tag <foo>",
     "<speak>unclosed": "no element found",
     "5 < 6": "line 1, column 4: this is no SSML, not well-formed",
@@ -108,7 +108,7 @@ def test_a_long_text_comes_as_it_is_parsed():
     def chunks():
         nonlocal taken
         yield "<speak>"
-        for taken in range(1000):
+        for taken in range(1000):  # noqa: B007  # it is read below
             yield "<p>Hello there.</p>"
         yield "</speak>"
 
