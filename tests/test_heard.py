@@ -18,15 +18,13 @@ from pipelines.speaking.synthesis import TTS
 from speechllm.text.normalizer import Normalizer
 
 TAIL_S = 12.0  # of speech, in which the last word is looked for
-BEGINNINGS = (  # of inputs that are long, repeated, or not written as spoken, and end in a word that can be told apart
-    "very very very",
+BEGINNINGS = (  # of inputs that are repeated, confusing, or not written as spoken, and end in a word to be told apart
     "A rose is a rose",
     "I said that that that",
     "The sixth sick",
     "How much wood",
     "Louis XIV lost",
     "In 2024 there",
-    "He thought, though tough",
 )
 
 
@@ -53,7 +51,7 @@ def heard(tts, recognizer, text: str) -> tuple[str, str]:
     return spoken_form(Normalizer(), reference), spoken_form(Normalizer(), hypothesis)
 
 
-@pytest.mark.parametrize("beginning", [*BEGINNINGS, HARD_INPUTS[-1][:20]])
+@pytest.mark.parametrize("beginning", BEGINNINGS)
 def test_the_last_word_is_heard(tts, recognizer, beginning):
     (text,) = (text for text in HARD_INPUTS if text.startswith(beginning))
     reference, hypothesis = heard(tts, recognizer, text)
