@@ -25,6 +25,8 @@ def guard(main: Callable[[], None]) -> None:
     """
     if threading.current_thread() is threading.main_thread() and signal.getsignal(signal.SIGTERM) == signal.SIG_DFL:
         signal.signal(signal.SIGTERM, _terminate)
+    if sys.stderr is None:  # closed; print would write to standard output in its place
+        sys.stderr = open(os.devnull, "w")  # noqa: SIM115  # until the end
     try:
         main()
         if sys.stdout is not None:

@@ -31,7 +31,8 @@ def rewrite(text: str, kind: str, form: str = "") -> str:
     if kind in ("digits", "telephone"):
         return _digits(text)
     if kind in ("cardinal", "number"):
-        return f"{_integer(text, kind):,}"
+        number = _integer(text, kind)
+        return f"{'minus ' * (number < 0)}{abs(number):,}"  # a sign after another number would be a range
     if kind == "ordinal":
         return _ordinal(_integer(re.sub(r"(?<=\d)(?:st|nd|rd|th)$", "", text), kind))
     if kind == "date":

@@ -124,6 +124,12 @@ def test_a_file_is_written_with_standard_streams_closed(command, tmp_path):
     assert soundfile.info(tmp_path / "a.wav").frames
 
 
+def test_with_standard_error_closed_the_audio_is_all_that_is_written(command, tmp_path):
+    shell = ["sh", "-c", 'exec "$@" 2>&-', "sh", *command, "--text", "Hello.", "--out", "-"]
+    out = subprocess.run(shell, cwd=tmp_path, stdout=subprocess.PIPE).stdout
+    assert len(out) == 44 + 2 * soundfile.info(io.BytesIO(out)).frames
+
+
 def test_a_reader_that_goes_away_is_no_error(command, tmp_path):
     process = start(command, "--text", "Hello there. " * 40, "--out", "-", "--stream", folder=tmp_path)
     process.stdout.read(44)

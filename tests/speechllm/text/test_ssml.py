@@ -125,7 +125,7 @@ def test_a_long_text_comes_as_it_is_parsed():
         ("007", "spell-out", "", "zero, zero, seven"),
         ("+1 (555) 123-4567", "telephone", "", "plus one, five five five, one two three, four five six seven"),
         ("1850", "cardinal", "", "1,850"),
-        ("-12 000", "number", "", "-12,000"),
+        ("-12 000", "number", "", "minus 12,000"),
         ("11", "ordinal", "", "11th"),
         ("1002nd", "ordinal", "", "1,002nd"),
         ("11/24/2024", "date", "", "November 24, 2024"),
