@@ -68,22 +68,14 @@ class Pacing:
         return self._given([*self._advance(True), self.stretch.flush()])
 
     def word_times(self, words: list[SpokenWord], begin_s: float) -> list[WordTime]:
-        """When words are heard, in order and not at once; `begin_s` is when the sentence begins."""
-        times = [[0, 0]]
+        """When words are heard, in order and none at the same time; `begin_s` is when the sentence begins."""
+        spans = []
         for word, (start, end) in zip(words, word_frames(words, self.positions), strict=True):
             moments = self._moment(start * self.hop, word.start_token), self._moment(end * self.hop, word.end_token - 1)
             begin, stop = (round(1000 * (begin_s + moment / self.sample_rate)) for moment in moments)
-            begin = max(
-                begin, times[-1][1]
-            )  # a word whose frames were taken for the rest beside it is heard after that
-            times.append([begin, max(stop, begin + SHORTEST_MS)])
-        limit = int(1000 * (begin_s + self.samples / self.sample_rate))
-        for time in reversed(times[1:]):
-            time[1] = min(time[1], limit)
-            limit = time[0] = min(time[0], time[1] - 1)
-        return [
-            WordTime(word.text, start / 1000, stop / 1000) for word, (start, stop) in zip(words, times[1:], strict=True)
-        ]
+            spans.append((begin, stop))
+        times = apart(spans, int(1000 * (begin_s + self.samples / self.sample_rate)))
+        return [WordTime(word.text, begin / 1000, end / 1000) for word, (begin, end) in zip(words, times, strict=True)]
 
     def frame_times_s(self, begin_s: float) -> np.ndarray:
         """The middle of each frame, float64 [T]."""
@@ -171,3 +163,20 @@ def word_frames(words: list[SpokenWord], positions: list[int]) -> list[tuple[flo
         own = end if end > start else begin + 1 / sharing[start]
         frames.append((begin, min(own, following)))
     return frames
+
+
+def apart(spans: list[tuple[int, int]], limit: int) -> list[tuple[int, int]]:
+    """Spans in ms, up to `limit`, changed so that each lasts SHORTEST_MS and none begins before the last has ended.
+
+    A word whose frames were taken for the rest beside it would otherwise last no time at all.
+    """
+    later: list[tuple[int, int]] = []
+    for begin, end in spans:
+        begin = max(begin, later[-1][1] if later else 0)
+        later.append((begin, max(end, begin + SHORTEST_MS)))
+    found: list[tuple[int, int]] = []
+    for begin, end in reversed(later):
+        end = min(end, limit)
+        limit = min(begin, end - 1)
+        found.append((limit, end))
+    return found[::-1]

@@ -22,6 +22,7 @@ PARAGRAPH = re.compile(r"\s*<(?:p|div|blockquote|table|pre)\b", re.IGNORECASE)
 STARTS = {"heading": HEADING, "item": ITEM, "paragraph": PARAGRAPH}
 SENTENCE_END = re.compile(r"(?<!^\d)(?<!^\d\d)(?<!^\d\d\d)[.!?…][\"'”’»)\]*_]*\s+(?=\S)")
 OPEN = re.compile(r"<!--(?:(?!-->).)*$|<[A-Za-z/!][^<>]*$|\[[^\[\]]*$|\]\([^()\s]*$", re.DOTALL)
+FENCE = re.compile(r"^ {0,3}(?:```|~~~)", re.MULTILINE)
 SPACE = re.compile(r"\s+")
 
 
@@ -78,6 +79,8 @@ class _Reader:
         while (end := self.held.find("\n", self.open)) >= 0:
             if end >= LONGEST_HELD or not is_open(self.held[:end]):
                 return self.held[: end + 1]
+            if self.open and not self.held[self.open : end].strip() and not spans_blocks(self.held[:end]):
+                return self.held[: self.open]
             self.open = end + 1
         return None
 
@@ -133,6 +136,11 @@ class _Reader:
 def is_open(text: str) -> bool:
     """Whether a comment, a tag, a link, code or emphasis is begun in text and not ended."""
     return bool(OPEN.search(text)) or text.count("`") % 2 == 1 or text.count("**") % 2 == 1
+
+
+def spans_blocks(text: str) -> bool:
+    """Whether what is begun and not ended goes on after an empty line: a comment, or code between fences."""
+    return text.rfind("<!--") > text.rfind("-->") or len(FENCE.findall(text)) % 2 == 1
 
 
 def _boundary(before: str, after: str) -> str:

@@ -61,6 +61,18 @@ def test_however_a_text_is_cut_its_blocks_are_the_same():
         assert read(*(TEXT[a:b] for a, b in zip([0, *cuts], [*cuts, None], strict=True))) == whole
 
 
+@pytest.mark.parametrize("stray", ["a ` b", "a [ b", "a **b", "if a <b then"])
+def test_what_is_never_closed_ends_with_its_paragraph(stray):
+    text = f"{stray}\nand more\n\n# Title\n\n- item\n"
+    assert read(text) == [f"{stray}\nand more", "(heading)", "# Title", "(heading)", "- item"]
+    assert read(*text) == read(text)
+
+
+def test_comments_and_fences_go_on_after_an_empty_line():
+    for text in ("One <!-- a\n\n# b\n--> two.", "```\ncode\n\n# no title\n```"):
+        assert read(text) == [text]
+
+
 def test_what_is_transformed_holds_links_tags_and_emphasis_whole():
     pieces: list[str] = []
     read(*TEXT, transform=lambda text: pieces.append(text) or text)
