@@ -3,6 +3,7 @@
 import io
 from dataclasses import replace
 
+import numpy as np
 import soundfile
 import torch
 from torch import Tensor
@@ -49,7 +50,7 @@ def speak(
             first_s = first_s or (laps.total if decoder.heard else 0.0)
         for parts, ticket in zip(audio, tickets, strict=True):
             parts += decoder.audio[ticket]
-    audio_s = sum(write(torch.cat(parts, dim=-1)[0], subject.codec.sample_rate) for parts in audio)
+    audio_s = sum(write(torch.cat(parts, dim=-1)[0].cpu().numpy(), subject.codec.sample_rate) for parts in audio)
     laps.end("write")
     return StageTimes({**laps.seconds, "ttfa": first_s, "end_to_end": laps.total}, audio_s, steps)
 
@@ -66,8 +67,7 @@ def decode(made: list[StepResult], engine: Engine, decoder: BatchDecoder, stop: 
         decoder.add(frames, stopped | {one.ticket for one in found if one.last})
 
 
-def write(audio: Tensor, sample_rate: int) -> float:
+def write(samples: np.ndarray, sample_rate: int) -> float:
     """Write audio [N] to memory as a WAV file; returns its seconds."""
-    samples = audio.cpu().numpy()
     soundfile.write(io.BytesIO(), samples, sample_rate, "PCM_16", format="WAV")
     return len(samples) / sample_rate

@@ -7,6 +7,7 @@ Shapes: N audio samples, K codebooks, T codec frames.
 """
 
 import os
+import threading
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -48,7 +49,7 @@ class Written:
 
 
 class TTS:
-    """The whole speaking path. Not thread-safe; one object per thread, they can share a Voice.
+    """The whole speaking path. Texts can be spoken side by side, from any threads; sentences are read one at a time.
 
     Args:
         voice: of pipelines.speaking.loading.load_voice.
@@ -59,7 +60,7 @@ class TTS:
     def __init__(self, voice: Voice, tries: int = 0, threads: int = 0):
         self.voice, self.tries = voice, tries
         self.threads = threads or (min(2, os.cpu_count() or 1) if voice.two_stages else 1)
-        self.frontend = voice.make_frontend()
+        self.frontend, self.reading = voice.make_frontend(), threading.Lock()
         self.sampling = SamplingConfig(**voice.card.get("sampling", {}))
 
     @classmethod
@@ -138,7 +139,13 @@ class TTS:
 
     def read(self, text: str, **options: Any) -> Iterator[Reading]:
         """How a text would be read, sentence by sentence; `options` are fields of Manner."""
-        return read([text], self.frontend, Manner(**options))
+        readings = read([text], self.frontend, Manner(**options))
+        while True:
+            with self.reading:
+                reading = next(readings, None)
+            if reading is None:
+                return
+            yield reading
 
     def pieces(self, chunks: Iterable[str], seed: int = 0, **options: Any) -> Iterator[Piece]:
         """Speak a text that arrives in chunks, sentence by sentence; memory does not grow with its length."""
@@ -162,7 +169,8 @@ class TTS:
                 yield Written([], None, silence_s=passage.pause_s)
             if index and not passage.text:  # the silence at the end
                 return
-            prepared = self.frontend(passage.text)
+            with self.reading:  # a front end belongs to one thread at a time
+                prepared = self.frontend(passage.text)
             # Every sentence has its own random stream: it sounds the same whatever was said before.
             settings = {"seed": (seed * 1_000_003 + index) % 2**63, **prepared.sampling, **sampling}
             for part in self.parts(prepared):

@@ -33,7 +33,7 @@ class Voice(ABC):
 
     name: str
     card: dict[str, Any]
-    make_frontend: Callable[[], Frontend]  # one for each thread
+    make_frontend: Callable[[], Frontend]  # used by one thread at a time
     lm: Any  # of either engine; both have a `config`
     codec: Any  # of either engine; both say their rates, K and fingerprint
     prefix: Any = None  # of the LM's voice prefix, [Q, D]

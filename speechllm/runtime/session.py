@@ -124,7 +124,7 @@ class Session:
             end = self.table.shape[1] if sampling.temperature > 0 else window
             if begin < end:
                 self.table[:, begin:end] = self.noise.draw(NOISE_STEPS, end - begin)
-        self.state["reader_noise"][:], self.state["noise"][:] = np.split(self.table[row], [window])
+        self.state["reader_noise"][:], self.state["noise"][:] = self.table[row, :window], self.table[row, window:]
 
     def step(self) -> list[Frame]:
         """The frames of one step; none if all that it found is that the frame before was the last."""
