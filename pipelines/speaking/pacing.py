@@ -16,7 +16,7 @@ from codec.audio.time_stretch import TimeStretch
 from pipelines.speaking.pieces import WordTime
 from speechllm.text.frontend import SpokenWord
 
-LATE = 3  # frames that a rest may last beyond those in which its punctuation is read
+LATE_S = 0.14  # that a rest may last beyond the frames in which its punctuation is read
 QUIET_S = 0.01  # of sound whose loudness is compared
 FADE_S = 0.005
 SHORTEST_MS = 5  # of a word
@@ -50,7 +50,7 @@ class Pacing:
 
     def __init__(self, sample_rate: int, hop: int, speed: float = 1.0, rests: list[Rest] | None = None):
         self.sample_rate, self.hop, self.speed = sample_rate, hop, speed
-        self.rests = list(rests or [])
+        self.rests, self.late = list(rests or []), round(LATE_S * sample_rate / hop)
         self.stretch = TimeStretch(sample_rate, speed)
         self.positions: list[int] = []  # token of every frame that is known
         self.held, self.first = np.empty(0, np.float32), 0  # audio not yet given, and its first sample
@@ -94,7 +94,7 @@ class Pacing:
             rest, end = self.rests[0], self.first + len(self.held)
             begins = bisect_left(self.positions, rest.token)
             passed = bisect_right(self.positions, rest.token)
-            stop = (passed + LATE) * self.hop
+            stop = (passed + self.late) * self.hop
             if not ended and (passed == len(self.positions) or stop > end):
                 given.append(self._take(min(max(begins - 1, 0) * self.hop, end)))
                 return given
