@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from codec.hifigan.codec import HiFiGANCodec
-from codec.training.adversarial import rename_discriminators
+from codec.training.adversarial import check_finite, rename_discriminators
 from codec.training.lfsc.discriminators import (
     ComplexSpectrumDiscriminator,
     Discriminators,
@@ -141,9 +141,11 @@ class LitHiFiGAN(lightning.LightningModule):
         self.discriminators.requires_grad_(True)
         self.step += 1
         self.log_dict({f"train/{name}": value.detach() for name, value in losses.items()}, prog_bar=True)
+        self.log("step", float(self.step))  # of the run, for the log, not of this part of it
 
     def update(self, optimizer: torch.optim.Optimizer, loss: Tensor) -> None:
         """Backward and step."""
+        check_finite(loss, int(self.step))
         optimizer.zero_grad()
         self.manual_backward(loss)
         optimizer.step()
@@ -151,6 +153,7 @@ class LitHiFiGAN(lightning.LightningModule):
     def validation_step(self, audio: Tensor, batch_idx: int) -> None:
         """Reconstruct segments of other utterances."""
         fake = self.reconstruct(audio)
+        self.log("step", float(self.step), sync_dist=True)
         self.log_dict(
             {f"val/{name}": value for name, value in self.reconstruction(fake, audio).items()},
             prog_bar=True,

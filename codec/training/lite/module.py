@@ -21,7 +21,7 @@ from torch import Tensor
 
 from codec.lite.codec import LiteCodec
 from codec.lite.features import ENVELOPE_MEAN, ENVELOPE_SCALE, analyse
-from codec.training.adversarial import adversarial_loss, discriminator_loss, rename_discriminators
+from codec.training.adversarial import adversarial_loss, check_finite, discriminator_loss, rename_discriminators
 from codec.training.lite.discriminators import PatchDiscriminator
 from codec.training.lite.losses import feature_loss, feature_matching_loss, usage_loss
 
@@ -159,6 +159,7 @@ class LitCodec(lightning.LightningModule):
         self.update(optimizer, self.codec, torch.stack([weight * value for weight, _, value in terms]).sum())
         self.step += 1
         self.log_dict({f"train/{name}": value.detach() for _, name, value in terms}, prog_bar=True)
+        self.log("step", float(self.step))  # of the run, for the log, not of this part of it
 
     def adversarial_terms(self, name: str, optimizer: Any, real: Tensor, fake: Tensor) -> list[Term]:
         """Update one discriminator; returns what the codec is to learn from it."""
@@ -178,6 +179,7 @@ class LitCodec(lightning.LightningModule):
 
     def update(self, optimizer: Any, module: torch.nn.Module, loss: Tensor) -> None:
         """Backward, clip, step."""
+        check_finite(loss, int(self.step))
         optimizer.zero_grad()
         self.manual_backward(loss)
         torch.nn.utils.clip_grad_norm_(module.parameters(), self.optim.clip_norm)
@@ -187,4 +189,5 @@ class LitCodec(lightning.LightningModule):
         """Distances on held-out speech."""
         pairs, _ = self.targets_and_estimates(batch)
         terms = [self.distance(name, *pair) for name, pair in pairs.items()]
-        self.log_dict({f"val/{name}": value for _, name, value in terms}, prog_bar=True)
+        self.log("step", float(self.step), sync_dist=True)
+        self.log_dict({f"val/{name}": value for _, name, value in terms}, prog_bar=True, sync_dist=True)
