@@ -29,7 +29,7 @@ from pipelines.corpus.features import read_features  # noqa: E402
 from pipelines.corpus.parts import shards_of  # noqa: E402
 from pipelines.corpus.recordings import duration_of  # noqa: E402
 from pipelines.corpus.rejects import MOST, Reject  # noqa: E402
-from pipelines.shared.errors import UserError, guard  # noqa: E402
+from pipelines.shared.errors import UserError, guard, resumable  # noqa: E402
 from pipelines.shared.resources import shipped_codec  # noqa: E402
 from speechllm import CodeSpec  # noqa: E402
 from speechllm.data.shards import Example, Shard, write_shard  # noqa: E402
@@ -104,6 +104,7 @@ class Folder:
         return rejects
 
 
+@resumable
 def main(argv: list[str] | None = None, prog: str | None = None) -> None:
     parser = argparse.ArgumentParser(prog, description=__doc__.split("\n")[0])
     parser.add_argument("--manifest", type=Path, required=True)

@@ -24,7 +24,7 @@ from pipelines.corpus.features import check, features_of, load_features, write_f
 from pipelines.corpus.parts import shards_of  # noqa: E402
 from pipelines.corpus.recordings import duration_of  # noqa: E402
 from pipelines.corpus.rejects import MOST, Reject  # noqa: E402
-from pipelines.shared.errors import UserError, guard  # noqa: E402
+from pipelines.shared.errors import UserError, guard, resumable  # noqa: E402
 from pipelines.shared.resources import find_config  # noqa: E402
 from pipelines.shared.settings import read_file  # noqa: E402
 
@@ -45,6 +45,7 @@ def analyse(
     return features, rejects
 
 
+@resumable
 def main(argv: list[str] | None = None, prog: str | None = None) -> None:
     parser = argparse.ArgumentParser(prog, description=__doc__.split("\n")[0])
     parser.add_argument("--manifest", type=Path, required=True)

@@ -31,8 +31,8 @@ from pipelines.corpus.joining import join  # noqa: E402
 from pipelines.corpus.layouts import READERS  # noqa: E402
 from pipelines.corpus.manifest import Utterance  # noqa: E402
 from pipelines.corpus.rejects import MOST, Reject, report  # noqa: E402
-from pipelines.shared.atomic import partial  # noqa: E402
-from pipelines.shared.errors import UserError, guard  # noqa: E402
+from pipelines.shared.atomic import replacing  # noqa: E402
+from pipelines.shared.errors import UserError, guard, resumable  # noqa: E402
 from pipelines.shared.text_files import read_text  # noqa: E402
 
 SAMPLE_RATE = 22_050
@@ -53,8 +53,8 @@ def speak_chunk(sentences: list[str], first: int, out: Path) -> Path:
             continue
         audio = soxr.resample(teacher.from_phonemes(phonemes[0], seed=number), teacher.sample_rate, SAMPLE_RATE)
         file = out / "wavs" / f"{number:06d}.wav"
-        soundfile.write(partial(file), audio, SAMPLE_RATE, subtype="PCM_16")
-        partial(file).replace(file)
+        with replacing(file) as temporary:
+            soundfile.write(temporary, audio, SAMPLE_RATE, subtype="PCM_16")
         duration_s = round(len(audio) / SAMPLE_RATE, 4)
         utterances.append(Utterance(file.stem, f"wavs/{file.name}", sentence, "heart", duration_s, phonemes[0]))
     manifest.write(listing, utterances)
@@ -98,6 +98,7 @@ def validate(path: Path) -> None:
     print(f"{path}: {len(utterances):,} utterances, {sum(u.duration_s for u in utterances) / 3600:.2f} h, no problems")
 
 
+@resumable
 def main(argv: list[str] | None = None, prog: str | None = None) -> None:
     parser = argparse.ArgumentParser(prog, description=__doc__.split("\n")[0], epilog=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)

@@ -18,7 +18,7 @@ from torch.utils.data import DataLoader
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from pipelines.corpus.rejects import Reject, report  # noqa: E402
-from pipelines.shared.errors import UserError, guard  # noqa: E402
+from pipelines.shared.errors import UserError, guard, resumable  # noqa: E402
 from pipelines.shared.settings import parse  # noqa: E402
 from pipelines.training.resume import Run, settings_of  # noqa: E402
 from pipelines.training.trainer import fit, loader, processes  # noqa: E402
@@ -81,6 +81,7 @@ def take_weights(model: SpeechLM, folder: Path) -> str:
     return f"weights of {folder}: {len(fits)} of {len(mine)} tensors; fresh: {fresh}"
 
 
+@resumable
 def main(argv: list[str] | None = None, prog: str | None = None) -> None:
     config = parse(TrainLM, __doc__, argv, prog)
     if config.model.prefix_queries:

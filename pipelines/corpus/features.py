@@ -18,7 +18,7 @@ from pipelines.corpus.derived import Made, made
 from pipelines.corpus.manifest import Utterance
 from pipelines.corpus.rejects import SHOWN
 from pipelines.corpus.sources import changes, sources_of
-from pipelines.shared.atomic import partial
+from pipelines.shared.atomic import replacing
 from pipelines.shared.errors import UserError
 
 
@@ -51,8 +51,8 @@ def write_features(
     shard: Path, features: dict[str, Tensor], config: CodecConfig, notes: Mapping[str, str] | None = None
 ) -> None:
     """Write the features of some utterances, by their ids; the whole file or none. `notes` are kept with them."""
-    save_file(features, partial(shard), {"analysis": analysis(config), **(notes or {})})
-    partial(shard).replace(shard)
+    with replacing(shard) as temporary:
+        save_file(features, temporary, {"analysis": analysis(config), **(notes or {})})
 
 
 def load_features(shard: Path) -> dict[str, Tensor]:
@@ -74,7 +74,7 @@ def read_features(
     Raises:
         UserError: features of another analysis, or of recordings that have changed since; or there are none.
     """
-    shards = sorted(folder.glob("*.safetensors"))
+    shards = sorted(folder.glob("[!.]*.safetensors"))
     if not shards:
         raise UserError(f"{folder} holds no features; make them with pipelines/extract_features.py")
     found: dict[str, Tensor] = {}
