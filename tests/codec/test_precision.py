@@ -7,7 +7,7 @@ import torch
 
 import toys
 from codec import Codec, HiFiGANCodec, save
-from codec.bfloat16 import has_bfloat16
+from codec.precision import has_bfloat16
 from codec.lite.convnext import BFloat16Block
 from parity.reduced import reduced
 
