@@ -11,6 +11,8 @@ from codec.licence import Licence
 from codec.pretrained.licences import NSCL, OPEN_MODEL
 from codec.pretrained.nemo import load_nemo
 
+SCHEME = "hub:"
+FILE_ENDING = re.compile(r"\.[A-Za-z]\w*$")
 HUB_ID = re.compile(r"[\w-][\w.-]*/[\w-][\w.-]*(@[\w.-]+)?")
 
 
@@ -32,9 +34,23 @@ PUBLISHED = {
 }
 
 
-def is_hub_id(source: str) -> bool:
-    """Whether this reads as owner/name or owner/name@revision, and not as a path."""
-    return HUB_ID.fullmatch(source) is not None and not source.endswith((".nemo", ".yaml", ".json", ".safetensors"))
+def hub_id(source: str) -> str | None:
+    """The `owner/name` or `owner/name@revision` that a source means; None if it is a path.
+
+    `hub:` before it leaves no doubt. Without, what may be a mistyped path is one: a stranger's repository must not be
+    fetched for it. So is whatever begins with a folder that is here, or ends as files do.
+
+    Raises:
+        ValueError: `hub:` before something else.
+    """
+    bare = source.removeprefix(SCHEME)
+    fits = HUB_ID.fullmatch(bare) is not None
+    if source != bare:
+        if not fits:
+            raise ValueError(f"got {source!r}; expected {SCHEME}OWNER/NAME or {SCHEME}OWNER/NAME@REVISION")
+        return bare
+    like_a_path = FILE_ENDING.search(bare) or Path(bare.partition("/")[0]).exists()
+    return bare if fits and not like_a_path else None
 
 
 def fetch(repository: str, name: str, revision: str) -> str:
@@ -65,14 +81,14 @@ def fetch_folder(repository: str, revision: str, names: Iterable[str]) -> Path:
     return {Path(fetch(repository, name, revision)).parent for name in names}.pop()
 
 
-def load_from_hub(source: str, commercial: bool | None = None) -> Codec:
+def load_from_hub(identity: str, commercial: bool | None = None) -> Codec:
     """Download the .nemo file of `owner/name[@revision]`, or take it from the cache, and load it.
 
     Raises:
         ImportError, ConnectionError: see `fetch`.
         PermissionError: its licence, see `codec.load`.
     """
-    repository, _, revision = source.partition("@")
+    repository, _, revision = identity.partition("@")
     known = PUBLISHED.get(repository)
     revision = revision or (known and known.revision) or "main"
     path = fetch(repository, f"{repository.partition('/')[2]}.nemo", revision)
