@@ -6,6 +6,7 @@ int64 [n + 1]. Its header holds the CodeSpec, the tokenizer's fingerprint and th
 """
 
 import json
+import math
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -35,6 +36,15 @@ def write_tensors(path: Path, tensors: dict[str, Tensor], header: dict[str, str]
     temporary.replace(path)
 
 
+def as_int16(parts: list[Tensor], names: list[str], what: str, end: int) -> Tensor:
+    """Whole numbers in 0 .. end - 1 of each utterance, joined; ValueError for any that int16 would make another."""
+    end = min(end, 2**15)
+    for name, part in zip(names, parts, strict=True):
+        if len(part) and not 0 <= int(part.min()) <= int(part.max()) < end:
+            raise ValueError(f"{name}: got {what} in {int(part.min())}..{int(part.max())}; expected 0..{end - 1}")
+    return torch.cat(parts).to(torch.int16).contiguous()
+
+
 def offsets(parts: Iterable[Tensor]) -> Tensor:
     """Start of each part and the end of the last, int64 [n + 1]."""
     lengths = [0, *(len(part) for part in parts)]
@@ -42,18 +52,22 @@ def offsets(parts: Iterable[Tensor]) -> Tensor:
 
 
 def write_shard(path: Path, examples: list[Example], spec: CodeSpec, tokenizer_fingerprint: str) -> None:
-    """Write a shard; `path` ends in .safetensors."""
-    ids, codes = [e.ids for e in examples], [e.codes for e in examples]
+    """Write a shard; `path` ends in .safetensors.
+
+    Raises:
+        ValueError: codes that are none of `spec`, or ids that int16 does not hold; nothing is written.
+    """
+    ids, codes, names = [e.ids for e in examples], [e.codes for e in examples], [e.name for e in examples]
     tensors = {
-        "codes": torch.cat(codes).to(torch.int16).contiguous(),
-        "ids": torch.cat(ids).to(torch.int16),
+        "codes": as_int16(codes, names, "codes", math.prod(spec.levels)),
+        "ids": as_int16(ids, names, "text ids", 2**15),
         "code_offsets": offsets(codes),
         "id_offsets": offsets(ids),
     }
     header = {
         "spec": json.dumps(asdict(spec)),
         "tokenizer": tokenizer_fingerprint,
-        "names": json.dumps([e.name for e in examples]),
+        "names": json.dumps(names),
     }
     write_tensors(path, tensors, header)
 
@@ -104,8 +118,8 @@ class Shard:
         return Example(self.names[index], self.tensors["ids"][s:e].long(), self.tensors["codes"][a:b].long(), positions)
 
     def write_positions(self, positions: list[Tensor]) -> None:
-        """Store the alignment of all utterances, int64 [T] each."""
-        write_tensors(self.positions_path, {"positions": torch.cat(positions).to(torch.int16)}, {})
+        """Store the alignment of all utterances, int64 [T] each; ValueError for positions that int16 does not hold."""
+        write_tensors(self.positions_path, {"positions": as_int16(positions, self.names, "positions", 2**15)}, {})
 
 
 def open_shards(folder: Path) -> list[Shard]:

@@ -62,8 +62,9 @@ class Engine:
         if captured and device.type != "cuda":
             raise ValueError(f"got captured=True on {device}; only a CUDA device replays graphs")
         text, frames = longest or (model.config.max_text, model.config.max_frames)
+        text, frames = min(text, model.config.max_text), min(frames, model.config.max_frames)
         self.config, self.lm, self.device = model.config, packed(model, precision), device
-        self.slots, self.max_text = slots, min(model.config.max_text, text)
+        self.slots, self.max_text = slots, text
         self.stuck_frames = round(STUCK_S * model.config.codes.frame_rate)
         cache = torch.bfloat16 if precision == "bfloat16" else torch.float32
         self.rows = Rows.allocate(model.config, slots, text, text + self.steps_of(frames), model.begin, cache)
@@ -89,13 +90,17 @@ class Engine:
         """Add a request; returns its ticket.
 
         Raises:
-            ValueError: no text, more than the model can hold, or guidance that this model or engine cannot give.
+            ValueError: no text, more text or frames than the model can hold, ids that it does not know, or guidance that
+                this model or engine cannot give.
         """
-        prompt.check_length(self.max_text)
+        prompt.check_text(self.max_text, self.config.vocab_size)
         prompt.check_guidance(sampling, self.config, self.slots)
         self.tickets += 1
         steps = self.steps_of(frame_limit(self.config, len(prompt.ids), sampling.max_frames))
         max_steps = min(steps, self.rows.mask.shape[3] - prompt.length)
+        if self.steps_of(sampling.max_frames) > max_steps:
+            held = max_steps * self.config.frames_per_step
+            raise ValueError(f"got max_frames={sampling.max_frames}; this engine holds {held} after such a text")
         request = Request(self.tickets, prompt, sampling, torch.Generator().manual_seed(sampling.seed), max_steps)
         self.waiting.append(request)
         if sampling.guidance != 1 and prompt.unguided is not None:

@@ -63,7 +63,7 @@ def engine_for(
     model: SpeechLM, prompt: Prompt, sampling: SamplingConfig, precision: Precision, tries: int = 1
 ) -> Engine:
     """An engine just large enough for a prompt, spoken so many times at once."""
-    prompt.check_length(model.config.max_text)
+    prompt.check_text(model.config.max_text, model.config.vocab_size)
     rows = tries * (1 if sampling.guidance == 1 else 2)
     frames = frame_limit(model.config, len(prompt.ids), sampling.max_frames)
     return Engine(model, rows, precision, (prompt.length, frames))

@@ -133,12 +133,19 @@ class SpeechLM(nn.Module):
             positions: token each frame speaks, int64 [B, T]; without a reader not looked at.
             keep: bool [B, T], frames whose codes may be seen as inputs; None = all.
             prefix: of a voice, [B, Q, D], before the text.
+
+        Raises:
+            ValueError: more text or steps than the model has positions for.
         """
         config, (batch, frames) = self.config, positions.shape
         text = self.text_embedding(ids)
         if prefix is not None:
             text, text_lengths = torch.cat([prefix, text], dim=1), text_lengths + prefix.shape[1]
         width, steps = text.shape[1], sequence.num_steps(config, frames)
+        if width > config.max_text or frames > config.max_steps:
+            raise ValueError(
+                f"got {width} places of text and {frames} steps; this model has {config.max_text} and {config.max_steps}"
+            )
         rows = torch.arange(batch, device=ids.device)[:, None]
         before = sequence.tokens_before(positions, steps)
         spoken = sequence.step_inputs(self.begin, self.embed_frames(digits, keep), steps)

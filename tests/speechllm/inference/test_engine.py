@@ -6,6 +6,7 @@ import torch
 import toys
 from speechllm import Frame, Prompt, SamplingConfig, generate
 from speechllm.inference.engine import Engine
+from speechllm.inference.generate import best_of
 from speechllm.inference.step import Stepper
 from speechllm.request import frame_limit
 
@@ -171,6 +172,24 @@ def test_engines_refuse_what_they_cannot_do(model):
     engine = Engine(model, 1, longest=(10, 40))
     with pytest.raises(ValueError, match=r"got 11 tokens.*1\.\.10"):
         engine.submit(Prompt(torch.zeros(11, dtype=torch.long)), SamplingConfig())
+
+
+@pytest.mark.parametrize("ids", [[3, 40], [-1, 3]])
+def test_ids_of_another_tokenizer_are_refused(model, ids):
+    with pytest.raises(ValueError, match=rf"got ids in {min(ids)}..{max(ids)}; this model knows 0..39"):
+        Engine(model, 1).submit(Prompt(torch.tensor(ids)), SamplingConfig())
+
+
+def test_more_frames_than_there_are_positions_are_refused():
+    model, ids = toys.toy_lm(toys.toy_lm_config(max_frames=96)), torch.arange(5)
+    for ask in (lambda s: list(generate(model, Prompt(ids), s)), lambda s: best_of(model, Prompt(ids), s, tries=2)):
+        with pytest.raises(ValueError, match="got max_frames=400; this model writes at most 96"):
+            ask(SamplingConfig(max_frames=400))
+    with pytest.raises(ValueError, match=r"got max_frames=96; this engine holds \d\d after such a text"):
+        Engine(model, 1, longest=(5, 20)).submit(Prompt(ids), SamplingConfig(max_frames=96))
+    frames = list(generate(model, Prompt(ids), SamplingConfig(max_frames=96, min_frames=96, trailing_frames=96)))
+    assert len(frames) == 96, "all that it was asked for"
+    assert Engine(model, 1, longest=(5, 10_000)).rows.mask.shape[3] == 128, "no positions that the model does not have"
 
 
 def test_half_precision_speaks_too(model):
