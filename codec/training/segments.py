@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import soundfile
@@ -10,7 +11,7 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 
-class Segments(Dataset[Tensor]):
+class Segments(Dataset[Any]):
     """Endless-looking dataset of fixed-length segments; item i of a seed is always the same one.
 
     Args:
@@ -28,7 +29,7 @@ class Segments(Dataset[Tensor]):
     def __len__(self) -> int:
         return self.size
 
-    def __getitem__(self, index: int) -> Tensor:
+    def __getitem__(self, index: int) -> Any:
         """Item `index`."""
         if index >= self.size:
             raise IndexError(index)
@@ -36,7 +37,7 @@ class Segments(Dataset[Tensor]):
         chosen = min(int(np.searchsorted(self.cumulative, rng.random())), len(self.cumulative) - 1)
         return self.cut(chosen, rng)
 
-    def cut(self, chosen: int, rng: np.random.Generator) -> Tensor:
+    def cut(self, chosen: int, rng: np.random.Generator) -> Any:
         """A random segment of number `chosen`."""
         raise NotImplementedError
 
@@ -66,8 +67,16 @@ class AudioSegments(Segments):
         super().__init__(durations_s, size=size, seed=seed, first=first)
         self.files, self.segment, self.sample_rate = list(files), segment, sample_rate
 
-    def cut(self, chosen: int, rng: np.random.Generator) -> Tensor:
+    def cut(self, chosen: int, rng: np.random.Generator) -> Any:
         """A random segment of one file."""
+        return self.padded(self.read(chosen, rng))
+
+    def padded(self, audio: np.ndarray) -> Tensor:
+        """Float32 [segment] of at most as much."""
+        return torch.from_numpy(np.pad(audio, (0, self.segment - len(audio))))
+
+    def read(self, chosen: int, rng: np.random.Generator) -> np.ndarray:
+        """A random segment of one file, or all of a shorter one."""
         path = self.files[chosen]
         with soundfile.SoundFile(path) as file:
             if file.samplerate != self.sample_rate:
@@ -76,8 +85,16 @@ class AudioSegments(Segments):
                     "resample the corpus first (pipelines/reconstruct.py shows how)"
                 )
             file.seek(int(rng.integers(0, max(1, file.frames - self.segment + 1))))
-            audio = file.read(self.segment, dtype="float32", always_2d=True).mean(axis=1)
-        return torch.from_numpy(np.pad(audio, (0, self.segment - len(audio))))
+            return file.read(self.segment, dtype="float32", always_2d=True).mean(axis=1)
+
+
+class MeasuredSegments(AudioSegments):
+    """The same, each with its samples before the padding, int."""
+
+    def cut(self, chosen: int, rng: np.random.Generator) -> tuple[Tensor, int]:
+        """A random segment of one file, and its length."""
+        audio = self.read(chosen, rng)
+        return self.padded(audio), len(audio)
 
 
 class FeatureSegments(Segments):
