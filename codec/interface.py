@@ -100,8 +100,8 @@ class Codec(nn.Module):
         """Raise ValueError unless the encoder can make this codec's codes, which takes float32."""
         if wrong := {weight.dtype for weight in self.encoder.parameters()} - {torch.float32}:
             raise ValueError(
-                f"got an encoder with weights of type {', '.join(map(str, wrong))}; codes are made in float32 alone: load "
-                "the codec again, and use lower_precision() to decode faster"
+                f"got an encoder with weights of type {', '.join(map(str, wrong))}; codes are made in float32 alone: "
+                "load the codec again, and use lower_precision() to decode faster"
             )
 
     def encoder_weights(self) -> dict[str, Tensor]:

@@ -1,4 +1,4 @@
-"""What the tests train: a HiFi-GAN codec of a few weights by the paper's recipe, and no loop of Lightning's around it."""
+"""What the tests train: a HiFi-GAN codec of a few weights by the paper's recipe, without Lightning's loop around it."""
 
 from typing import Any
 

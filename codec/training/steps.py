@@ -1,4 +1,4 @@
-"""How many batches a module has learned from: in a buffer, for checkpoints, and known to Python without a wait for it."""
+"""How many batches a module has learned from: in a buffer, for checkpoints, and known to Python without a wait."""
 
 from typing import Any
 

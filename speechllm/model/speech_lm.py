@@ -143,9 +143,8 @@ class SpeechLM(nn.Module):
             text, text_lengths = torch.cat([prefix, text], dim=1), text_lengths + prefix.shape[1]
         width, steps = text.shape[1], sequence.num_steps(config, frames)
         if width > config.max_text or frames > config.max_steps:
-            raise ValueError(
-                f"got {width} places of text and {frames} steps; this model has {config.max_text} and {config.max_steps}"
-            )
+            most = f"{config.max_text} and {config.max_steps}"
+            raise ValueError(f"got {width} places of text and {frames} steps; this model has {most}")
         rows = torch.arange(batch, device=ids.device)[:, None]
         before = sequence.tokens_before(positions, steps)
         spoken = sequence.step_inputs(self.begin, self.embed_frames(digits, keep), steps)

@@ -60,7 +60,9 @@ def test_weights_that_are_no_numbers_are_refused_by_name_where_they_are_read(toy
     weights = load_file(tmp_path / "model.safetensors")
     weights["decoder.input.weight"][1, 2] = value
     save_file(weights, tmp_path / "model.safetensors")
-    with pytest.raises(ValueError, match=r"model.safetensors: decoder.input.weight has 1 of \d+ weights NaN or infinite"):
+    with pytest.raises(
+        ValueError, match=r"model.safetensors: decoder.input.weight has 1 of \d+ weights NaN or infinite"
+    ):
         load(tmp_path)
 
 

@@ -61,7 +61,9 @@ def test_a_hub_id_is_fetched(source, identity, fetched):
     assert fetched == [identity]
 
 
-@pytest.mark.parametrize("source", ["hub:", "hub:runs", "hub:./runs/codec", "hub:a/b/c", "hub:../x", "hub:a/b@", "hub:/etc/x"])
+@pytest.mark.parametrize(
+    "source", ["hub:", "hub:runs", "hub:./runs/codec", "hub:a/b/c", "hub:../x", "hub:a/b@", "hub:/etc/x"]
+)
 def test_a_broken_hub_id_says_how_one_looks(source, fetched):
     with pytest.raises(ValueError, match=r"expected hub:OWNER/NAME or hub:OWNER/NAME@REVISION"):
         load(source)
