@@ -95,9 +95,7 @@ def discriminator_loss(real: list[DiscriminatorOutput], fake: list[Discriminator
 def matching_loss(real: list[DiscriminatorOutput], fake: list[DiscriminatorOutput]) -> Tensor:
     """Mean L1 between the layers of each discriminator, as they are: not relative to their level."""
     losses = [
-        torch.stack(
-            [(a.float() - b.detach().float()).abs().mean() for a, b in zip(ours.features, theirs.features, strict=True)]
-        ).mean()
-        for ours, theirs in zip(fake, real, strict=True)
+        torch.stack([(a.float() - b.detach().float()).abs().mean() for a, b in zip(*layers, strict=True)]).mean()
+        for layers in ((ours.features, theirs.features) for ours, theirs in zip(fake, real, strict=True))
     ]
     return torch.stack(losses).mean()

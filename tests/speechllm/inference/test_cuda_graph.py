@@ -79,14 +79,16 @@ def test_graphs_are_captured_and_replayed_on_the_models_device_one_for_each_leng
     """On a machine without a GPU a graph is the step itself, so that what buckets do to frames can be seen."""
     engine, fakes, work = Engine(model, 3), FakeGraphs(monkeypatch), requests(7)
     most = engine.rows.mask.shape[3]
-    engine.clear(most)
+    with torch.inference_mode():
+        engine.clear(most)
     buckets = length_buckets(most)
     graphs = CapturedSteps(
         torch.device("cuda:1"), lambda bucket: Stepper(engine.lm, engine.rows.view(3, bucket)), buckets
     )
     for bucket, (stepper, graph) in graphs.graphs.items():
         graph.stepper, graph.bucket = stepper, bucket
-    engine.rows.slot.zero_()
+    with torch.inference_mode():
+        engine.rows.slot.zero_()
     assert [(here, on) for here, on, _ in fakes.captured] == [("cuda:1", "cuda:1")] * len(buckets)
     engine.graphs = graphs
     found, wanted = together(engine, work), together(Engine(model, 3), work)
