@@ -29,8 +29,14 @@ TOY_OPTIM = HiFiGANOptim(
 def without_trainer(module: Any) -> dict[str, torch.Tensor]:
     """Let a Lightning module of manual optimisation step by itself; returns what it will log."""
     logged: dict[str, torch.Tensor] = {}
-    optimizers = module.configure_optimizers()
-    module.optimizers = lambda: optimizers
+    optimizers: list[Any] = []
+
+    def made() -> list[Any]:
+        if not optimizers:  # now, and not before: the module may still have to move
+            optimizers.extend(module.configure_optimizers())
+        return optimizers
+
+    module.optimizers = made
     module.manual_backward = lambda loss: loss.backward()
     module.log_dict = lambda values, **_: logged.update(values)
     return logged

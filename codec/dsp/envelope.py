@@ -16,7 +16,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from codec.dsp.spectral import frames, hz_to_mel, mel_filters, mel_to_hz
+from codec.dsp.spectral import frames, hz_to_mel, mel_filters, mel_to_hz, on_device
 
 SILENCE = 1e-4  # amplitude density, -80 dB, below which no spectrum is looked for
 FLOOR = math.exp(-8)  # amplitude density, -69 dB: what is quieter is not heard, and not coded
@@ -118,11 +118,11 @@ def aperiodicity(
     frequency = torch.arange(envelope.shape[-1], device=audio.device) / width  # cycles per sample
     error = lag_error(cross, frequency, sample_rate)
     aligned = cross * torch.polar(torch.ones_like(level), 2 * math.pi * frequency * error[..., None])
-    edges = torch.tensor(EDGES_HZ[1:-1], device=audio.device) / sample_rate
+    edges = on_device(EDGES_HZ[1:-1], audio.device) / sample_rate
     band = F.one_hot(torch.bucketize(frequency, edges), NUM_BANDS).float()
     noise_power = 1 - ((aligned.real @ band) / (level @ band + 1e-9)).clamp(min=0)
     noise = noise_power.clamp(min=1e-3).log()
-    ceiling = torch.tensor(VOICED_CEILING, device=audio.device)
+    ceiling = on_device(VOICED_CEILING, audio.device)
     noise = torch.where(voicing[..., None] > 0.5, torch.minimum(noise, ceiling), noise)
     return noise.clamp(min=MIN_NOISE), torch.where(voicing > 0.5, sample_rate / (whole - error), f0)
 

@@ -7,11 +7,19 @@ a window of codec frames can be cut out of a longer signal without changing the 
 """
 
 import functools
+from collections.abc import Sequence
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+
+
+def on_device(values: Sequence[float], device: torch.device) -> Tensor:
+    """A few numbers, float32 [n], made where they are needed: to copy them to a GPU, the host would wait for it."""
+    if device.type == "cpu":
+        return torch.tensor(values)
+    return torch.stack([torch.full((), value, device=device) for value in values])
 
 
 @functools.lru_cache(maxsize=32)
@@ -50,7 +58,7 @@ def mel_filters(sample_rate: int, n_fft: int, n_mels: int, device: torch.device 
     bins = np.linspace(0, sample_rate / 2, n_fft // 2 + 1)[:, None]
     rising = (bins - edges[:-2]) / (edges[1:-1] - edges[:-2])
     falling = (edges[2:] - bins) / (edges[2:] - edges[1:-1])
-    return torch.tensor(np.maximum(0, np.minimum(rising, falling)), dtype=torch.float32, device=device)
+    return torch.tensor(np.maximum(0, np.minimum(rising, falling)), dtype=torch.float32).to(device)
 
 
 def log_mel(audio: Tensor, sample_rate: int, n_fft: int, hop: int, n_mels: int, floor: float = 1e-3) -> Tensor:
