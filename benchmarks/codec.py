@@ -69,7 +69,7 @@ class Nemo:
         self.process.stdin.write(json.dumps(asked) + "\n")
         self.process.stdin.flush()
         measured = Measured(**self.read())
-        self.result = torch.load(self.out, weights_only=True)
+        self.result = torch.load(self.out, map_location="cpu", weights_only=True)
         return measured
 
     def close(self) -> None:

@@ -32,7 +32,17 @@ def measure(function: Callable[[], Any], device: str) -> Measured:
 def synchronize(device: str) -> None:
     """Wait for what has been started on a GPU."""
     if device.startswith("cuda"):
-        torch.cuda.synchronize()
+        torch.cuda.synchronize(device)
+
+
+def synchronized(clock: Callable[[], float], device: str) -> Callable[[], float]:
+    """A clock that waits for a device before it is read: what was started before is then done."""
+
+    def read() -> float:
+        synchronize(device)
+        return clock()
+
+    return read
 
 
 def reset_peak(device: str) -> None:

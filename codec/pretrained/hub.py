@@ -1,5 +1,6 @@
 """Weights from the Hugging Face hub: which revision, which file, and whose licence."""
 
+import hashlib
 import os
 import re
 from collections.abc import Iterable
@@ -13,6 +14,7 @@ from codec.pretrained.nemo import load_nemo
 
 SCHEME = "hub:"
 FILE_ENDING = re.compile(r"\.[A-Za-z]\w*$")
+SHA256 = re.compile(r"[0-9a-f]{64}")
 HUB_ID = re.compile(r"[\w-][\w.-]*/[\w-][\w.-]*(@[\w.-]+)?")
 
 
@@ -58,7 +60,7 @@ def fetch(repository: str, name: str, revision: str) -> str:
 
     Raises:
         ImportError: huggingface_hub is not installed.
-        ConnectionError: it is neither in the cache nor can it be downloaded.
+        ConnectionError: it is neither in the cache nor can it be downloaded, or it is not what the hub says it is.
     """
     try:
         from huggingface_hub import hf_hub_download
@@ -68,12 +70,39 @@ def fetch(repository: str, name: str, revision: str) -> str:
             "or give the path of what was downloaded"
         ) from None
     try:
-        return str(hf_hub_download(repository, name, revision=revision))
+        path = str(hf_hub_download(repository, name, revision=revision))
     except Exception as error:  # no common base: connection, missing entry, gated, offline mode
         raise ConnectionError(
             f"{repository}: no {name} of revision {revision} in the cache, and it cannot be downloaded: "
             f"{' '.join(str(error).split())[:200]}; download it elsewhere and give its path"
         ) from error
+
+    check_hash(Path(path), repository)
+    return path
+
+
+def check_hash(path: Path, repository: str) -> None:
+    """Refuse a file of the cache that is not what the hub announced, and forget it.
+
+    The cache names large files by their SHA-256 (others have another name, or none), but nobody compares.
+
+    Raises:
+        ConnectionError: it is another file, such as one that was damaged on its way.
+    """
+    stored = path.resolve()
+    if not SHA256.fullmatch(stored.name):
+        return
+    digest = hashlib.sha256()
+    with stored.open("rb") as file:
+        while piece := file.read(2**20):
+            digest.update(piece)
+    if (found := digest.hexdigest()) != stored.name:
+        for wrong in {path, stored}:
+            wrong.unlink(missing_ok=True)
+        raise ConnectionError(
+            f"{repository}: {path.name} has SHA-256 {found[:12]}..., the hub says {stored.name[:12]}...; it was deleted, "
+            "try again, or download it elsewhere and give its path"
+        )
 
 
 def fetch_folder(repository: str, revision: str, names: Iterable[str]) -> Path:
