@@ -17,7 +17,6 @@ from torch.utils._pytree import tree_leaves
 
 from codec.dsp.spectral import hann, mel_filters
 
-
 OTHERS = {Tensor.copy_: torch.ops.aten.copy_, Tensor.contiguous: torch.ops.aten.contiguous}
 
 

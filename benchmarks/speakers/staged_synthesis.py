@@ -11,8 +11,8 @@ from torch import Tensor
 from benchmarks.speakers.batch_decoder import BatchDecoder
 from benchmarks.speakers.subject import Subject
 from benchmarks.timing.clocks import CLOCKS, Clock, Laps
-from benchmarks.timing.stopwatch import synchronized
 from benchmarks.timing.stage_times import StageTimes
+from benchmarks.timing.stopwatch import synchronized
 from speechllm import Prompt
 from speechllm.config import Precision
 from speechllm.inference.engine import Engine
