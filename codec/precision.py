@@ -18,7 +18,8 @@ from torch import Tensor, nn
 ROW_MULTIPLE = 32  # of rows in a product
 ROWS_HINT = 128  # rows oneDNN lays the weights out for
 
-P, R = ParamSpec("P"), TypeVar("R")
+P = ParamSpec("P")
+R = TypeVar("R")
 
 
 class ExactProducts:
@@ -34,7 +35,7 @@ class ExactProducts:
     @staticmethod
     def switches() -> list[tuple[Any, str, tuple[Any, ...]]]:
         """Owner, name, and the values that mean exact; the last of them is the one to set."""
-        b = torch.backends
+        b: Any = torch.backends
         if not hasattr(b, "fp32_precision"):  # torch before 2.9
             return [(b.cuda.matmul, "allow_tf32", (False,)), (b.cudnn, "allow_tf32", (False,))]
         parts = b, b.cudnn, b.mkldnn, b.cuda.matmul, b.cudnn.conv, b.mkldnn.matmul, b.mkldnn.conv

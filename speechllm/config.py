@@ -165,6 +165,7 @@ class SamplingConfig:
         if not 0 < self.guidance <= 20:
             raise ValueError(f"got guidance={self.guidance}; expected more than 0, at most 20")
         for name, least in COUNTS.items():
-            value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, Integral) or not least <= value < 2**63:
+            value: Any = getattr(self, name)
+            whole = isinstance(value, Integral) and not isinstance(value, bool)
+            if not whole or not least <= value < 2**63:
                 raise ValueError(f"got {name}={value}; expected a whole number, at least {least}")

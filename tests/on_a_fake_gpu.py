@@ -21,7 +21,7 @@ OTHERS = {Tensor.copy_: torch.ops.aten.copy_, Tensor.contiguous: torch.ops.aten.
 
 
 class Indexing(TorchFunctionMode):
-    """`x[...]` and the like by the operations they stand for: torch's own way asks for the driver of the device, which is not there."""
+    """`x[...]` and the like by the operations they stand for: torch's own way asks for the device's driver."""
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         if func is Tensor.__getitem__:

@@ -27,8 +27,8 @@ def engine_of(subject: Subject, batch: int, precision: Precision = "float32") ->
 def speak(subject: Subject, length: str, seed: int, engine: Engine, clock: Clock = CLOCKS["wall"]) -> StageTimes:
     """Speak a text as often at once as the engine has rows, each with another seed; everything is timed, nothing kept.
 
-    Time to first audio is when the last of the batch has its first piece, from the text on. A stage ends when the device
-    has done it.
+    Time to first audio is when the last of the batch has its first piece, from the text on. A stage ends when the
+    device has done it.
     """
     laps, steps, first_s, batch = Laps(synchronized(clock, str(engine.device))), 0, 0.0, engine.slots
     sentences = subject.sentences(length)

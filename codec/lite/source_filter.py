@@ -57,10 +57,9 @@ class SourceFilter(Constants):
     def constants(self) -> dict[str, Tensor]:
         """See Constants."""
         generator, pad = torch.Generator("cpu").manual_seed(0), (self.n_fft - 2 * self.hop) // 2
-        as_float = dict(dtype=torch.float32, device="cpu")
         return {
-            "noise": torch.randn(NOISE_FRAMES, self.hop, generator=generator, **as_float),
-            "window": F.pad(torch.hann_window(2 * self.hop, **as_float), (pad, pad)),
+            "noise": torch.randn(NOISE_FRAMES, self.hop, generator=generator, device="cpu"),
+            "window": F.pad(torch.hann_window(2 * self.hop, device="cpu"), (pad, pad)),
         }
 
     def spectrum(self, source: Tensor) -> Tensor:

@@ -100,8 +100,8 @@ def check_hash(path: Path, repository: str) -> None:
         for wrong in {path, stored}:
             wrong.unlink(missing_ok=True)
         raise ConnectionError(
-            f"{repository}: {path.name} has SHA-256 {found[:12]}..., the hub says {stored.name[:12]}...; it was deleted, "
-            "try again, or download it elsewhere and give its path"
+            f"{repository}: {path.name} has SHA-256 {found[:12]}..., the hub says {stored.name[:12]}...; it was "
+            "deleted, try again, or download it elsewhere and give its path"
         )
 
 

@@ -71,7 +71,7 @@ class VoicePrefix(nn.Module):
         """Digits int64 [B, T, P] of codebooks of `levels` -> [B, Q, D]."""
         dtype = self.input.weight.dtype
         reference = self.input(digits_to_values(digits, levels).to(dtype))
-        reference = reference + sinusoids(*reference.shape[1:], reference.device).to(reference.dtype)
+        reference = reference + sinusoids(reference.shape[1], reference.shape[2], reference.device).to(reference.dtype)
         x = self.queries.expand(len(digits), -1, -1)
         for block in self.blocks:
             x = block(x, reference)

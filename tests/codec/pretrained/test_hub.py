@@ -166,9 +166,7 @@ def test_without_a_network_what_is_in_the_cache_speaks_and_the_rest_says_so(serv
     server.server_close()
     monkeypatch.setattr("time.sleep", lambda _: None)
     load(PINNED)
-    with pytest.raises(
-        ConnectionError, match=rf"{NEWEST}: no .* in the cache, and it cannot be downloaded.*give its path"
-    ):
+    with pytest.raises(ConnectionError, match=rf"{NEWEST}: no .* in the cache.*cannot be downloaded.*give its path"):
         load(NEWEST)
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
     with pytest.raises(ConnectionError, match="give its path") as caught:
