@@ -6,10 +6,10 @@ nothing that surrounds a call may choose them for it.
 
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from functools import wraps
 from inspect import isgeneratorfunction
-from typing import Any, ParamSpec, TypeVar, cast
+from typing import Any, NamedTuple, ParamSpec, TypeVar, cast
 
 import torch
 import torch.nn.functional as F
@@ -20,6 +20,30 @@ ROWS_HINT = 128  # rows oneDNN lays the weights out for
 
 P = ParamSpec("P")
 R = TypeVar("R")
+
+
+class Switch(NamedTuple):
+    """Something of torch's that may let products be rounded."""
+
+    owner: Any
+    name: str
+    exact: tuple[Any, ...]  # values that forbid it, the first of them to be set
+
+
+class MatmulPrecision:
+    """torch.set_float32_matmul_precision as an attribute."""
+
+    @property
+    def precision(self) -> str:
+        """highest, high or medium."""
+        return torch.get_float32_matmul_precision()
+
+    @precision.setter
+    def precision(self, value: str) -> None:
+        torch.set_float32_matmul_precision(value)
+
+
+MATMUL = MatmulPrecision()
 
 
 class ExactProducts:
@@ -33,23 +57,31 @@ class ExactProducts:
         self.changed: list[tuple[Any, str, Any]] = []
 
     @staticmethod
-    def switches() -> list[tuple[Any, str, tuple[Any, ...]]]:
-        """Owner, name, and the values that mean exact; the last of them is the one to set."""
+    def switches() -> list[Switch]:
+        """Torch's present switches; none before 2.9."""
         b: Any = torch.backends
-        if not hasattr(b, "fp32_precision"):  # torch before 2.9
-            return [(b.cuda.matmul, "allow_tf32", (False,)), (b.cudnn, "allow_tf32", (False,))]
-        parts = b, b.cudnn, b.mkldnn, b.cuda.matmul, b.cudnn.conv, b.mkldnn.matmul, b.mkldnn.conv
-        return [(part, "fp32_precision", ("none", "ieee")) for part in parts]
+        if not hasattr(b, "fp32_precision"):
+            return []
+        parts = b, b.cudnn, b.mkldnn, b.cuda.matmul, b.cudnn.conv, b.cudnn.rnn, b.mkldnn.matmul, b.mkldnn.conv
+        return [Switch(part, "fp32_precision", ("ieee", "none")) for part in parts]
+
+    @staticmethod
+    def former_switches() -> list[Switch]:
+        """Those from before, which torch does not read any more once a present one says something else."""
+        return [Switch(MATMUL, "precision", ("highest",)), Switch(torch.backends.cudnn, "allow_tf32", (False,))]
 
     def __enter__(self) -> None:
         with self.lock:
             self.inside += 1
             if self.inside > 1:
                 return
-            for owner, name, exact in self.switches():
-                if (value := getattr(owner, name)) not in exact:
-                    self.changed.append((owner, name, value))
-                    setattr(owner, name, exact[-1])
+            # Former ones first: as long as they agree with the present ones, torch reads either.
+            for switch in [*self.former_switches(), *self.switches()]:
+                with suppress(RuntimeError):  # a former one that disagrees; the present ones are then set
+                    value = getattr(switch.owner, switch.name)
+                    if value not in switch.exact:
+                        self.changed.append((switch.owner, switch.name, value))
+                        setattr(switch.owner, switch.name, switch.exact[0])
 
     def __exit__(self, *_: object) -> None:
         with self.lock:

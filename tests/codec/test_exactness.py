@@ -56,7 +56,7 @@ def all_results(codec: Codec) -> dict[str, Tensor]:
 
 
 def read_switches() -> list[object]:
-    return [getattr(owner, name) for owner, name, _ in ExactProducts.switches()]
+    return [getattr(switch.owner, switch.name) for switch in ExactProducts.switches()]
 
 
 @pytest.fixture
@@ -93,6 +93,25 @@ def test_rounded_products_around_a_call_change_nothing(family, rounded_products)
         part.fp32_precision = "ieee"
     for name, wanted in all_results(codec).items():
         assert torch.equal(found[name], wanted), name
+
+
+@pytest.mark.parametrize("precision", ["highest", "high", "medium"])
+def test_the_former_switches_stay_readable_inside_and_come_back(precision):
+    """Torch's own kernels read them, and refuse to where they and the present ones disagree."""
+    torch.set_float32_matmul_precision(precision)
+    try:
+        before = former(), read_switches()
+        with EXACT_PRODUCTS:
+            assert former() == (False, False, "highest")
+            assert all(value in ("none", "ieee") for value in read_switches())
+        assert (former(), read_switches()) == before
+    finally:
+        torch.set_float32_matmul_precision("highest")
+
+
+def former() -> tuple[object, ...]:
+    backends = torch.backends
+    return backends.cuda.matmul.allow_tf32, backends.cudnn.allow_tf32, torch.get_float32_matmul_precision()
 
 
 def test_a_thread_that_ends_leaves_products_exact_for_the_others(rounded_products):
