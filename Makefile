@@ -30,7 +30,7 @@ export SAY_SEED := $(value SEED)
 
 .PHONY: help
 help:  ## list the targets
-	@grep -hE '^[a-z-]+:.*##' Makefile | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*##' Makefile | awk -F ':.*## ' '{printf "  make %-18s %s\n", $$1, $$2}'
 
 # ------------------------------------------------------------------------------------------- speak
 
@@ -87,6 +87,10 @@ lint: $(VENV)/.test  ## ruff: rules and format
 .PHONY: types
 types: $(VENV)/.test  ## mypy
 	$(BIN)/mypy
+
+.PHONY: onnxruntime-range
+onnxruntime-range: $(VENV)/.test  ## test the runtimes with the oldest and the newest onnxruntime
+	.ci/onnxruntime_range $(BIN)/python $(ARGS)
 
 .PHONY: parity
 parity: .nemo-venv/.done $(VENV)/.test  ## compare the codecs with NeMo's own modules, full size

@@ -19,11 +19,12 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from pipelines.shared.errors import UserError, guard  # noqa: E402
 from pipelines.shared.settings import parse  # noqa: E402
-from pipelines.training.resume import steps_done  # noqa: E402
-from pipelines.training.trainer import fit, trainer_options  # noqa: E402
+from pipelines.training.resume import Run, settings_of  # noqa: E402
+from pipelines.training.trainer import fit, loader, processes  # noqa: E402
 from speechllm import LMConfig, SpeechLM  # noqa: E402
 from speechllm.config import LMShape  # noqa: E402
 from speechllm.data.shards import Shard, open_shards  # noqa: E402
+from speechllm.data.shards import identity as identity_of  # noqa: E402
 from speechllm.text.tokenizer import Tokenizer  # noqa: E402
 from speechllm.training.batches import BatchDataset, split  # noqa: E402
 from speechllm.training.module import LitSpeechLM, LMOptim  # noqa: E402
@@ -77,6 +78,8 @@ def take_weights(model: SpeechLM, folder: Path) -> str:
 
 def main(argv: list[str] | None = None, prog: str | None = None) -> None:
     config = parse(TrainLM, __doc__, argv, prog)
+    if config.model.prefix_queries:
+        raise UserError("model.prefix_queries is of published weights, and not trained here; set it to 0")
     if config.num_threads:
         torch.set_num_threads(config.num_threads)
     torch.manual_seed(config.seed)
@@ -87,29 +90,37 @@ def main(argv: list[str] | None = None, prog: str | None = None) -> None:
     model = SpeechLM(shape)
     if config.init_from:
         print(take_weights(model, config.init_from))
-    seen = steps_done(config.run_dir, config.optim.max_steps)
-    fits = set(usable(shards, config))
+    identity = settings_of("model", config.model) | identity_of(shards)
+    settings = dataclasses.asdict(config)
+    run = Run(config.run_dir, config.optim.max_steps, identity, settings, config.checkpoint_minutes)
+    seen = run.steps_done()
+    training, validation = loaders(config, shards, seen)
+    print(f"speech LM: {sum(p.numel() for p in model.parameters()) / 1e6:.1f} M parameters")
+
+    def export() -> None:
+        model.save_pretrained(config.run_dir / "lm", torch.float32)
+
+    fit(LitSpeechLM(model, config.optim), training, validation, run, config.validate_every, config.trainer, export)
+
+
+def loaders(config: TrainLM, shards: list[Shard], seen: int) -> tuple[DataLoader, DataLoader | None]:
+    """Training and validation batches; training goes on after the `seen` steps of an earlier part of the run."""
+    fits, total = set(usable(shards, config)), sum(map(len, shards))
     train, held = ([pair for pair in part if pair in fits] for part in split(shards, config.held_out))
     if not train:
         raise UserError(f"{config.shards} has no more than the {config.held_out} held-out utterances; encode more")
-    # Lightning resumes in the middle of its epoch and stops at its full length, so only the draws move on.
-    count, frames_per_step = config.optim.max_steps, config.model.frames_per_step
-    batches = BatchDataset(shards, train, config.batch_tokens, count, config.seed, seen, frames_per_step)
+    print(f"{len(train):,} utterances to train on, {len(held):,} held out")
+    if len(fits) < total:
+        limits = f"model.max_text={config.model.max_text}, model.max_frames={config.model.max_frames}"
+        print(f"{total - len(fits):,} utterances are left out: longer than {limits}", file=sys.stderr)
+    count, frames_per_step = processes(config.trainer), config.model.frames_per_step
+    size, first = (config.optim.max_steps - seen) * count, seen * count  # several processes are dealt batches in turn
+    batches = BatchDataset(shards, train, config.batch_tokens, size, config.seed, first, frames_per_step)
+    if not held:
+        return loader(batches, None, config.num_workers), None
     validation = BatchDataset(shards, held, config.batch_tokens, 1, config.seed, 0, frames_per_step)
     validation.size = len(validation.batches)
-    print(f"speech LM: {sum(p.numel() for p in model.parameters()) / 1e6:.1f} M parameters, {len(train):,} utterances")
-    fit(
-        LitSpeechLM(model, config.optim),
-        (
-            DataLoader(batches, batch_size=None, num_workers=config.num_workers),
-            DataLoader(validation, batch_size=None),
-        ),
-        config.run_dir,
-        trainer_options(config.optim.max_steps, config.validate_every, config.trainer),
-        lambda: model.save_pretrained(config.run_dir / "lm", torch.float32),
-        dataclasses.asdict(config),
-        config.checkpoint_minutes,
-    )
+    return loader(batches, None, config.num_workers), loader(validation, None)
 
 
 if __name__ == "__main__":

@@ -1,15 +1,20 @@
 """The codec for any voice as it ships: small, whole, documented, and exact."""
 
+import shutil
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
 
 from codec import LiteCodec
 from codec import load as load_codec
+from codec.runtime import load as load_runtime
 from pipelines.shared.resources import VOICES, shipped_codec
 from pipelines.shared.settings import load_yaml
 
 FOLDER = VOICES / "english/codec"
+GRAPHS = ("decode-float32.onnx", "encode-float32.onnx")
 if not FOLDER.is_dir():
     pytest.skip("the codec for any voice is not in this checkout", allow_module_level=True)
 
@@ -42,7 +47,34 @@ def test_its_codes_are_those_of_the_paper(codec):
 def test_it_is_small_enough_to_ship():
     files = [path for path in FOLDER.iterdir() if path.is_file()]
     assert sum(path.stat().st_size for path in files) <= 24e6
-    assert {path.name for path in files} == {"card.yaml", "config.json", "model.safetensors"}
+    assert {path.name for path in files} == {"card.yaml", "config.json", "model.safetensors", "graphs.data", *GRAPHS}
+
+
+def outline(path: Path) -> object:
+    """What a graph says of itself and its operators; its constants may differ in the last bit on another machine."""
+    model = pytest.importorskip("onnx", reason="exporting needs onnx").load(path, load_external_data=False)
+    facts = {entry.key: entry.value for entry in model.metadata_props}
+    return facts, [(node.op_type, node.domain, len(node.input)) for node in model.graph.node]
+
+
+def test_its_graphs_are_of_its_weights(codec, tmp_path):
+    pytest.importorskip("onnx", reason="exporting needs onnx")
+    from codec.export.export import export_onnx
+
+    for name in ("config.json", "model.safetensors"):
+        shutil.copy(FOLDER / name, tmp_path / name)
+    export_onnx(codec, tmp_path, int8=False)
+    stale = [name for name in GRAPHS if outline(tmp_path / name) != outline(FOLDER / name)]
+    again = "python pipelines/export_onnx.py --codec voices/english/codec --out voices/english/codec --no-int8"
+    assert not stale, f"make them anew: {again}"
+
+
+def test_without_torch_it_says_the_same(codec, speech):
+    light = load_runtime(FOLDER)
+    codes, expected = light.encode(speech.numpy())[0], codec.encode(speech)[0].numpy()
+    assert codes.shape == expected.shape and (codes == expected).mean() >= 0.999
+    audio, exact = light.decode(expected), codec.decode(torch.from_numpy(expected)).numpy()
+    assert np.abs(audio - exact).max() <= 1e-3 * np.abs(exact).max()
 
 
 def test_its_card_says_what_it_is(codec, card):

@@ -1,4 +1,4 @@
-"""Weights and audio that NeMo's side and ours make alike, with numpy alone. Imported by both.
+"""Weights, audio and codes that all sides of a comparison make alike, with numpy alone.
 
 RandomState never changes its numbers, so golden files need no weights in them.
 """
@@ -39,6 +39,16 @@ def make_audio(samples: int, seed: int) -> np.ndarray:
     tones = sum(np.sin(time * random.uniform(0.01, 0.6) + random.uniform(0, 6)) for _ in range(5)) / 5
     swell = 0.5 + 0.5 * np.sin(time * 2 * np.pi / 4000 + random.uniform(0, 6))
     return (0.6 * tones * swell + 0.1 * random.standard_normal(samples) * swell**2).clip(-1, 1).astype(np.float32)
+
+
+def make_batch(batch: int, samples: int) -> np.ndarray:
+    """Items of make_audio, float32 [batch, samples]."""
+    return np.stack([make_audio(samples, row) for row in range(batch)])
+
+
+def make_codes(batch: int, num_codebooks: int, frames: int, size: int) -> np.ndarray:
+    """Codes below `size`, int64 [batch, num_codebooks, frames]."""
+    return np.random.RandomState(0).randint(0, size, (batch, num_codebooks, frames)).astype(np.int64)
 
 
 def make_scores() -> dict[str, list[list[np.ndarray]]]:

@@ -1,11 +1,9 @@
-"""Time and peak memory of a function, on a CPU or a GPU. Runs in NeMo's environment too: torch and nothing else."""
+"""Time and peak memory of a function, on a CPU or a GPU. Runs in NeMo's environment too, and on a CPU without torch."""
 
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
-
-import torch
 
 from benchmarks.timing.memory import peak_mib
 
@@ -23,8 +21,7 @@ def measure(function: Callable[[], Any], device: str) -> Measured:
     reset_peak(device)
     synchronize(device)
     begin, cpu_begin = time.perf_counter(), time.process_time()
-    with torch.inference_mode():
-        function()
+    function()
     synchronize(device)
     return Measured(time.perf_counter() - begin, time.process_time() - cpu_begin, peak(device))
 
@@ -32,6 +29,8 @@ def measure(function: Callable[[], Any], device: str) -> Measured:
 def synchronize(device: str) -> None:
     """Wait for what has been started on a GPU."""
     if device.startswith("cuda"):
+        import torch
+
         torch.cuda.synchronize(device)
 
 
@@ -48,6 +47,8 @@ def synchronized(clock: Callable[[], float], device: str) -> Callable[[], float]
 def reset_peak(device: str) -> None:
     """Forget the peak so far; on Linux the kernel keeps that of a process."""
     if device.startswith("cuda"):
+        import torch
+
         torch.cuda.reset_peak_memory_stats()
     elif Path("/proc/self/clear_refs").exists():
         Path("/proc/self/clear_refs").write_text("5")
@@ -56,5 +57,7 @@ def reset_peak(device: str) -> None:
 def peak(device: str) -> float:
     """Peak memory since reset_peak, MiB."""
     if device.startswith("cuda"):
+        import torch
+
         return torch.cuda.max_memory_allocated() / 2**20
     return peak_mib()

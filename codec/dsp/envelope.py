@@ -16,19 +16,23 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from codec.dsp.spectral import frames, hz_to_mel, mel_filters, mel_to_hz, on_device
-
-SILENCE = 1e-4  # amplitude density, -80 dB, below which no spectrum is looked for
-FLOOR = math.exp(-8)  # amplitude density, -69 dB: what is quieter is not heard, and not coded
-LOWEST_HZ = 70.0  # three periods of it are the longest window, which must fit n_fft
-EDGES_HZ = (0.0, 1000.0, 2000.0, 3500.0, 5500.0, math.inf)  # of the aperiodicity bands
-NUM_BANDS = len(EDGES_HZ) - 1
-RECOVERY = -0.15  # how much smoothing is undone, CheapTrick's q1
-PERIODS = 3  # length of the windows
-PERIOD_ERROR = 4.0  # samples, how wrong the pitch can be
-REFINED_HZ = 3500.0  # the pitch is refined by what lies below
-MIN_NOISE = -3.0  # log of the share of noise in the amplitude
-VOICED_CEILING = (-3.0, -2.5, -1.7, -0.8, -0.2)  # the same, of each band of voiced speech
+from codec.dsp.constants import (
+    EDGES_HZ,
+    FLOOR,
+    LEAST_NOISE_POWER,
+    LOWEST_HZ,
+    MIN_NOISE,
+    NUM_BANDS,
+    PERIOD_ERROR,
+    PERIOD_ERRORS,
+    PERIODS,
+    RECOVERY,
+    REFINED_HZ,
+    SILENCE,
+    VOICED_CEILING,
+)
+from codec.dsp.mel import hz_to_mel, mel_to_hz
+from codec.dsp.spectral import frames, mel_filters, on_device
 
 
 def smooth(power: Tensor, width: Tensor) -> Tensor:
@@ -121,7 +125,7 @@ def aperiodicity(
     edges = on_device(EDGES_HZ[1:-1], audio.device) / sample_rate
     band = F.one_hot(torch.bucketize(frequency, edges), NUM_BANDS).float()
     noise_power = 1 - ((aligned.real @ band) / (level @ band + 1e-9)).clamp(min=0)
-    noise = noise_power.clamp(min=1e-3).log()
+    noise = noise_power.clamp(min=LEAST_NOISE_POWER).log()
     ceiling = on_device(VOICED_CEILING, audio.device)
     noise = torch.where(voicing[..., None] > 0.5, torch.minimum(noise, ceiling), noise)
     return noise.clamp(min=MIN_NOISE), torch.where(voicing > 0.5, sample_rate / (whole - error), f0)
@@ -136,7 +140,7 @@ def lag_error(cross: Tensor, frequency: Tensor, sample_rate: int) -> Tensor:
         cross: cross spectrum of the two frames, complex [B, S, F].
         frequency: of its bins, cycles per sample [F].
     """
-    errors = torch.linspace(-PERIOD_ERROR, PERIOD_ERROR, 49, device=cross.device)
+    errors = torch.linspace(-PERIOD_ERROR, PERIOD_ERROR, PERIOD_ERRORS, device=cross.device)
     phase = 2 * math.pi * frequency[:, None] * errors * (frequency[:, None] < REFINED_HZ / sample_rate)
     agreement = cross.real @ torch.cos(phase) - cross.imag @ torch.sin(phase)  # [B, S, errors]
     return errors[agreement.argmax(-1)]

@@ -1,6 +1,5 @@
 """Audio without its offset. Shapes: B batch, N samples."""
 
-import math
 from collections.abc import Iterable, Iterator
 
 import torch
@@ -8,8 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from codec.dsp.blocks import windows
-
-LONGEST_STEP = 64  # samples; the mean moves slowly and need not be known at each
+from codec.dsp.constants import highpass_margin, highpass_step, window_width
 
 
 def highpass(audio: Tensor, sample_rate: int, hz: float, step: int) -> Tensor:
@@ -28,13 +26,8 @@ def highpass(audio: Tensor, sample_rate: int, hz: float, step: int) -> Tensor:
     return audio - F.interpolate(means, scale_factor=float(step), mode="linear")[:, 0, :length]
 
 
-def window_width(sample_rate: int, hz: float, step: int) -> int:
-    """Samples of the window, a multiple of 2 * step."""
-    return 2 * step * max(round(sample_rate / hz / 2 / step), 1)
-
-
 def highpass_in_blocks(blocks: Iterable[Tensor], sample_rate: int, hz: float, hop: int) -> Iterator[Tensor]:
     """`highpass` of audio in blocks [B, n], all of the same multiple of `hop` but the last."""
-    step = math.gcd(hop, LONGEST_STEP)
-    for window in windows(blocks, window_width(sample_rate, hz, step) // 2 + 2 * step):
+    step = highpass_step(hop)
+    for window in windows(blocks, highpass_margin(sample_rate, hz, step)):
         yield window.inner(highpass(window.values, sample_rate, hz, step))

@@ -6,8 +6,7 @@ Shapes: B batch, J frames of a block, C candidates of a frame.
 import torch
 from torch import Tensor
 
-OCTAVES_PER_FRAME_COST = 4.0  # how much a pitch jump costs against a worse YIN score
-MOST_WAITING = 8192  # frames, 95 s at 86 frames a second
+from codec.dsp.constants import MOST_WAITING, OCTAVES_PER_FRAME_COST
 
 
 class PathSearch:

@@ -14,14 +14,22 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from codec.dsp.blocks import regroup, windows
+from codec.dsp.constants import (
+    COST_PER_OCTAVE,
+    FILL_DECAY,
+    FILL_REACH,
+    INTEGRATED_PERIODS,
+    MAX_HZ,
+    MIN_HZ,
+    NO_MINIMUM_COST,
+    NUM_CANDIDATES,
+    SILENT_POWER,
+    TRUSTED_VOICING,
+    decimation,
+    pitch_margin,
+)
 from codec.dsp.path import PathSearch
 from codec.dsp.spectral import frames
-
-MIN_HZ, MAX_HZ = 60.0, 500.0
-SEARCH_RATE = 11_025  # Hz, about
-INTEGRATED_PERIODS = 3  # of the longest pitch, what YIN sees of one frame
-NUM_CANDIDATES = 6
-FILL_REACH = 40  # frames
 
 
 def decimate(audio: Tensor, factor: int) -> Tensor:
@@ -51,18 +59,9 @@ def yin(audio: Tensor, sample_rate: float, hop: int) -> tuple[Tensor, int]:
     difference = difference.clamp(min=0)[..., 1:]  # lags 1..last
     lags = torch.arange(1, last + 1, device=audio.device)
     normalised = difference * lags / (difference.cumsum(-1) + 1e-6)
-    # Silence has no period: a little constant keeps 0/0 near 1.
     power = shifted[..., :1].float()
-    normalised = (normalised * power + 1e-3) / (power + 1e-3)
+    normalised = (normalised * power + SILENT_POWER) / (power + SILENT_POWER)
     return normalised[..., first - 1 :], first
-
-
-def decimation(sample_rate: int, hop: int) -> int:
-    """Samples for one that the search looks at: speech has its periodicity below 5 kHz. Divides the hop."""
-    factor = max(1, round(sample_rate / SEARCH_RATE))
-    while hop % factor:
-        factor -= 1
-    return factor
 
 
 def candidates(audio: Tensor, sample_rate: int, hop: int) -> tuple[Tensor, Tensor, Tensor]:
@@ -75,9 +74,9 @@ def candidates(audio: Tensor, sample_rate: int, hop: int) -> tuple[Tensor, Tenso
     rate = sample_rate / factor
     score, first = yin(decimate(audio, factor), rate, hop // factor)
     lowest = -F.max_pool1d(-score.flatten(0, 1)[:, None], 3, 1, 1)[:, 0].unflatten(0, score.shape[:2])
-    local = torch.where(score <= lowest, score, score + 2)  # only local minima are worth being candidates
+    local = torch.where(score <= lowest, score, score + NO_MINIMUM_COST)  # only local minima are worth being candidates
     octaves = torch.log2(torch.arange(first, first + score.shape[-1], device=audio.device) / first)
-    local = local + 0.12 * octaves  # of equal candidates prefer the shortest period
+    local = local + COST_PER_OCTAVE * octaves
     cost, lag = local.topk(NUM_CANDIDATES, dim=-1, largest=False)
     inner = lag.clamp(1, score.shape[-1] - 2)
     left, middle, right = (score.gather(2, inner + i) for i in (-1, 0, 1))
@@ -86,16 +85,10 @@ def candidates(audio: Tensor, sample_rate: int, hop: int) -> tuple[Tensor, Tenso
     return cost, octaves[lag], torch.stack([rate / refined, (1 - middle).clamp(0, 1)], dim=-1)
 
 
-def margin(sample_rate: int, hop: int) -> int:
-    """Frames on each side of one whose audio its candidates depend on, or a little more."""
-    reach = INTEGRATED_PERIODS / 2 * sample_rate / MIN_HZ + 8 * decimation(sample_rate, hop)  # samples
-    return math.ceil(reach / hop)
-
-
 def smooth_pitch(blocks: Iterable[Tensor], sample_rate: int, hop: int) -> Iterator[Tensor]:
     """f0 in Hz and voicing [B, n, 2] of the frames that the smooth path has reached; blocks as of pitch_in_blocks."""
     search, waiting = PathSearch(), None
-    for window in windows(blocks, margin(sample_rate, hop)):
+    for window in windows(blocks, pitch_margin(sample_rate, hop)):
         cost, octave, new = map(window.inner, candidates(window.values.flatten(1), sample_rate, hop))
         path = search.push(cost, octave, window.last)[..., None, None]
         waiting = new if waiting is None else torch.cat([waiting, new], dim=1)
@@ -139,10 +132,11 @@ def fill_unvoiced(f0: Tensor, voicing: Tensor) -> Tensor:
     """Replace f0 [B, J] where it is unvoiced by the voicing-weighted mean of its neighbours within FILL_REACH."""
     reach = FILL_REACH
     weight = voicing**4 + 1e-6
-    kernel = torch.exp(-torch.arange(-reach, reach + 1, device=f0.device).abs() / (reach / 8))[None, None]
+    kernel = torch.exp(-torch.arange(-reach, reach + 1, device=f0.device).abs() / FILL_DECAY)[None, None]
     log_f0 = f0.log()
     total, norm = (F.conv1d(part[:, None], kernel, padding=reach)[:, 0] for part in (log_f0 * weight, weight))
-    trust = ((voicing - 0.3) / 0.4).clamp(0, 1)
+    low, high = TRUSTED_VOICING
+    trust = ((voicing - low) / (high - low)).clamp(0, 1)
     return (trust * log_f0 + (1 - trust) * total / norm).exp()
 
 

@@ -9,10 +9,11 @@ a window of codec frames can be cut out of a longer signal without changing the 
 import functools
 from collections.abc import Sequence
 
-import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+
+from codec.dsp.mel import mel_triangles
 
 
 def on_device(values: Sequence[float], device: torch.device) -> Tensor:
@@ -40,25 +41,11 @@ def stft(audio: Tensor, n_fft: int, hop: int) -> Tensor:
     return torch.fft.rfft(frames(audio, n_fft, hop) * hann(n_fft, audio.device))
 
 
-def hz_to_mel(hz: np.ndarray) -> np.ndarray:
-    """Slaney's mel scale: linear below 1 kHz, logarithmic above."""
-    return np.where(hz < 1000, hz * 3 / 200, 15 + np.log(np.maximum(hz, 1e-5) / 1000) * 27 / np.log(6.4))
-
-
-def mel_to_hz(mel: np.ndarray) -> np.ndarray:
-    """Inverse of hz_to_mel."""
-    return np.where(mel < 15, mel * 200 / 3, 1000 * np.exp((mel - 15) * np.log(6.4) / 27))
-
-
 @functools.lru_cache(maxsize=32)
 @torch.inference_mode(False)
 def mel_filters(sample_rate: int, n_fft: int, n_mels: int, device: torch.device | None = None) -> Tensor:
     """Triangular mel filters [F, M] over 0 .. sample_rate / 2, peak 1 (no area normalisation)."""
-    edges = mel_to_hz(np.linspace(0, float(hz_to_mel(np.array(sample_rate / 2))), n_mels + 2))
-    bins = np.linspace(0, sample_rate / 2, n_fft // 2 + 1)[:, None]
-    rising = (bins - edges[:-2]) / (edges[1:-1] - edges[:-2])
-    falling = (edges[2:] - bins) / (edges[2:] - edges[1:-1])
-    return torch.tensor(np.maximum(0, np.minimum(rising, falling)), dtype=torch.float32).to(device)
+    return torch.tensor(mel_triangles(sample_rate, n_fft, n_mels)).to(device)
 
 
 def log_mel(audio: Tensor, sample_rate: int, n_fft: int, hop: int, n_mels: int, floor: float = 1e-3) -> Tensor:

@@ -1,5 +1,6 @@
 """A codec folder -> its graphs, beside the weights they use."""
 
+from collections.abc import Sequence
 from math import ceil
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,7 @@ from codec.export.data import ConstantFile, WeightFile
 from codec.export.graph import Graph
 from codec.export.hifigan import write_decoder, write_encoder
 from codec.export.lite import LiteDecoderGraph
+from codec.export.lite_encoder import LiteEncoderGraph
 from codec.hifigan.codec import HiFiGANCodec
 from codec.interface import Codec
 from codec.lite.codec import LiteCodec
@@ -15,8 +17,14 @@ from codec.lite.config import CodecConfig
 from codec.runtime.facts import Facts
 
 
-def export_onnx(codec: Codec, folder: str | Path) -> None:
+def export_onnx(codec: Codec, folder: str | Path, int8: bool = True) -> None:
     """Write graphs for `codec.runtime` into the folder that `codec.save` has written.
+
+    Args:
+        codec: the same.
+        folder: of the codec.
+        int8: for the lite family, a decoder with its large products in 8 bits too; its weights take a third of the
+            space that those of the codec take.
 
     Raises:
         FileNotFoundError: the folder has no weights.
@@ -29,7 +37,7 @@ def export_onnx(codec: Codec, folder: str | Path) -> None:
         raise ValueError(f"{weights.path} holds other weights than the codec {codec.config.name}; save it there first")
     constants = ConstantFile(folder / "graphs.data")
     if isinstance(codec, LiteCodec):
-        export_lite(codec, folder, weights, constants)
+        export_lite(codec, folder, weights, constants, ("float32", "int8") if int8 else ("float32",))
     elif isinstance(codec, HiFiGANCodec):
         export_hifigan(codec, folder, weights, constants)
     else:
@@ -37,21 +45,24 @@ def export_onnx(codec: Codec, folder: str | Path) -> None:
     constants.save()
 
 
-def export_lite(codec: LiteCodec, folder: Path, weights: WeightFile, constants: ConstantFile) -> None:
-    """The decoder, in float32 and int8."""
-    for precision in ("float32", "int8"):
+def export_lite(
+    codec: LiteCodec, folder: Path, weights: WeightFile, constants: ConstantFile, precisions: Sequence[str]
+) -> None:
+    """The decoder in each precision, and the encoder."""
+    for old in folder.glob("decode-*.onnx"):
+        old.unlink()
+    config = codec.config
+    sizes = {name: getattr(config, name) for name in ("n_fft", "stft_hop", "n_mels", "highpass_hz")}
+    shared = {"family": "lite", "context": context(config), **sizes, **common_facts(codec, weights)}
+    for precision in precisions:
         graph = Graph(weights, constants)
-        decoder = LiteDecoderGraph(graph, codec.config, precision == "int8")
+        decoder = LiteDecoderGraph(graph, config, precision == "int8")
         decoder.write()
-        sizes = {"n_fft": codec.config.n_fft, "stft_hop": codec.config.stft_hop}
-        facts = Facts(
-            family="lite",
-            context=context(codec.config),
-            states=decoder.layers.states,
-            **sizes,
-            **common_facts(codec, weights),
-        )
-        graph.save(folder / f"decode-{precision}.onnx", facts.to_metadata())
+        graph.save(folder / f"decode-{precision}.onnx", Facts(states=decoder.layers.states, **shared).to_metadata())
+    graph = Graph(weights, constants)
+    encoder = LiteEncoderGraph(graph, config)
+    encoder.write()
+    graph.save(folder / "encode-float32.onnx", Facts(states=encoder.layers.states, **shared).to_metadata())
 
 
 def export_hifigan(codec: HiFiGANCodec, folder: Path, weights: WeightFile, constants: ConstantFile) -> None:

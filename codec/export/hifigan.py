@@ -10,8 +10,8 @@ start of an utterance, and outputs `next.*`.
 import numpy as np
 import onnx
 
+from codec.export.fsq import write_codes
 from codec.export.graph import Graph
-from codec.fsq import GroupedFSQ
 from codec.hifigan.config import HiFiGANConfig
 from codec.hifigan.layers import SLOPE
 
@@ -153,14 +153,3 @@ def write_encoder(graph: Graph, config: HiFiGANConfig) -> None:
         x = layers.conv(f"encoder.downs.{number}", x, f"encoder.acts.{number}", stride)
     latents = graph.op("Squeeze", layers.conv("encoder.post", x, "encoder.act"), graph.ints(2))
     graph.output("codes", write_codes(graph, config, latents), np.int64, "B", config.num_codebooks, "T")
-
-
-def write_codes(graph: Graph, config: HiFiGANConfig, latents: str) -> str:
-    """GroupedFSQ.forward: latents float32 [B, D, T] -> codes int64 [B, K, T]."""
-    fsq = GroupedFSQ(config.num_codebooks, config.levels)
-    scale, shift, offset, half = (part.numpy() for part in (fsq.scale, fsq.shift, fsq.offset, fsq.half_level))
-    bounded = graph.op("Mul", graph.op("Tanh", graph.op("Add", latents, shift)), scale)
-    digits = graph.op("Round", graph.op("Sub", bounded, offset))
-    digits = graph.op("Add", graph.op("Cast", digits, to=onnx.TensorProto.INT64), half)
-    digits = graph.op("Reshape", digits, graph.ints(0, config.num_codebooks, len(config.levels), -1))
-    return graph.op("ReduceSum", graph.op("Mul", digits, fsq.bases.numpy()), graph.ints(2), keepdims=0)

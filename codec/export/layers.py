@@ -22,13 +22,13 @@ class Layers:
 
     Args:
         graph: to write to.
-        codes: input of the graph, whose first axis is the batch.
+        source: input of the graph, whose first axis is the batch.
         int8: compute `product` in 8 bits.
     """
 
-    def __init__(self, graph: Graph, codes: str, int8: bool):
+    def __init__(self, graph: Graph, source: str, int8: bool = False):
         self.graph, self.int8 = graph, int8
-        self.batch = graph.size(codes, 0)
+        self.batch = graph.size(source, 0)
         self.last = graph.input("last", np.int64, 1)  # 1 with the last frames of an utterance, before that 0
         self.states: dict[
             str, tuple[int, ...]
@@ -71,7 +71,21 @@ class Layers:
         self.keep(name, self.graph.op("Slice", x, count, self.graph.ints(END), self.graph.ints(TIME)))
         return self.graph.part(x, 0, count, axis=TIME)
 
+    def stack(self, name: str, x: str, width: int, size: int) -> str:
+        """Past.stack: groups of `size` frames, as many as there are, [B, 1, n, size * D]; what is left waits."""
+        graph = self.graph
+        x = graph.join(self.past(name, 0, width), x, axis=TIME)
+        count = graph.op("Mul", graph.op("Div", graph.size(x, TIME), graph.ints(size)), graph.ints(size))
+        self.keep(name, graph.op("Slice", x, count, graph.ints(END), graph.ints(TIME)))
+        return self.frames(graph.part(x, 0, count, axis=TIME), size * width)
+
     # layers
+
+    def blocks(self, name: str, x: str, count: int, width: int, kernel: int, terms: int = 1) -> str:
+        """Blocks: ConvNeXt blocks in a row."""
+        for number in range(count):
+            x = self.block(f"{name}.{number}", x, width, kernel // 2, terms)
+        return x
 
     def block(self, name: str, x: str, width: int, reach: int, terms: int) -> str:
         """ConvNeXtBlock, [B, 1, T, D] -> as many frames as have become certain; its scale goes into `down`."""

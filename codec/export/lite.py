@@ -11,8 +11,8 @@ import math
 import numpy as np
 import onnx
 
-from codec.dsp.envelope import NUM_BANDS, bins_from_aperiodicity, bins_from_mel
-from codec.dsp.pitch import MAX_HZ, MIN_HZ
+from codec.dsp.constants import MAX_HZ, MIN_HZ, NUM_BANDS
+from codec.dsp.envelope import bins_from_aperiodicity, bins_from_mel
 from codec.export.graph import Graph
 from codec.export.layers import TIME, Layers
 from codec.lite.config import CodecConfig
@@ -67,28 +67,23 @@ class LiteDecoderGraph:
     def features(self, values: str) -> str:
         """FeatureDecoder: values -> features [B, 1, S, W]."""
         graph, layers, config = self.graph, self.layers, self.config
-        coarse, fine = config.decoder_dims
+        (coarse, fine), (slow_kernel, fast_kernel) = config.decoder_dims, config.kernel_sizes
+        slow, fast = config.decoder_blocks
         x = layers.frames(layers.linear("decoder.input", values), coarse)
-        x = self.blocks("decoder.coarse", x, config.decoder_blocks[0], coarse, config.kernel_sizes[0], FEATURE_TERMS)
+        x = layers.blocks("decoder.coarse", x, slow, coarse, slow_kernel, FEATURE_TERMS)
         x = layers.frames(layers.product("decoder.up", layers.rows(x, coarse), FEATURE_TERMS), fine)
-        x = self.blocks("decoder.fine", x, config.decoder_blocks[1], fine, config.kernel_sizes[1], FEATURE_TERMS)
+        x = layers.blocks("decoder.fine", x, fast, fine, fast_kernel, FEATURE_TERMS)
         detail = layers.linear("decoder.output", layers.rows(layers.norm("decoder.norm", x), fine))
         direct = layers.frames(layers.linear("decoder.linear", values), self.width)
         direct = layers.delay("decoder", direct, self.width, graph.size(x, TIME))
         return graph.op("Add", layers.frames(detail, self.width), direct)
-
-    def blocks(self, name: str, x: str, count: int, width: int, kernel: int, terms: int) -> str:
-        """Blocks: ConvNeXt blocks in a row."""
-        for number in range(count):
-            x = self.layers.block(f"{name}.{number}", x, width, kernel // 2, terms)
-        return x
 
     def envelope(self, features: str) -> tuple[str, str]:
         """Vocoder.forward: features -> those that are certain, and their log envelope [B, 1, S, F]."""
         graph, layers, config = self.graph, self.layers, self.config
         dim, kernel = config.vocoder_dim, config.kernel_sizes[1]
         x = layers.frames(layers.linear("vocoder.input", layers.rows(features, self.width)), dim)
-        x = self.blocks("vocoder.blocks", x, config.vocoder_blocks, dim, kernel, ENVELOPE_TERMS)
+        x = layers.blocks("vocoder.blocks", x, config.vocoder_blocks, dim, kernel, ENVELOPE_TERMS)
         features = layers.delay("vocoder", features, self.width, graph.size(x, TIME))
         from_mel = bins_from_mel(config.sample_rate, config.n_fft, config.n_mels).numpy()[:, self.bins]
         bands = layers.rows(graph.part(features, 0, config.n_mels, axis=3), config.n_mels)

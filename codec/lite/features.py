@@ -15,9 +15,10 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from codec.dsp.blocks import regroup, windows
-from codec.dsp.envelope import LOWEST_HZ, NUM_BANDS, aperiodicity, log_envelope, to_bands
+from codec.dsp.constants import MAX_HZ, MIN_HZ, NUM_BANDS, shape_margin
+from codec.dsp.envelope import aperiodicity, log_envelope, to_bands
 from codec.dsp.highpass import highpass_in_blocks
-from codec.dsp.pitch import MAX_HZ, MIN_HZ, pitch_in_blocks
+from codec.dsp.pitch import pitch_in_blocks
 from codec.lite.config import CodecConfig
 from codec.precision import exactly
 
@@ -57,7 +58,7 @@ def analyse_in_blocks(pieces: Iterable[Tensor], config: CodecConfig) -> Iterator
     rate, hop = config.sample_rate, config.stft_hop
     for_pitch, for_shape = itertools.tee(audio_blocks(pieces, config))
     pitch = pitch_in_blocks(for_pitch, rate, hop, block_size(config) // hop)
-    reach = math.ceil((config.n_fft + rate / LOWEST_HZ) / 2 / hop)  # of the window and of the lag by which it is moved
+    reach = shape_margin(rate, config.n_fft, hop)
     for window, parts in zip(windows(for_shape, reach), pitch, strict=True):
         # Frames beside the block only lend it their audio; any pitch will do.
         f0, voicing = (F.pad(part, (window.before, window.after), mode="replicate") for part in parts)

@@ -8,7 +8,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from codec.dsp.envelope import NUM_BANDS, bins_from_aperiodicity, bins_from_mel, minimum_phase
+from codec.dsp.constants import NUM_BANDS
+from codec.dsp.envelope import bins_from_aperiodicity, bins_from_mel, minimum_phase
 from codec.lite.config import CodecConfig
 from codec.lite.convnext import Blocks, Past
 from codec.lite.features import ENVELOPE_MEAN, ENVELOPE_SCALE, NOISE_MEAN, features_to_f0, num_features

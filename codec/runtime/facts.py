@@ -23,8 +23,10 @@ class Facts(Rates):
     fingerprint: str  # of the code space
     weights: str  # SHA-256 of the model.safetensors that the graphs belong to
     history: int = 0  # codec frames before a frame that are decoded again with it
-    n_fft: int = 0  # samples, of the source-filter synthesis
+    n_fft: int = 0  # samples, of analysis and of source-filter synthesis
     stft_hop: int = 0  # samples, of the same
+    n_mels: int = 0  # bands of the envelope that is coded
+    highpass_hz: float = 0.0  # the analysis does not see what is slower; 0 = it sees all
     # What the decoder keeps of a stream, by name: shapes at its start, without the batch, where all is zero.
     states: dict[str, tuple[int, ...]] = field(default_factory=dict)
 

@@ -10,6 +10,7 @@ from codec.runtime.interface import RuntimeCodec
 from codec.runtime.lite import LiteRuntime
 from codec.runtime.session import Session
 
+FAMILIES = {"hifigan": HiFiGANRuntime, "lite": LiteRuntime}
 PRECISIONS = "int8", "float32"
 READ_BYTES = 2**20
 
@@ -31,24 +32,22 @@ def load(folder: str | Path, precision: str = "int8", threads: int = 1) -> Runti
     for name in ("config.json", "model.safetensors"):
         if not (folder / name).is_file():
             raise FileNotFoundError(f"{folder} is not a codec folder: no {name}")
-    decoder = Session(graph_path(folder, "decode", precision), threads)
+    decoder = Session(decoder_path(folder, precision), threads)
     if decoder.facts.weights != digest(folder / "model.safetensors"):
         raise ValueError(f"the graphs in {folder} belong to other weights; run lfsc-tts export-onnx again")
     values = json.loads((folder / "config.json").read_text("utf-8"))
     licence = Licence.from_dict(values["licence"]) if "licence" in values else None
-    if decoder.facts.family == "hifigan":
-        return HiFiGANRuntime(decoder, graph_path(folder, "encode", "float32"), threads, licence)
-    return LiteRuntime(decoder, licence)
+    return FAMILIES[decoder.facts.family](decoder, folder / "encode-float32.onnx", threads, licence)
 
 
-def graph_path(folder: Path, name: str, precision: str) -> Path:
-    """The graph of that name and precision, or the one in float32.
+def decoder_path(folder: Path, precision: str) -> Path:
+    """The graph that decodes in a precision, or the one in float32.
 
     Raises:
         FileNotFoundError: there is none.
     """
-    path = folder / f"{name}-{precision}.onnx"
-    path = path if path.is_file() else folder / f"{name}-float32.onnx"
+    path = folder / f"decode-{precision}.onnx"
+    path = path if path.is_file() else folder / "decode-float32.onnx"
     if not path.is_file():
         raise FileNotFoundError(f"{folder} has no {path.name}; write it with lfsc-tts export-onnx")
     return path

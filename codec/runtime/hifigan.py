@@ -3,50 +3,34 @@
 Shapes: B batch, N samples, K codebooks, T codec frames, t frames of a window or of one push.
 """
 
-from functools import cached_property
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import ClassVar
 
 import numpy as np
 
 from codec.licence import Licence
-from codec.runtime.interface import RuntimeCodec, RuntimeStream, check_audio
+from codec.runtime.interface import RuntimeCodec, RuntimeStream, checked_pieces
 from codec.runtime.session import Past, Session
 
 MIN_FRAMES = 4  # reflection by 3 frames needs 4 of them
+WINDOW = 256  # frames decoded at once where the frames around them have to be decoded again
+CACHED_SAMPLES = 2**13  # decoded at once by a causal decoder: signals of its last layers stay in a core's cache
 
 
 class HiFiGANRuntime(RuntimeCodec):
-    """A HiFi-GAN codec.
-
-    Args:
-        decoder: the graph that decodes.
-        encoder: file of the graph that encodes, opened when it is first needed.
-        threads: of one call.
-        licence: of the weights.
-    """
-
-    CHUNK: ClassVar[int] = 256
+    """A HiFi-GAN codec."""
 
     def __init__(self, decoder: Session, encoder: Path, threads: int, licence: Licence | None):
-        super().__init__(decoder.facts, licence)
-        self.decoder, self.encoder_path, self.threads = decoder, encoder, threads
+        super().__init__(decoder, encoder, threads, licence)
+        self.chunk = max(1, CACHED_SAMPLES // self.hop_length) if self.facts.states else WINDOW
 
-    @cached_property
-    def encoder(self) -> Session:
-        """The graph that encodes."""
-        return Session(self.encoder_path, self.threads)
-
-    def encode(self, audio: np.ndarray, lengths: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
-        """See RuntimeCodec.encode. Items are encoded one by one: a convolution sees its reflection at an item's end."""
-        lengths = check_audio(audio, lengths)
-        frames = -(-lengths // self.hop_length)
-        codes = np.zeros((len(audio), self.num_codebooks, frames.max()), np.int64)
-        for row, (length, count) in enumerate(zip(lengths, frames, strict=True)):
-            item = np.zeros((1, 1, max(count, MIN_FRAMES) * self.hop_length), np.float32)
-            item[0, 0, :length] = audio[row, 0, :length]
-            codes[row, :, :count] = self.encoder.run({"audio": item})["codes"][0, :, :count]
-        return codes, frames
+    def encode_chunks(self, chunks: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
+        """See RuntimeCodec.encode_chunks. A convolution sees its reflection at the recording's end."""
+        if pieces := list(checked_pieces(chunks)):
+            audio = np.concatenate(pieces)
+            count = -(-len(audio) // self.hop_length)
+            audio = np.pad(audio, (0, max(count, MIN_FRAMES) * self.hop_length - len(audio)))
+            yield self.encoder.run({"audio": audio[None, None]})["codes"][:, :, :count]
 
     def render(self, codes: np.ndarray, past: Past | None) -> tuple[np.ndarray, Past]:
         """Audio float32 [B, t * hop_length] of codes [B, K, t], and the past of a causal decoder's next call."""

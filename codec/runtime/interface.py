@@ -4,25 +4,34 @@ Shapes: B batch, N samples, K codebooks, T codec frames, t frames of one push.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
-from typing import ClassVar
+from collections.abc import Iterable, Iterator
+from functools import cached_property
+from pathlib import Path
 
 import numpy as np
 
 from codec.licence import Licence
 from codec.runtime.facts import Facts
+from codec.runtime.session import Session
 
 
 class RuntimeCodec(ABC):
     """Audio [B, 1, N] <-> codes [B, K, T] on the CPU. Make one with `codec.runtime.load`.
 
     Safe to share between threads: all that changes is in its streams.
+
+    Args:
+        decoder: the graph that decodes.
+        encoder: file of the graph that encodes, opened when it is first needed.
+        threads: of one call.
+        licence: of the weights.
     """
 
-    CHUNK: ClassVar[int] = 128  # frames decoded at once, so that memory does not grow with the length
+    chunk = 128  # frames decoded at once, so that memory does not grow with the length
 
-    def __init__(self, facts: Facts, licence: Licence | None):
-        self.facts = facts
+    def __init__(self, decoder: Session, encoder: Path, threads: int, licence: Licence | None):
+        self.decoder, self.encoder_path, self.threads = decoder, encoder, threads
+        self.facts = facts = decoder.facts
         self.licence = licence  # of the weights; None for those of this project
         self.name, self.levels = facts.name, facts.levels
         self.sample_rate, self.hop_length, self.frame_rate = facts.sample_rate, facts.hop_length, facts.frame_rate
@@ -34,9 +43,48 @@ class RuntimeCodec(ABC):
         """How far audio trails the codes in a stream: `context` frames, in milliseconds."""
         return 1000 * self.context / self.frame_rate
 
-    @abstractmethod
+    @cached_property
+    def encoder(self) -> Session:
+        """The graph that encodes.
+
+        Raises:
+            FileNotFoundError, ValueError: there is none, or that of other weights.
+        """
+        if not self.encoder_path.is_file():
+            raise FileNotFoundError(f"there is no {self.encoder_path}; write it with lfsc-tts export-onnx")
+        encoder = Session(self.encoder_path, self.threads)
+        if encoder.facts.weights != self.facts.weights:
+            raise ValueError(f"{self.encoder_path} belongs to other weights; run lfsc-tts export-onnx again")
+        return encoder
+
     def encode(self, audio: np.ndarray, lengths: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
-        """Audio float32 [B, 1, N] -> codes int64 [B, K, T] and frames int64 [B]; all else as codec.interface.Codec."""
+        """Encode audio, item by item; a padded batch gives exactly the codes of each item alone.
+
+        Args:
+            audio: float32 [B, 1, N] in [-1, 1] at `sample_rate`.
+            lengths: samples of each item, int [B]; None means N for all.
+
+        Returns:
+            codes int64 [B, K, T] (0 beyond an item's end) and frames int64 [B] = ceil(length / hop_length).
+
+        Raises:
+            ValueError: wrong shape or type, no samples, or values that are not finite.
+            FileNotFoundError: the codec was exported without its encoder.
+        """
+        lengths = check_audio(audio, lengths)
+        frames = -(-lengths // self.hop_length)
+        codes = np.zeros((len(audio), self.num_codebooks, frames.max()), np.int64)
+        for row, (length, count) in enumerate(zip(lengths, frames, strict=True)):
+            item = self.encode_chunks([audio[row : row + 1, :, :length]])
+            codes[row, :, :count] = np.concatenate(list(item), axis=2)[0]
+        return codes, frames
+
+    @abstractmethod
+    def encode_chunks(self, chunks: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
+        """Encode one recording in pieces [1, 1, n] of any length; joined, the codes [1, K, t] are those of `encode`.
+
+        The lite family encodes as it reads, in memory that does not grow; others gather the recording first.
+        """
 
     def decode(self, codes: np.ndarray) -> np.ndarray:
         """Decode codes int64 [B, K, T] to audio float32 [B, 1, T * hop_length].
@@ -54,8 +102,8 @@ class RuntimeCodec(ABC):
         """A new decoding stream: push codes, get the audio that is already certain."""
 
     def decode_chunks(self, codes: np.ndarray, chunk: int | None = None) -> Iterator[np.ndarray]:
-        """Decode in pieces of `chunk` frames, by default CHUNK."""
-        stream, chunk = self.stream(), chunk or self.CHUNK
+        """Decode in pieces of `chunk` frames, by default as many as `self.chunk`."""
+        stream, chunk = self.stream(), chunk or self.chunk
         last = (codes.shape[2] - 1) // chunk * chunk
         for start in range(0, last, chunk):
             yield stream.push(codes[:, :, start : start + chunk])
@@ -143,3 +191,17 @@ def check_audio(audio: np.ndarray, lengths: np.ndarray | None) -> np.ndarray:
     if lengths.shape != (batch,) or lengths.min() < 1 or lengths.max() > samples:
         raise ValueError(f"got lengths {lengths.tolist()}; expected {batch} numbers in 1..{samples}")
     return lengths
+
+
+def checked_pieces(chunks: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
+    """Pieces [1, 1, n] of one recording as float32 [n], without empty ones.
+
+    Raises:
+        ValueError: as of check_audio, or a piece of several recordings.
+    """
+    for chunk in chunks:
+        if chunk.size:
+            check_audio(chunk, None)
+            if len(chunk) != 1:
+                raise ValueError(f"got audio of shape {chunk.shape}; expected [1, 1, n], a piece of one recording")
+            yield chunk[0, 0].astype(np.float32, copy=False)

@@ -1,33 +1,40 @@
-"""The lite family without torch: the networks are a graph, the synthesis is numpy.
+"""The lite family without torch: the networks are graphs, analysis and synthesis are numpy.
 
 Shapes: B batch, K codebooks, T codec frames, S STFT frames.
 """
 
+from collections.abc import Iterable, Iterator
+from functools import cached_property
+from pathlib import Path
+
 import numpy as np
 
 from codec.licence import Licence
-from codec.runtime.interface import RuntimeCodec, RuntimeStream
+from codec.runtime.analysis.features import Analysis
+from codec.runtime.interface import RuntimeCodec, RuntimeStream, checked_pieces
 from codec.runtime.session import Past, Session
 from codec.runtime.source_filter import Filters, SourceFilter, Tables
 
 
 class LiteRuntime(RuntimeCodec):
-    """A lite codec.
+    """A lite codec."""
 
-    Args:
-        decoder: the graph that decodes.
-        licence: of the weights.
-    """
+    def __init__(self, decoder: Session, encoder: Path, threads: int, licence: Licence | None):
+        super().__init__(decoder, encoder, threads, licence)
+        self.tables = Tables(self.facts.sample_rate, self.facts.n_fft, self.facts.stft_hop)
 
-    def __init__(self, decoder: Session, licence: Licence | None):
-        facts = decoder.facts
-        super().__init__(facts, licence)
-        self.decoder = decoder
-        self.tables = Tables(facts.sample_rate, facts.n_fft, facts.stft_hop)
+    @cached_property
+    def analysis(self) -> Analysis:
+        """Audio -> what the graph takes."""
+        return Analysis(self.facts)
 
-    def encode(self, audio: np.ndarray, lengths: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
-        """ImportError: the analysis of audio needs torch."""
-        raise ImportError(f"the codec {self.name} encodes with torch only; pip install 'lfsc-tts[torch]'")
+    def encode_chunks(self, chunks: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
+        """See RuntimeCodec.encode_chunks. Codes come some seconds after their audio."""
+        encoder, past = self.encoder, None
+        for features, last in self.analysis(checked_pieces(chunks)):
+            inputs = {name: values[None] for name, values in features._asdict().items()}
+            found, past = encoder.step(inputs | {"last": np.array([int(last)])}, past, batch=1)
+            yield found["codes"]
 
     def stream(self) -> RuntimeStream:
         """See RuntimeCodec.stream."""

@@ -5,6 +5,7 @@ Source: least-squares GAN (Mao et al., arXiv 1611.04076), as in HiFi-GAN (arXiv 
 
 from typing import Any, NamedTuple
 
+import torch
 from torch import Tensor
 
 
@@ -32,3 +33,13 @@ def rename_discriminators(checkpoint: dict[str, Any]) -> None:
         f"discriminators.{name.removeprefix('judges.')}" if name.startswith("judges.") else name: tensor
         for name, tensor in state.items()
     }
+
+
+def check_finite(loss: Tensor, step: int) -> None:
+    """Stop training before weights are lost.
+
+    Raises:
+        FloatingPointError: the loss is NaN or infinite.
+    """
+    if not bool(torch.isfinite(loss)):
+        raise FloatingPointError(f"the loss became {float(loss)} in step {step + 1}")

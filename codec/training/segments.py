@@ -19,10 +19,12 @@ class Segments(Dataset[Any]):
         size: number of items.
         seed: of the random choice.
         first: items already used by an earlier part of the run: item 0 is number `first` of the whole sequence.
+        names: of the recordings, for messages; empty = their numbers.
     """
 
-    def __init__(self, lengths: Sequence[float], *, size: int, seed: int, first: int = 0):
+    def __init__(self, lengths: Sequence[float], *, size: int, seed: int, first: int = 0, names: Sequence[str] = ()):
         self.size, self.seed, self.first = size, seed, first
+        self.names = list(names) or [str(number) for number in range(len(lengths))]
         weights = np.maximum(np.asarray(lengths, dtype=np.float64), 0.1)
         self.cumulative = np.cumsum(weights / weights.sum())
 
@@ -31,11 +33,18 @@ class Segments(Dataset[Any]):
 
     def __getitem__(self, index: int) -> Any:
         """Item `index`."""
+        return self.cut(*self.choose(index))
+
+    def choose(self, index: int) -> tuple[int, np.random.Generator]:
+        """The recording of item `index`, and the random numbers that say where it is cut."""
         if index >= self.size:
             raise IndexError(index)
         rng = np.random.default_rng((self.seed, self.first + index))
-        chosen = min(int(np.searchsorted(self.cumulative, rng.random())), len(self.cumulative) - 1)
-        return self.cut(chosen, rng)
+        return min(int(np.searchsorted(self.cumulative, rng.random())), len(self.cumulative) - 1), rng
+
+    def names_of(self, index: int) -> list[str]:
+        """The recording of item `index`, for messages."""
+        return [self.names[self.choose(index)[0]]]
 
     def cut(self, chosen: int, rng: np.random.Generator) -> Any:
         """A random segment of number `chosen`."""
@@ -64,7 +73,7 @@ class AudioSegments(Segments):
         seed: int,
         first: int = 0,
     ):
-        super().__init__(durations_s, size=size, seed=seed, first=first)
+        super().__init__(durations_s, size=size, seed=seed, first=first, names=list(map(str, files)))
         self.files, self.segment, self.sample_rate = list(files), segment, sample_rate
 
     def cut(self, chosen: int, rng: np.random.Generator) -> Any:
@@ -104,14 +113,18 @@ class FeatureSegments(Segments):
         features: one tensor for each utterance, S a multiple of `stack`.
         segment: STFT frames of a segment, a multiple of `stack`.
         stack: STFT frames per codec frame; segments start at codec frames.
-        size, seed, first: as of Segments.
+        options: of Segments.
     """
 
-    def __init__(self, features: Sequence[Tensor], segment: int, stack: int, *, size: int, seed: int, first: int = 0):
-        self.features, self.segment, self.stack = [f for f in features if len(f) >= segment], segment, stack
-        if not self.features:
+    def __init__(self, features: Sequence[Tensor], segment: int, stack: int, names: Sequence[str] = (), **options: int):
+        self.segment, self.stack = segment, stack
+        kept = [number for number, one in enumerate(features) if len(one) >= segment]
+        if not kept:
             raise ValueError(f"got no utterance of {segment // stack} codec frames; use a smaller segment_frames")
-        super().__init__([len(f) for f in self.features], size=size, seed=seed, first=first)
+        self.features = [features[number] for number in kept]
+        super().__init__(
+            [len(one) for one in self.features], names=[names[number] for number in kept] if names else (), **options
+        )
 
     def cut(self, chosen: int, rng: np.random.Generator) -> Tensor:
         """A random segment of one utterance."""

@@ -3,6 +3,7 @@
 {"id": "000017", "audio": "wavs/000017.wav", "text": "Hello there.", "speaker": "heart", "duration_s": 1.21}
 """
 
+import hashlib
 import json
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
@@ -69,6 +70,12 @@ def write(path: Path, utterances: Iterable[Utterance]) -> None:
     """Write a manifest, whole or not at all."""
     lines = (json.dumps(asdict(utterance), ensure_ascii=False) for utterance in utterances)
     write_atomically(path, "".join(f"{line}\n" for line in lines))
+
+
+def digest(utterances: Iterable[Utterance]) -> str:
+    """SHA-256, 16 hex digits, of everything these lines say, in their order; audio counts by its path."""
+    lines = (json.dumps(asdict(utterance), ensure_ascii=False) for utterance in utterances)
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:16]
 
 
 def problems(path: Path) -> Iterator[str]:

@@ -19,8 +19,8 @@ from codec.training.lfsc.module import HiFiGANOptim, LitHiFiGAN
 from codec.training.segments import MeasuredSegments
 from pipelines.corpus import manifest
 from pipelines.shared.errors import UserError
-from pipelines.training.resume import steps_done
-from pipelines.training.trainer import fit, trainer_options
+from pipelines.training.resume import Run, settings_of
+from pipelines.training.trainer import adversarial_options, fit, loader, processes
 
 SHOWN = 4  # items of a validation batch that are written to disk
 
@@ -45,25 +45,10 @@ class TrainHiFiGAN:
     trainer: dict[str, Any] = field(default_factory=dict)  # passed to lightning.Trainer
 
 
-def processes(trainer: dict[str, Any]) -> int:
-    """How many processes train together, as far as the configuration says."""
-    devices = trainer.get("devices", 1)
-    devices = len(devices) if isinstance(devices, list) else devices
-    if not isinstance(devices, int) or devices < 1:
-        if str(trainer.get("accelerator", "auto")) == "cpu" or not torch.cuda.is_available():
-            return 1
-        devices = torch.cuda.device_count()
-    return devices * int(trainer.get("num_nodes", 1))
-
-
-def loaders(config: TrainHiFiGAN, seen: int) -> tuple[DataLoader, DataLoader]:
+def loaders(
+    config: TrainHiFiGAN, utterances: list[manifest.Utterance], seen: int
+) -> tuple[DataLoader, DataLoader | None]:
     """Training and validation segments; training goes on after the `seen` steps of an earlier part of the run."""
-    utterances = [u for u in manifest.read(config.manifest) if u.duration_s >= config.min_duration_s]
-    if len(utterances) <= config.validation_items:
-        raise UserError(
-            f"{config.manifest} has {len(utterances)} utterances of {config.min_duration_s} s or more, "
-            f"{config.validation_items} of them for validation; use a larger corpus or a smaller --validation_items"
-        )
     folder, step_size = config.manifest.parent, config.batch_size * processes(config.trainer)
     held, used = utterances[: config.validation_items], utterances[config.validation_items :]
 
@@ -72,11 +57,21 @@ def loaders(config: TrainHiFiGAN, seen: int) -> tuple[DataLoader, DataLoader]:
         samples, rate = config.segment_frames * config.codec.hop_length, config.codec.sample_rate
         return MeasuredSegments(files, durations, samples, rate, size=size, seed=config.seed, first=first)
 
-    # Lightning resumes in the middle of its epoch and stops at its full length, so only the draws move on. Its sampler
-    # deals consecutive items to the processes: n of them with batches of B see what one with a batch of n B does.
-    train = segments(used, config.optim.max_steps * step_size, seen * step_size)
-    options: dict[str, Any] = dict(batch_size=config.batch_size, num_workers=config.num_workers)
-    return DataLoader(train, **options), DataLoader(segments(held, len(held)), **options)
+    # Several processes are dealt items in turn: n of them with batches of B see what one with a batch of n B does.
+    left = config.optim.max_steps - seen
+    training = loader(segments(used, left * step_size, seen * step_size), config.batch_size, config.num_workers)
+    return training, loader(segments(held, len(held)), config.batch_size, config.num_workers) if held else None
+
+
+def read_manifest(config: TrainHiFiGAN) -> list[manifest.Utterance]:
+    """The utterances of the manifest that are long enough, more than are held out."""
+    utterances = [u for u in manifest.read(config.manifest) if u.duration_s >= config.min_duration_s]
+    if len(utterances) <= config.validation_items:
+        raise UserError(
+            f"{config.manifest} has {len(utterances)} utterances of {config.min_duration_s} s or more, "
+            f"{config.validation_items} of them for validation; use a larger corpus or a smaller --validation_items"
+        )
+    return utterances
 
 
 def shower(run_dir: Path, sample_rate: int) -> Callable[[int, Tensor, Tensor], None]:
@@ -115,22 +110,18 @@ def train(config: TrainHiFiGAN) -> None:
     if config.init_from:
         codec.load_state_dict(load_codec(config.init_from, kind=HiFiGANCodec).state_dict())
     module = LitHiFiGAN(codec, config.optim, shower(config.run_dir, codec.sample_rate))
-    seen = steps_done(config.run_dir, config.optim.max_steps)
+    utterances = read_manifest(config)
+    identity = settings_of("codec", config.codec) | {"corpus": manifest.digest(utterances)}
+    settings = dataclasses.asdict(config)
+    run = Run(config.run_dir, config.optim.max_steps, identity, settings, config.checkpoint_minutes)
+    training, validation = loaders(config, utterances, run.steps_done())
     sizes = [
         sum(p.numel() for p in part.parameters()) / 1e6
         for part in (codec.encoder, codec.decoder, module.discriminators)
     ]
     print("codec: encoder {:.1f} M, decoder {:.1f} M, discriminators {:.1f} M parameters".format(*sizes))
-    options = trainer_options(config.optim.max_steps, config.validate_every, config.trainer)
-    if processes(config.trainer) > 1:
-        # In turn, discriminators and codec go without a gradient.
-        options.setdefault("strategy", "ddp_find_unused_parameters_true")
-    fit(
-        module,
-        loaders(config, seen),
-        config.run_dir,
-        options,
-        lambda: save_codec(codec, config.run_dir / "codec"),
-        dataclasses.asdict(config),
-        config.checkpoint_minutes,
-    )
+
+    def export() -> None:
+        save_codec(codec, config.run_dir / "codec")
+
+    fit(module, training, validation, run, config.validate_every, adversarial_options(config.trainer), export)

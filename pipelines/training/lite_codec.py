@@ -20,8 +20,8 @@ from codec.training.segments import AudioSegments, FeatureSegments, Segments
 from pipelines.corpus import manifest
 from pipelines.corpus.features import read_features
 from pipelines.shared.errors import UserError
-from pipelines.training.resume import steps_done
-from pipelines.training.trainer import fit, trainer_options
+from pipelines.training.resume import Run, settings_of
+from pipelines.training.trainer import adversarial_options, fit, loader, processes
 
 DISCRIMINATORS = "discriminators.safetensors"
 START_SEGMENTS = 400  # segments from which training takes its linear start
@@ -51,35 +51,41 @@ class TrainLite:
     trainer: dict[str, Any] = field(default_factory=dict)  # passed to lightning.Trainer
 
 
-def loaders(config: TrainLite, seen: int) -> tuple[DataLoader, DataLoader]:
+def loaders(config: TrainLite, utterances: list[manifest.Utterance], seen: int) -> tuple[DataLoader, DataLoader | None]:
     """Training and validation segments; training goes on after the `seen` batches of an earlier part of the run."""
-    utterances = manifest.read(config.manifest)
-    if len(utterances) <= config.validation_items:
-        raise UserError(
-            f"{config.manifest} has {len(utterances)} utterances, {config.validation_items} of them for validation; "
-            "use a larger corpus or a smaller --validation_items"
-        )
     folder, frames = config.manifest.parent, config.segment_frames
     held, used = utterances[: config.validation_items], utterances[config.validation_items :]
     features = read_features(config.features, config.codec) if config.features else {}
 
     def segments(part: list[manifest.Utterance], size: int, first: int = 0) -> Segments:
         if config.features:
-            known, stack = [features[u.id] for u in part if u.id in features], config.codec.stack
+            known = {u.id: features[u.id] for u in part if u.id in features}
+            tensors, names, stack = list(known.values()), list(known), config.codec.stack
+            options: dict[str, Any] = dict(size=size, seed=config.seed, first=first, names=names)
             if config.augment and part is used:
                 augmenter = Augmenter(config.codec, config.augment)
-                return AugmentedSegments(
-                    known, frames * stack, stack, augmenter, size=size, seed=config.seed, first=first
-                )
-            return FeatureSegments(known, frames * stack, stack, size=size, seed=config.seed, first=first)
+                return AugmentedSegments(tensors, frames * stack, stack, augmenter, **options)
+            return FeatureSegments(tensors, frames * stack, stack, **options)
         files, durations = [folder / u.audio for u in part], [u.duration_s for u in part]
         samples, rate = frames * config.codec.hop_length, config.codec.sample_rate
         return AudioSegments(files, durations, samples, rate, size=size, seed=config.seed, first=first)
 
-    # Lightning resumes in the middle of its epoch and stops at its full length, so only the draws move on.
-    train = segments(used, config.optim.max_steps * config.batch_size, seen * config.batch_size)
-    options: dict[str, Any] = dict(batch_size=config.batch_size, num_workers=config.num_workers)
-    return DataLoader(train, **options), DataLoader(segments(held, len(held)), **options)
+    # Several processes are dealt items in turn: n of them with batches of B see what one with a batch of n B does.
+    step_size = config.batch_size * processes(config.trainer)
+    left = config.optim.max_steps - seen
+    training = loader(segments(used, left * step_size, seen * step_size), config.batch_size, config.num_workers)
+    return training, loader(segments(held, len(held)), config.batch_size) if held else None
+
+
+def read_manifest(config: TrainLite) -> list[manifest.Utterance]:
+    """The utterances of the manifest, more than are held out."""
+    utterances = manifest.read(config.manifest)
+    if len(utterances) <= config.validation_items:
+        raise UserError(
+            f"{config.manifest} has {len(utterances)} utterances, {config.validation_items} of them for validation; "
+            "use a larger corpus or a smaller --validation_items"
+        )
+    return utterances
 
 
 def new_module(config: TrainLite) -> LitCodec:
@@ -104,14 +110,15 @@ def train(config: TrainLite) -> None:
     if config.num_threads:
         torch.set_num_threads(config.num_threads)
     torch.manual_seed(config.seed)
-    module, seen = new_module(config), steps_done(config.run_dir, config.optim.max_steps)
+    utterances = read_manifest(config)
+    identity = settings_of("codec", config.codec) | {"corpus": manifest.digest(utterances)}
+    settings = dataclasses.asdict(config)
+    run = Run(config.run_dir, config.optim.max_steps, identity, settings, config.checkpoint_minutes)
+    module, seen = new_module(config), run.steps_done()
     codec = module.codec
-    training, validation = loaders(config, seen)
+    training, validation = loaders(config, utterances, seen)
     if not seen and not config.init_from and "features" in config.optim.parts:
-        count = min(START_SEGMENTS, config.optim.max_steps * config.batch_size)
-        samples = torch.stack([training.dataset[i] for i in track(range(count), "finding the best linear code")])
-        targets = samples[:, 1] if config.augment else samples
-        start_from_components(codec, module.analyse(targets)[0])
+        start_linearly(config, module, training)
     parts = codec.encoder, codec.decoder, codec.vocoder
     sizes = [sum(p.numel() for p in part.parameters()) / 1e6 for part in parts]
     print("codec: encoder {:.1f} M, decoder {:.1f} M, vocoder {:.1f} M parameters".format(*sizes))
@@ -120,13 +127,12 @@ def train(config: TrainLite) -> None:
         save_codec(codec, config.run_dir / "codec", torch.float32)
         module.save_discriminators(config.run_dir / DISCRIMINATORS)
 
-    options = trainer_options(config.optim.max_steps, config.validate_every, config.trainer)
-    fit(
-        module,
-        (training, validation),
-        config.run_dir,
-        options,
-        export,
-        dataclasses.asdict(config),
-        config.checkpoint_minutes,
-    )
+    fit(module, training, validation, run, config.validate_every, adversarial_options(config.trainer), export)
+
+
+def start_linearly(config: TrainLite, module: LitCodec, training: DataLoader) -> None:
+    """Give encoder and decoder the best linear code of some segments."""
+    count = min(START_SEGMENTS, len(training.dataset))  # type: ignore[arg-type]
+    samples = torch.stack([training.dataset[i] for i in track(range(count), "finding the best linear code")])
+    targets = samples[:, 1] if config.augment else samples
+    start_from_components(module.codec, module.analyse(targets)[0])

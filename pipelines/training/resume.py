@@ -1,7 +1,10 @@
-"""What lets an interrupted run go on: its last checkpoint, the steps it has done, and a log that is kept."""
+"""What lets an interrupted run go on: its last checkpoint, and a log that is kept."""
 
+import pickle
 import time
+import zipfile
 from collections.abc import Callable
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,22 +15,81 @@ from lightning.pytorch.loggers import CSVLogger
 from pipelines.shared.errors import UserError
 
 LAST = "last.ckpt"
+UNREADABLE = (RuntimeError, EOFError, OSError, pickle.UnpicklingError, zipfile.BadZipFile, KeyError, ValueError)
 
 
-def steps_done(run_dir: Path, max_steps: int) -> int:
-    """Steps that an earlier part of the run in `run_dir` has done; 0 where there is none.
+@dataclass(frozen=True)
+class Run:
+    """A training run in a folder, which goes on from the last checkpoint there.
 
-    Raises:
-        UserError: nothing is left to do.
+    Args:
+        folder: --run_dir.
+        max_steps: updates of the model, whatever the number of processes.
+        identity: what its weights belong to, by names a user knows: codec, tokenizer, shape, corpus. A checkpoint of
+            another identity is not gone on from.
+        config: all settings, for config.json.
+        checkpoint_minutes: between checkpoints.
     """
-    path, done = run_dir / LAST, 0
-    if path.is_file():
-        checkpoint = torch.load(path, map_location="cpu", weights_only=True)
-        # Under manual optimisation Lightning counts the steps of every optimiser, so these modules count themselves.
-        done = int(checkpoint["state_dict"].get("step", checkpoint["global_step"]))
-    if done >= max_steps:
-        raise UserError(f"{run_dir} has done its {done} steps; raise --optim.max_steps or use another --run_dir")
-    return done
+
+    folder: Path
+    max_steps: int
+    identity: dict[str, str]
+    config: dict[str, Any]
+    checkpoint_minutes: float = 5.0
+
+    @property
+    def last(self) -> Path:
+        """The checkpoint to go on from."""
+        return self.folder / LAST
+
+    def steps_done(self) -> int:
+        """Steps that an earlier part of the run has done; 0 where there is none.
+
+        Raises:
+            UserError: nothing is left to do, or the checkpoint cannot be gone on from; the message says why.
+        """
+        done = 0
+        if self.last.is_file():
+            checkpoint = self.read()
+            self.check_identity(checkpoint["identity"])
+            # Under manual optimisation Lightning counts the steps of every optimiser, so modules count themselves.
+            done = int(checkpoint["state_dict"].get("step", checkpoint["global_step"]))
+        if done >= self.max_steps:
+            raise UserError(
+                f"{self.folder} has done its {done} steps; raise --optim.max_steps or use another --run_dir"
+            )
+        return done
+
+    def read(self) -> dict[str, Any]:
+        """The last checkpoint."""
+        try:
+            checkpoint: dict[str, Any] = torch.load(self.last, map_location="cpu", weights_only=True)
+            checkpoint["state_dict"], checkpoint["global_step"]
+        except UNREADABLE as error:
+            raise UserError(
+                f"{self.last} is not a whole checkpoint ({type(error).__name__}); "
+                "restore it, or use another --run_dir and start from this run's weights with --init_from"
+            ) from None
+        if "identity" not in checkpoint:
+            raise UserError(
+                f"{self.last} was written by an earlier version, which did not say what it belongs to; "
+                "use another --run_dir and start from this run's weights with --init_from"
+            )
+        return checkpoint
+
+    def check_identity(self, found: dict[str, str]) -> None:
+        """Refuse to go on with what is not the same."""
+        for name, mine in self.identity.items():
+            if name in found and found[name] != mine:
+                raise UserError(
+                    f"{self.folder} was trained with another {name}: {found[name]}, now it is {mine}; "
+                    "go on with the same, or use another --run_dir and start from this run's weights with --init_from"
+                )
+
+
+def settings_of(name: str, config: Any) -> dict[str, str]:
+    """A configuration as part of an identity: each setting by the name of its flag."""
+    return {f"{name}.{key}": str(value) for key, value in asdict(config).items()}
 
 
 class Checkpoint(Callback):
@@ -36,35 +98,69 @@ class Checkpoint(Callback):
     Lightning's ModelCheckpoint counts no time under manual optimisation (2.6), and would keep old files.
     """
 
-    def __init__(self, path: Path, minutes: float, export: Callable[[], None]):
-        self.path, self.interval_s, self.export = path, 60 * minutes, export
+    def __init__(self, run: Run, export: Callable[[], None]):
+        self.run, self.export = run, export
         self.last_s = time.monotonic()
 
     def on_train_batch_end(self, trainer: Any, module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
         """Save when it is time; of several processes the first one's clock counts, now and then."""
-        is_time = time.monotonic() - self.last_s >= self.interval_s
+        is_time = time.monotonic() - self.last_s >= 60 * self.run.checkpoint_minutes
         if trainer.world_size > 1:
             is_time = batch_idx % 50 == 49 and trainer.strategy.broadcast(is_time)
         if is_time:
             self.save(trainer)
             self.last_s = time.monotonic()
 
+    def on_save_checkpoint(self, trainer: Any, module: Any, checkpoint: dict[str, Any]) -> None:
+        """Say what the weights belong to. Where Lightning's loops stand is left out: every part of a run is an epoch of
+        its own, of the batches that are left, so that a run that is over can be made longer."""
+        checkpoint["identity"] = self.run.identity
+        checkpoint.pop("loops", None)
+
+    def on_train_start(self, trainer: Any, module: Any) -> None:
+        """Settings of the optimisers are those of the configuration, not those of the checkpoint."""
+        configured = module.configure_optimizers()
+        for optimizer, fresh in zip(trainer.optimizers, as_list(configured), strict=True):
+            for group, wanted in zip(optimizer.param_groups, fresh.param_groups, strict=True):
+                group.update({name: value for name, value in wanted.items() if name != "params"})
+
     def save(self, trainer: Any) -> None:
         """Write both, whole or not at all."""
-        temporary = self.path.with_suffix(".partial")
-        trainer.save_checkpoint(temporary)
-        if trainer.is_global_zero:
-            temporary.replace(self.path)
-            self.export()
+        temporary = self.run.last.with_suffix(".partial")
+        try:
+            trainer.save_checkpoint(temporary)
+            if trainer.is_global_zero:
+                temporary.replace(self.run.last)
+                self.export()
+        finally:
+            if trainer.is_global_zero:
+                temporary.unlink(missing_ok=True)
 
 
-def log_to(run_dir: Path) -> CSVLogger:
-    """A logger to RUN_DIR/metrics.csv that keeps what an earlier part of the run wrote; Lightning's own deletes it."""
+def as_list(optimizers: Any) -> list[torch.optim.Optimizer]:
+    """What a module's configure_optimizers gave, as a list."""
+    return optimizers if isinstance(optimizers, list) else [optimizers]
+
+
+def log_to(run_dir: Path, steps: int = 0) -> CSVLogger:
+    """A logger to RUN_DIR/metrics.csv that keeps what an earlier part of the run wrote about its first `steps` steps;
+    Lightning's own deletes it."""
     path = run_dir / "metrics.csv"
-    earlier = path.read_text("utf-8") if path.is_file() else ""
+    earlier = path.read_text("utf-8").splitlines() if path.is_file() else []
     logger = CSVLogger(run_dir, name="", version="")
     experiment = logger.experiment  # deletes the file
     if earlier and not path.is_file():
-        path.write_text(earlier, "utf-8")
-        experiment.metrics_keys = earlier.partition("\n")[0].strip().split(",")
+        names = earlier[0].split(",")
+        column = names.index("step") if "step" in names else None
+        kept = [line for line in earlier[1:] if column is None or not steps or belongs(line, column, steps)]
+        path.write_text("".join(f"{line}\n" for line in [earlier[0], *kept]), "utf-8")
+        experiment.metrics_keys = names
     return logger
+
+
+def belongs(line: str, column: int, steps: int) -> bool:
+    """Whether a line of metrics.csv is whole and of one of the first `steps` steps."""
+    try:
+        return float(line.split(",")[column]) <= steps
+    except (IndexError, ValueError):
+        return False

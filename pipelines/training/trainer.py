@@ -2,52 +2,173 @@
 
 import json
 import subprocess
-from collections.abc import Callable
-from pathlib import Path
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from signal import Signals
 from typing import Any
 
 import lightning
 import torch
+from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.callbacks import RichProgressBar
+from torch.utils.data import DataLoader, Dataset
 
-from pipelines.training.resume import LAST, Checkpoint, log_to
+from pipelines.shared.atomic import write_atomically
+from pipelines.shared.errors import UserError
+from pipelines.training.resume import Checkpoint, Run, log_to
+from pipelines.training.signals import StopOnSignal, command, leave_signals
+
+# Flags of lightning.Trainer that would break what a run promises, and what to use in their place.
+RESERVED = {
+    "max_steps": "--optim.max_steps",
+    "max_epochs": "--optim.max_steps",
+    "min_steps": "--optim.max_steps",
+    "min_epochs": "--optim.max_steps",
+    "accumulate_grad_batches": "a larger batch",
+    "limit_train_batches": "--optim.max_steps",
+    "overfit_batches": "a smaller corpus",
+    "fast_dev_run": "--optim.max_steps",
+    "val_check_interval": "--validate_every",
+    "check_val_every_n_epoch": "--validate_every",
+    "reload_dataloaders_every_n_epochs": "nothing",
+    "use_distributed_sampler": "nothing",
+    "default_root_dir": "--run_dir",
+    "enable_checkpointing": "--checkpoint_minutes",
+    "logger": "RUN_DIR/metrics.csv",
+    "callbacks": "nothing",
+    "gradient_clip_val": "--optim.clip_norm",
+    "barebones": "nothing",
+}
+WORKER_ERROR = "Original Traceback"  # in what a DataLoader's process raises
 
 
-def trainer_options(max_steps: int, validate_every: int, given: dict[str, Any]) -> dict[str, Any]:
-    """Options of lightning.Trainer for one pass over a dataset of `max_steps` batches; those that are given win."""
-    return {
-        "max_epochs": 1,
-        "val_check_interval": min(validate_every, max_steps),
-        "num_sanity_val_steps": 0,
-        "log_every_n_steps": 50,
-        **given,
-    }
+def trainer_options(given: dict[str, Any]) -> dict[str, Any]:
+    """Options of lightning.Trainer; those that are given win.
+
+    Raises:
+        UserError: one that the scripts need for themselves.
+    """
+    for name in given:
+        if name in RESERVED:
+            raise UserError(f"--trainer.{name} is not to be set; use {RESERVED[name]} instead")
+    return {"devices": 1, "log_every_n_steps": 50, **given}
+
+
+def processes(given: dict[str, Any]) -> int:
+    """How many processes train together, as far as the configuration says.
+
+    Raises:
+        UserError: a number of devices that is none.
+    """
+    devices = given.get("devices", 1)
+    if isinstance(devices, list | tuple):
+        return len(devices) * int(given.get("num_nodes", 1))
+    if isinstance(devices, str) and devices.lstrip("-").isdigit():
+        devices = int(devices)
+    if devices in ("auto", -1):
+        on_gpu = str(given.get("accelerator", "auto")) != "cpu" and torch.cuda.is_available()
+        devices = torch.cuda.device_count() if on_gpu else 1
+    if not isinstance(devices, int) or isinstance(devices, bool) or devices < 1:
+        raise UserError(f"got --trainer.devices={devices!r}; expected a number from 1 on, -1 for all, or a list")
+    return devices * int(given.get("num_nodes", 1))
+
+
+def adversarial_options(given: dict[str, Any]) -> dict[str, Any]:
+    """Options for a codec and its discriminators, of which one or the other goes without a gradient in turn."""
+    several = processes(given) > 1
+    return {"strategy": "ddp_find_unused_parameters_true", **given} if several else given
+
+
+def loader(dataset: Dataset[Any], batch_size: int | None, workers: int = 0) -> DataLoader:
+    """Batches of a dataset, in its order."""
+    return DataLoader(dataset, batch_size=batch_size, num_workers=workers, worker_init_fn=leave_signals)
 
 
 def fit(
-    module: lightning.LightningModule,
-    loaders: tuple[Any, Any],
-    run_dir: Path,
-    options: dict[str, Any],
+    module: Any,
+    training: DataLoader,
+    validation: DataLoader | None,
+    run: Run,
+    validate_every: int,
+    given: dict[str, Any],
     export: Callable[[], None],
-    config: dict[str, Any],
-    checkpoint_minutes: float,
 ) -> None:
-    """Train in `run_dir`; a run that was interrupted there goes on from its last checkpoint."""
-    run_dir.mkdir(parents=True, exist_ok=True)
-    record = {"commit": commit(), "torch": torch.__version__, "lightning": lightning.__version__, **config}
-    (run_dir / "config.json").write_text(json.dumps(record, indent=2, default=str) + "\n", "utf-8")
-    last = run_dir / LAST
-    checkpoint = Checkpoint(last, checkpoint_minutes, export)
-    trainer = lightning.Trainer(
-        default_root_dir=run_dir,
-        logger=log_to(run_dir),
-        callbacks=[checkpoint, RichProgressBar(refresh_rate=5)],
-        enable_checkpointing=False,
-        **options,
-    )
-    trainer.fit(module, *loaders, ckpt_path=str(last) if last.is_file() else None, weights_only=True)
+    """Train in `run.folder`; a run that was interrupted there goes on from its last checkpoint.
+
+    SIGTERM and Ctrl-C end it after a step, with a checkpoint, and the process with 143 or 130.
+
+    Args:
+        module: the LightningModule that learns; it counts its steps in a buffer `step`.
+        training: the batches that are left, one for each step and process.
+        validation: None = there is nothing to validate on, which is said.
+        run: where, and what its weights belong to.
+        validate_every: steps.
+        given: options of lightning.Trainer, as a user gave them.
+        export: writes the model for those who will use it.
+
+    Raises:
+        UserError: what a user can mend; the message says how.
+    """
+    options = trainer_options(given)
+    run.folder.mkdir(parents=True, exist_ok=True)
+    record = {"commit": commit(), "torch": torch.__version__, "lightning": lightning.__version__, **run.config}
+    write_atomically(run.folder / "config.json", json.dumps(record, indent=2, default=str) + "\n")
+    done, checkpoint, stopping = run.steps_done(), Checkpoint(run, export), StopOnSignal()
+    bar = [RichProgressBar(refresh_rate=5)] if options.get("enable_progress_bar", True) else []
+    if validation is None or not len(validation):
+        print("no utterances are held out: nothing is validated", file=sys.stderr)
+        validation = None
+    try:
+        with explained(run, lambda: names_of(training, int(module.step) - done, processes(given))):
+            trainer = lightning.Trainer(
+                max_epochs=1,
+                val_check_interval=min(validate_every, run.max_steps - done),
+                num_sanity_val_steps=0,
+                default_root_dir=run.folder,
+                logger=log_to(run.folder, done),
+                callbacks=[stopping, checkpoint, *bar],
+                enable_checkpointing=False,
+                **options,
+            )
+            last = str(run.last) if run.last.is_file() else None
+            trainer.fit(module, training, validation, ckpt_path=last, weights_only=True)
+    finally:
+        stopping.restore()
     checkpoint.save(trainer)
+    if stopping.received and trainer.is_global_zero:
+        steps = int(module.step)
+        print(f"\nstopped after step {steps} of {run.max_steps}; this goes on: {command()}", file=sys.stderr)
+    if stopping.received:
+        sys.exit(128 + Signals(stopping.received))
+
+
+@contextmanager
+def explained(run: Run, heard: Callable[[], list[str]]) -> Iterator[None]:
+    """What a user can mend, as one line; `heard` tells the utterances of the step that failed."""
+    try:
+        yield
+    except FloatingPointError as error:
+        raise UserError(f"{error}, of {', '.join(heard())}; {run.folder} keeps its last checkpoint") from None
+    except (TypeError, MisconfigurationException) as error:
+        raise UserError(f"the trainer cannot do this: {one_line(error)}; mend the --trainer flags") from error
+    except Exception as error:
+        if WORKER_ERROR in str(error):
+            raise UserError(one_line(error)) from error
+        raise
+
+
+def names_of(training: DataLoader, step: int, count: int) -> list[str]:
+    """The utterances of a step of this part of a run, of all processes together."""
+    size = (training.batch_size or 1) * count
+    dataset: Any = training.dataset
+    return sorted({name for index in range(step * size, (step + 1) * size) for name in dataset.names_of(index)})
+
+
+def one_line(error: Exception) -> str:
+    """What went wrong, without the traceback of a DataLoader's process."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return (lines[-1] if WORKER_ERROR in str(error) else " ".join(lines)) if lines else type(error).__name__
 
 
 def commit() -> str:

@@ -5,6 +5,7 @@ int64 [n + 1]. Its header holds the CodeSpec, the tokenizer's fingerprint and th
 `NAME.positions`, says for every frame which token is being read; pipelines/align_corpus.py writes it.
 """
 
+import hashlib
 import json
 import math
 from collections.abc import Iterable
@@ -68,12 +69,35 @@ def write_shard(path: Path, examples: list[Example], spec: CodeSpec, tokenizer_f
         "spec": json.dumps(asdict(spec)),
         "tokenizer": tokenizer_fingerprint,
         "names": json.dumps(names),
+        "content": content_hash(names, tensors),
     }
     write_tensors(path, tensors, header)
 
 
+def hash_of(parts: Iterable[str | Tensor]) -> str:
+    """SHA-256 of texts and tensors in their order, 16 hex digits."""
+    digest = hashlib.sha256()
+    for part in parts:
+        text = part if isinstance(part, str) else f"{part.dtype} {tuple(part.shape)}"
+        digest.update(f"{len(text)} {text}".encode())
+        if isinstance(part, Tensor):
+            digest.update(part.contiguous().numpy())
+    return digest.hexdigest()[:16]
+
+
+def content_hash(names: list[str], tensors: dict[str, Tensor]) -> str:
+    """Hash of utterances: their names, ids and codes."""
+    return hash_of([*names, *(tensors[name] for name in sorted(tensors))])
+
+
 class Shard:
     """A shard opened for reading; len() and indexing by utterance.
+
+    Attributes:
+        spec, tokenizer_fingerprint: of the codec and the tokenizer it was made with.
+        names: of the utterances.
+        corpus: hash of all that is in it.
+        positions: alignment int16 [sum T]; None before there is one.
 
     Raises:
         ValueError: not a shard, or made for another codec or tokenizer than expected.
@@ -90,6 +114,7 @@ class Shard:
             self.names: list[str] = json.loads(header["names"])
         except (SafetensorError, KeyError, json.JSONDecodeError, TypeError) as error:
             raise ValueError(f"{path} is not a code shard ({error}); make shards with encode_corpus.py") from error
+        self.corpus: str = header.get("content") or content_hash(self.names, self.tensors)
         self.positions: Tensor | None = None
         if self.positions_path.is_file():
             try:
@@ -135,3 +160,18 @@ def open_shards(folder: Path) -> list[Shard]:
                     f"{getattr(shard, key)} and {getattr(shards[0], key)}; encode the corpus again"
                 )
     return shards
+
+
+def identity(shards: list[Shard]) -> dict[str, str]:
+    """What a model trained on these shards depends on, as hashes: `codec` and its geometry `codes`, `tokenizer`,
+    `corpus` (names, ids and codes of all utterances in their order), `alignment` (empty without one).
+    """
+    spec = asdict(shards[0].spec)
+    aligned = [shard.positions for shard in shards if shard.positions is not None]
+    return {
+        "codec": spec.pop("codec_fingerprint"),
+        "codes": json.dumps(spec),
+        "tokenizer": shards[0].tokenizer_fingerprint,
+        "corpus": hash_of(shard.corpus for shard in shards),
+        "alignment": hash_of(aligned) if aligned else "",
+    }

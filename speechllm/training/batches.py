@@ -101,6 +101,10 @@ class BatchDataset(Dataset[Batch]):
     def __getitem__(self, index: int) -> Batch:
         return collate(self.examples(index), self.shards[0].spec.levels, self.frames_per_step)
 
+    def names_of(self, index: int) -> list[str]:
+        """The utterances of item `index`, for messages."""
+        return [example.name for example in self.examples(index)]
+
     def examples(self, index: int) -> list[Example]:
         """The utterances of item `index`."""
         if index >= self.size:

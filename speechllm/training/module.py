@@ -47,31 +47,42 @@ def digit_loss(logits: Tensor, digits: Tensor, levels: tuple[int, ...]) -> Tenso
 class LitSpeechLM(lightning.LightningModule):
     """Teacher-forced training on aligned code shards."""
 
+    step: Tensor
+
     def __init__(self, model: SpeechLM, optim: LMOptim):
         super().__init__()
         self.model, self.optim = model, optim
+        # Lightning counts the steps of this process, not those of the run.
+        self.register_buffer("step", torch.tensor(0))
 
-    def configure_optimizers(self) -> dict[str, Any]:
-        """AdamW, no decay on vectors; linear warm-up, then a cosine."""
+    def configure_optimizers(self) -> torch.optim.Optimizer:
+        """AdamW, no decay on vectors."""
         o = self.optim
         matrices = [p for p in self.parameters() if p.dim() > 1]
         vectors = [p for p in self.parameters() if p.dim() <= 1]
         groups = [{"params": matrices, "weight_decay": o.weight_decay}, {"params": vectors, "weight_decay": 0.0}]
-        optimizer = torch.optim.AdamW(groups, lr=o.learning_rate, betas=o.betas)
+        return torch.optim.AdamW(groups, lr=o.learning_rate, betas=o.betas)
 
-        def scale(step: int) -> float:
-            if step < o.warmup_steps:
-                return (step + 1) / o.warmup_steps
-            progress = min(1.0, (step - o.warmup_steps) / max(1, o.max_steps - o.warmup_steps))
-            return o.final_learning_rate + (1 - o.final_learning_rate) * (1 + math.cos(math.pi * progress)) / 2
+    def learning_rate(self) -> float:
+        """Linear warm-up, then a cosine, which a larger `max_steps` stretches."""
+        o, step = self.optim, int(self.step)
+        if step < o.warmup_steps:
+            return o.learning_rate * (step + 1) / o.warmup_steps
+        progress = min(1.0, (step - o.warmup_steps) / max(1, o.max_steps - o.warmup_steps))
+        return o.learning_rate * (
+            o.final_learning_rate + (1 - o.final_learning_rate) * (1 + math.cos(math.pi * progress)) / 2
+        )
 
-        schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, scale)
-        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+    def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:
+        """The schedule follows the steps of the run."""
+        optimizer: Any = self.optimizers()
+        for group in optimizer.param_groups:
+            group["lr"] = self.learning_rate()
 
     def corrupt(self, batch: Batch) -> tuple[Tensor, Tensor]:
         """Input digits with some moved by one level, and which frames are not hidden."""
         # Randomness comes from the step number, so that a resumed run equals an uninterrupted one.
-        generator = torch.Generator(batch.digits.device).manual_seed(self.global_step)
+        generator = torch.Generator(batch.digits.device).manual_seed(int(self.step))
         random = dict(generator=generator, device=batch.digits.device)
         levels = self.model.config.codes.levels * self.model.config.step.num_codebooks
         top = on_device(levels, batch.digits.device) - 1
@@ -107,7 +118,11 @@ class LitSpeechLM(lightning.LightningModule):
         digits, keep = self.corrupt(batch)
         output = self.model(batch.ids, batch.text_lengths, digits, batch.positions, keep)
         losses = self.losses(output, batch)
+        if not bool(torch.isfinite(losses["loss"])):
+            raise FloatingPointError(f"the loss became {float(losses['loss'].detach())} in step {int(self.step) + 1}")
+        self.step += 1
         self.log_dict({f"train/{name}": value.detach() for name, value in losses.items()}, prog_bar=True)
+        self.log("step", float(self.step))  # of the run, for the log, not of this part of it
         return losses["loss"]
 
     def configure_gradient_clipping(self, optimizer: Any, *_: Any, **__: Any) -> None:
@@ -119,4 +134,7 @@ class LitSpeechLM(lightning.LightningModule):
         output = self.model(batch.ids, batch.text_lengths, batch.digits, batch.positions)
         losses = self.losses(output, batch)
         size = len(batch.frames)
-        self.log_dict({f"val/{name}": value for name, value in losses.items()}, prog_bar=True, batch_size=size)
+        self.log("step", float(self.step), sync_dist=True)
+        self.log_dict(
+            {f"val/{name}": value for name, value in losses.items()}, prog_bar=True, batch_size=size, sync_dist=True
+        )

@@ -18,7 +18,7 @@ def test_the_report_is_written(tiny_config, quick_texts, tmp_path, capsys):
     (found,) = report["sizes"].values()
     for engine in frame_rates.ENGINES:
         assert found[engine]["few"]["real_time_factor"] > 0
-        assert found[engine]["ratio"]["lm"]["median"] > 1
+        assert found[engine]["ratio"]["lm"]["median"] > 0
     assert (tmp_path / "r.png").read_bytes().startswith(b"\x89PNG")
     assert "ONNX Runtime" in capsys.readouterr().out
 

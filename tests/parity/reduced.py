@@ -3,9 +3,7 @@
 import dataclasses
 from pathlib import Path
 
-import torch
-
-from benchmarks.oracle.weights import make_weights
+from benchmarks.oracle.sides import random_codec
 from codec import HiFiGANCodec, HiFiGANConfig, from_config
 from codec.hifigan.config import DecoderConfig, EncoderConfig
 
@@ -33,16 +31,7 @@ def reduced(name: str) -> HiFiGANConfig:
 
 def small(name: str, seed: int = 0) -> HiFiGANCodec:
     """A reduced codec with weights that keep signals of order 1."""
-    codec = HiFiGANCodec(reduced(name))
-    codec.add_weight_norm()
-    state = codec.state_dict()
-    values = make_weights({key: tuple(tensor.shape) for key, tensor in state.items()}, seed)
-    for key, value in values.items():
-        scale = 0.4 if "conv2" in key and key.endswith("original0") else 1.0
-        state[key] = torch.from_numpy(value) * scale
-    state["encoder.post.parametrizations.weight.original0"] *= 6
-    state["decoder.post.parametrizations.weight.original0"] *= 0.06  # as loud as speech, and not clamped
-    return HiFiGANCodec.from_weights(codec.config, state).eval()
+    return random_codec(reduced(name), seed)
 
 
 def lengths(config: HiFiGANConfig) -> list[int]:

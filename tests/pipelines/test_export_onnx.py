@@ -25,6 +25,14 @@ def test_an_exported_codec_decodes_as_torch_does(toy_codec, tmp_path, capsys):
         assert np.abs(exported.decode(codes.numpy()) - saved.decode(codes).numpy()).max() < 1e-3
 
 
+def test_an_exported_codec_encodes_as_torch_does(toy_codec, tmp_path):
+    save(toy_codec, tmp_path / "codec")
+    export_onnx.main(["--codec", str(tmp_path / "codec"), "--out", str(tmp_path / "codec"), "--no-int8"])
+    audio = toys.voiced(150.0)[None, None]
+    expected = load_codec(tmp_path / "codec").encode(torch.from_numpy(audio))[0].numpy()
+    assert np.array_equal(load(tmp_path / "codec").encode(audio)[0], expected)
+
+
 def test_a_file_is_no_folder(toy_codec, tmp_path):
     (tmp_path / "out").write_text("")
     with pytest.raises(UserError, match="is a file; expected a folder"):

@@ -20,7 +20,7 @@ import torch
 from torch import Tensor, nn
 
 from codec.hifigan.codec import HiFiGANCodec, zero_after
-from codec.training.adversarial import rename_discriminators
+from codec.training.adversarial import check_finite, rename_discriminators
 from codec.training.lfsc.discriminators import (
     ComplexSpectrumDiscriminator,
     Discriminators,
@@ -156,9 +156,11 @@ class LitHiFiGAN(CountsSteps, lightning.LightningModule):
         self.discriminators.requires_grad_(True)
         self.count_step()
         self.log_dict({f"train/{name}": value.detach() for name, value in losses.items()}, prog_bar=True)
+        self.log("step", float(self.steps))  # of the run, for the log, not of this part of it
 
     def update(self, optimizer: torch.optim.Optimizer, loss: Tensor) -> None:
         """Backward and step."""
+        check_finite(loss, self.steps)
         optimizer.zero_grad()
         self.manual_backward(loss)
         optimizer.step()
@@ -167,6 +169,7 @@ class LitHiFiGAN(CountsSteps, lightning.LightningModule):
         """Reconstruct segments of other utterances."""
         audio, lengths = self.whole_frames(batch)
         fake = self.reconstruct(audio, lengths)
+        self.log("step", float(self.steps), sync_dist=True)
         self.log_dict(
             {f"val/{name}": value for name, value in self.reconstruction(fake, audio, lengths).items()},
             prog_bar=True,

@@ -13,9 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.random import Generator
 
-from codec.dsp.envelope import EDGES_HZ, FLOOR, MIN_NOISE, NUM_BANDS
-from codec.dsp.pitch import MAX_HZ, MIN_HZ
-from codec.dsp.spectral import hz_to_mel, mel_to_hz
+from codec.dsp.constants import EDGES_HZ, FLOOR, MAX_HZ, MIN_HZ, MIN_NOISE, NUM_BANDS
+from codec.dsp.mel import hz_to_mel, mel_to_hz
 from codec.lite.config import CodecConfig
 from codec.lite.features import ENVELOPE_MEAN, ENVELOPE_SCALE, MEAN_LOG_F0, NOISE_MEAN
 

@@ -16,7 +16,7 @@ class AugmentedSegments(FeatureSegments):
     Args:
         features, segment, stack: as of FeatureSegments.
         augmenter: makes a pair out of a stretch of features.
-        size, seed, first: as of Segments.
+        names, options: as of FeatureSegments.
     """
 
     def __init__(
@@ -25,12 +25,10 @@ class AugmentedSegments(FeatureSegments):
         segment: int,
         stack: int,
         augmenter: Augmenter,
-        *,
-        size: int,
-        seed: int,
-        first: int = 0,
+        names: Sequence[str] = (),
+        **options: int,
     ):
-        super().__init__(features, segment, stack, size=size, seed=seed, first=first)
+        super().__init__(features, segment, stack, names, **options)
         self.augmenter = augmenter
 
     def cut(self, chosen: int, rng: np.random.Generator) -> Tensor:

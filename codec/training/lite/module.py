@@ -21,7 +21,7 @@ from torch import Tensor
 
 from codec.lite.codec import LiteCodec
 from codec.lite.features import ENVELOPE_MEAN, ENVELOPE_SCALE, analyse
-from codec.training.adversarial import adversarial_loss, discriminator_loss, rename_discriminators
+from codec.training.adversarial import adversarial_loss, check_finite, discriminator_loss, rename_discriminators
 from codec.training.lite.discriminators import PatchDiscriminator
 from codec.training.lite.losses import feature_loss, feature_matching_loss, usage_loss
 from codec.training.steps import CountsSteps
@@ -157,6 +157,7 @@ class LitCodec(CountsSteps, lightning.LightningModule):
         self.update(optimizer, self.codec, torch.stack([weight * value for weight, _, value in terms]).sum())
         self.count_step()
         self.log_dict({f"train/{name}": value.detach() for _, name, value in terms}, prog_bar=True)
+        self.log("step", float(self.steps))  # of the run, for the log, not of this part of it
 
     def adversarial_terms(self, name: str, optimizer: Any, real: Tensor, fake: Tensor) -> list[Term]:
         """Update one discriminator; returns what the codec is to learn from it."""
@@ -176,6 +177,7 @@ class LitCodec(CountsSteps, lightning.LightningModule):
 
     def update(self, optimizer: Any, module: torch.nn.Module, loss: Tensor) -> None:
         """Backward, clip, step."""
+        check_finite(loss, self.steps)
         optimizer.zero_grad()
         self.manual_backward(loss)
         torch.nn.utils.clip_grad_norm_(module.parameters(), self.optim.clip_norm)
@@ -185,4 +187,5 @@ class LitCodec(CountsSteps, lightning.LightningModule):
         """Distances on held-out speech."""
         pairs, _ = self.targets_and_estimates(batch)
         terms = [self.distance(name, *pair) for name, pair in pairs.items()]
-        self.log_dict({f"val/{name}": value for _, name, value in terms}, prog_bar=True)
+        self.log("step", float(self.steps), sync_dist=True)
+        self.log_dict({f"val/{name}": value for _, name, value in terms}, prog_bar=True, sync_dist=True)

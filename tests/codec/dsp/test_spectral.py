@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from codec.dsp.spectral import frames, hann, hz_to_mel, log_mel, mel_filters, mel_to_hz
+from codec.dsp.mel import hz_to_mel, mel_to_hz
+from codec.dsp.spectral import frames, hann, log_mel, mel_filters
 
 N_FFT, HOP, RATE = 1024, 256, 22_050
 

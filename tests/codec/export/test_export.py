@@ -4,11 +4,11 @@ import dataclasses
 
 import pytest
 
-import codec
+import codec.runtime
 import toys
 from codec.export.export import export_onnx
 
-GRAPHS = {"decode-float32.onnx", "decode-int8.onnx", "graphs.data"}
+GRAPHS = {"decode-float32.onnx", "decode-int8.onnx", "encode-float32.onnx", "graphs.data"}
 
 
 def test_graphs_lie_beside_the_weights_and_use_them(tmp_path):
@@ -27,6 +27,15 @@ def test_the_same_weights_give_the_same_graphs(tmp_path):
         export_onnx(toys.toy_codec(), tmp_path / name)
         written.append({path.name: path.read_bytes() for path in (tmp_path / name).iterdir()})
     assert written[0] == written[1]
+
+
+def test_int8_can_be_left_out_and_leaves_nothing_behind(tmp_path):
+    codec.save(toys.toy_codec(), tmp_path)
+    export_onnx(toys.toy_codec(), tmp_path)
+    export_onnx(toys.toy_codec(), tmp_path, int8=False)
+    assert {path.name for path in tmp_path.glob("*.onnx")} == {"decode-float32.onnx", "encode-float32.onnx"}
+    light = codec.runtime.load(tmp_path)
+    assert light.decode(light.encode(toys.utterance(1)[None, None])[0]).shape[2] >= len(toys.utterance(1))
 
 
 def test_a_folder_of_another_codec_is_refused(tmp_path):

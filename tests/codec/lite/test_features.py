@@ -6,7 +6,7 @@ import pytest
 import torch
 
 import toys
-from codec.dsp.envelope import NUM_BANDS
+from codec.dsp.constants import NUM_BANDS
 from codec.lite.features import ENVELOPE_SCALE, analyse, extract_features, features_to_f0, num_features
 
 CONFIG = toys.TOY_CODEC

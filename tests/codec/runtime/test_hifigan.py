@@ -78,7 +78,7 @@ def test_streamed_audio_is_that_of_the_whole(pair, size):
 
 def test_long_audio_is_decoded_in_pieces(pair):
     exact, light = pair
-    codes = codes_of(exact, 1, light.CHUNK + 30)
+    codes = codes_of(exact, 1, light.chunk + 30)
     expected = exact.decode(torch.from_numpy(codes)).numpy()
     assert np.abs(light.decode(codes) - expected).max() <= 1e-5
 

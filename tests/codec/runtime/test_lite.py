@@ -122,8 +122,3 @@ def test_small_codecs_of_any_frame_rate(tmp_path, changes):
     whole = light.decode(codes.numpy())
     assert np.abs(whole - expected).max() <= 1e-3 * np.abs(expected).max()
     assert all(np.array_equal(streamed(light, codes.numpy(), sizes), whole) for sizes in ([1], [4], [17]))
-
-
-def test_encoding_says_what_it_needs(light):
-    with pytest.raises(ImportError, match=r"torch only; pip install 'lfsc-tts\[torch\]'"):
-        light.encode(np.zeros((1, 1, 100), np.float32))

@@ -1,6 +1,7 @@
 """Manifests: what is written is read, a bad line is named, and validation reports all of them at once."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -25,6 +26,15 @@ def test_what_is_written_is_read(tmp_path):
 
 def test_only_audio_and_text_are_required():
     assert manifest.parse('{"audio": "wavs/a1.wav", "text": "Hi."}') == Utterance("a1", "wavs/a1.wav", "Hi.")
+
+
+def test_a_digest_knows_every_word_and_the_order():
+    """F."""
+    one, two = Utterance("1", "a.wav", "One."), Utterance("2", "b.wav", "Two.", "ann", 1.0, "tˈuː")
+    others = [[two, one], [one], [replace(one, text="1."), two], [one, replace(two, audio="c.wav")]]
+    others += [[one, replace(two, **{key: value})] for key, value in dict(id="3", speaker="b", phonemes="t").items()]
+    assert len({manifest.digest(utterances) for utterances in [[one, two], *others]}) == 1 + len(others)
+    assert manifest.digest([one, two]) == manifest.digest([replace(one), replace(two)])
 
 
 @pytest.mark.parametrize(

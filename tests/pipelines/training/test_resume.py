@@ -1,4 +1,6 @@
-"""Where an interrupted run goes on."""
+"""Where an interrupted run goes on, and what it does not go on from."""
+
+import re
 
 import pytest
 import torch
@@ -6,11 +8,17 @@ import torch
 pytest.importorskip("lightning", reason="the training scripts need lfsc-tts[train]")
 
 from pipelines.shared.errors import UserError
-from pipelines.training.resume import LAST, log_to, steps_done
+from pipelines.training.resume import LAST, Run, log_to
+
+IDENTITY = {"codec": "aaaa", "tokenizer": "bbbb"}
+
+
+def run(folder, max_steps: int = 10, **identity: str) -> Run:
+    return Run(folder, max_steps, IDENTITY | identity, {})
 
 
 def test_a_new_run_has_done_nothing(tmp_path):
-    assert steps_done(tmp_path / "new", 10) == 0
+    assert run(tmp_path / "new").steps_done() == 0
 
 
 @pytest.mark.parametrize(
@@ -21,22 +29,53 @@ def test_a_new_run_has_done_nothing(tmp_path):
     ],
 )
 def test_a_run_goes_on_after_its_steps_until_they_are_done(tmp_path, checkpoint, done):
-    torch.save(checkpoint, tmp_path / LAST)
-    assert steps_done(tmp_path, done + 1) == done
+    torch.save(checkpoint | {"identity": IDENTITY}, tmp_path / LAST)
+    assert run(tmp_path, done + 1).steps_done() == done
     with pytest.raises(UserError, match=f"has done its {done} steps; raise --optim.max_steps or use another --run_dir"):
-        steps_done(tmp_path, done)
+        run(tmp_path, done).steps_done()
 
 
 def test_a_run_without_steps_is_refused(tmp_path):
     with pytest.raises(UserError, match="has done its 0 steps"):
-        steps_done(tmp_path, 0)
+        run(tmp_path, 0).steps_done()
+
+
+def test_weights_of_another_codec_or_tokenizer_are_not_gone_on_from(tmp_path):
+    torch.save({"state_dict": {}, "global_step": 1, "identity": IDENTITY}, tmp_path / LAST)
+    message = "trained with another tokenizer: bbbb, now it is cccc; go on with the same, or use another --run_dir"
+    with pytest.raises(UserError, match=message):
+        run(tmp_path, tokenizer="cccc").steps_done()
+
+
+def test_a_checkpoint_that_does_not_say_what_it_belongs_to_is_refused(tmp_path):
+    torch.save({"state_dict": {}, "global_step": 1}, tmp_path / LAST)
+    with pytest.raises(UserError, match="written by an earlier version"):
+        run(tmp_path).steps_done()
+
+
+@pytest.mark.parametrize("keep", [0, 0.5])
+def test_a_cut_checkpoint_is_one_line(tmp_path, keep):
+    torch.save({"state_dict": {"weight": torch.zeros(1000)}, "global_step": 1}, tmp_path / LAST)
+    whole = (tmp_path / LAST).read_bytes()
+    (tmp_path / LAST).write_bytes(whole[: int(keep * len(whole))])
+    with pytest.raises(UserError, match=re.escape(f"{tmp_path / LAST} is not a whole checkpoint")) as caught:
+        run(tmp_path).steps_done()
+    assert "\n" not in str(caught.value)
 
 
 def test_the_log_of_an_earlier_part_is_kept(tmp_path):
     first = log_to(tmp_path)
     first.log_metrics({"loss": 1.5}, step=1)
     first.save()
-    second = log_to(tmp_path)
+    second = log_to(tmp_path, 1)
     second.log_metrics({"loss": 0.5}, step=2)
     second.save()
     assert (tmp_path / "metrics.csv").read_text().splitlines() == ["loss,step", "1.5,1", "0.5,2"]
+
+
+def test_steps_that_are_done_again_are_not_in_the_log_twice(tmp_path):
+    (tmp_path / "metrics.csv").write_text("loss,step\n1.5,1\n0.5,2.0\n0.4,3\n0.")
+    logger = log_to(tmp_path, 2)
+    logger.log_metrics({"loss": 0.3}, step=3)
+    logger.save()
+    assert (tmp_path / "metrics.csv").read_text().splitlines() == ["loss,step", "1.5,1", "0.5,2.0", "0.3,3"]

@@ -8,7 +8,7 @@ from safetensors.torch import save_file
 
 import toys
 from speechllm.data import shards
-from speechllm.data.shards import Example, Shard, open_shards, write_shard
+from speechllm.data.shards import Example, Shard, identity, open_shards, write_shard
 
 
 def examples(count: int = 3, seed: int = 0) -> list[Example]:
@@ -124,3 +124,39 @@ def test_positions_that_int16_does_not_hold_are_not_written(shard):
     with pytest.raises(ValueError, match="u1: got positions in 0..40000"):
         shard.write_positions([torch.arange(7), torch.tensor([0, 40_000]), torch.arange(9)])
     assert not shard.positions_path.exists()
+
+
+def test_an_identity_changes_with_everything_that_a_model_depends_on(shard):
+    """B, F."""
+    folder, path = shard.path.parent, shard.path
+    first = identity(open_shards(folder))
+    assert first["codec"] == toys.TOY_SPEC.codec_fingerprint and first["tokenizer"] == "tok"
+    assert first["alignment"] == "" and all(isinstance(value, str) for value in first.values())
+
+    def changed() -> set[str]:
+        found = identity(open_shards(folder))
+        return {key for key in first if found[key] != first[key]}
+
+    path.rename(path.with_name("renamed.safetensors"))
+    assert not changed()
+    path = path.with_name("renamed.safetensors")
+    one, *rest = examples()
+    for other in (
+        [replace(one, name="v"), *rest],
+        [replace(one, ids=one.ids.flip(0)), *rest],
+        [replace(one, codes=one.codes.flip(1)), *rest],
+        [*rest, one],
+    ):
+        write_shard(path, other, toys.TOY_SPEC, "tok")
+        assert changed() == {"corpus"}
+    write_shard(path, examples(), toys.TOY_SPEC, "other")
+    assert changed() == {"tokenizer"}
+    write_shard(path, examples(), replace(toys.TOY_SPEC, codec_fingerprint="x"), "tok")
+    assert changed() == {"codec"}
+    write_shard(path, examples(), replace(toys.TOY_SPEC, levels=toys.TOY_SPEC.levels[::-1]), "tok")
+    assert changed() == {"codes"}
+    write_shard(path, examples(), toys.TOY_SPEC, "tok")
+    Shard(path).write_positions([torch.zeros(len(e.codes), dtype=torch.long) for e in examples()])
+    assert changed() == {"alignment"}
+    write_shard(folder / "second.safetensors", examples(1, 9), toys.TOY_SPEC, "tok")
+    assert changed() == {"alignment", "corpus"}

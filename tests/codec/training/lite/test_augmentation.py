@@ -7,7 +7,7 @@ import pytest
 import torch
 
 import toys
-from codec.dsp.envelope import NUM_BANDS
+from codec.dsp.constants import NUM_BANDS
 from codec.lite.config import CodecConfig
 from codec.lite.features import extract_features
 from codec.training.lite.augmentation import Augmentation, Augmenter, resample, stretch

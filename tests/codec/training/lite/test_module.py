@@ -14,6 +14,7 @@ from codec import LiteCodec
 from codec.lite.features import extract_features
 from codec.training.lite.module import CodecOptim, LitCodec
 from codec.training.segments import Segments
+from pipelines.training.resume import Run
 from pipelines.training.trainer import fit
 
 BATCH, FRAMES = 2, 8
@@ -46,16 +47,9 @@ def repeated(batch: torch.Tensor, steps: int) -> DataLoader:
 
 def train(module: LitCodec, data: DataLoader, folder: Path, minutes: float = 60.0, **options: object) -> Log:
     """Train on every batch of `data`; returns the log."""
-    trainer = {
-        "accelerator": "cpu",
-        "max_epochs": 1,
-        "num_sanity_val_steps": 0,
-        "log_every_n_steps": 1,
-        "val_check_interval": module.optim.max_steps,
-        "enable_model_summary": False,
-        **options,
-    }
-    fit(module, (data, segments(1)), folder, trainer, lambda: None, {}, minutes)
+    trainer = {"accelerator": "cpu", "log_every_n_steps": 1, "enable_model_summary": False, **options}
+    run = Run(folder, module.optim.max_steps, {}, {}, minutes)
+    fit(module, data, segments(1), run, module.optim.max_steps, trainer, lambda: None)
     with (folder / "metrics.csv").open() as file:
         return list(csv.DictReader(file))
 
@@ -127,7 +121,7 @@ def test_a_resumed_run_equals_an_uninterrupted_one_bit_for_bit(tmp_path, monkeyp
         assert former.keys() != last["state_dict"].keys()
         torch.save({**last, "state_dict": former}, tmp_path / "parts/last.ckpt")
     resumed = lit(seed=9, **schedule)  # every weight comes from the checkpoint
-    parts = train(resumed, segments(steps, interrupted), tmp_path / "parts")
+    parts = train(resumed, segments(steps - interrupted, interrupted), tmp_path / "parts")
     assert same(weights(resumed), weights(whole))
     assert int(resumed.step) == steps
     assert curve(parts, "train/features")[-2:] == curve(log, "train/features")[-2:]
