@@ -28,7 +28,7 @@ from benchmarks.report.frame_rates import plot, table  # noqa: E402
 from benchmarks.report.intervals import bootstrap_ratio  # noqa: E402
 from benchmarks.report.results import RESULTS, command_line, write_results  # noqa: E402
 from benchmarks.speakers.exported import exported  # noqa: E402
-from benchmarks.speakers.staged_synthesis import speak  # noqa: E402
+from benchmarks.speakers.staged_synthesis import engine_of, speak  # noqa: E402
 from benchmarks.speakers.subject import Subject, untrained_pair, voice_subject  # noqa: E402
 from benchmarks.timing.stage_times import StageTimes, median_seconds  # noqa: E402
 from pipelines.shared.errors import UserError, guard  # noqa: E402
@@ -44,7 +44,7 @@ def speakers(in_torch: list[Subject], to_export: list[Subject], stack: ExitStack
     """Both of a pair, by engine."""
     graphs = [stack.enter_context(exported(subject, [LENGTH], "int8")) for subject in to_export]
     return {
-        "torch": [partial(speak, subject, LENGTH, 1, precision="int8") for subject in in_torch],
+        "torch": [partial(speak, subject, LENGTH, engine=engine_of(subject, 1, "int8")) for subject in in_torch],
         "onnx": [partial(one.speak, LENGTH) for one in graphs],
     }
 

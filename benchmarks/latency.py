@@ -30,7 +30,7 @@ from benchmarks.report.environment import environment  # noqa: E402
 from benchmarks.report.latency import cer_plot, latency_plot, latency_table  # noqa: E402
 from benchmarks.report.results import RESULTS, command_line, write_results  # noqa: E402
 from benchmarks.report.step_times import step_table  # noqa: E402
-from benchmarks.speakers.staged_synthesis import speak  # noqa: E402
+from benchmarks.speakers.staged_synthesis import engine_of, speak  # noqa: E402
 from benchmarks.speakers.step_loops import random_text, step_loops, untrained  # noqa: E402
 from benchmarks.speakers.subject import (  # noqa: E402
     UNTRAINED_S,
@@ -67,9 +67,10 @@ def measure(pair: list[Subject], cell: Cell, args: argparse.Namespace) -> Runs:
     """Times of both, alternating, after one run of each to warm up."""
     batch, length = cell
     runs: Runs = [], []
+    engines = [engine_of(subject, batch, args.precision) for subject in pair]
     for number in range(-1, args.runs):
-        for subject, kept in zip(pair, runs, strict=True):
-            times = speak(subject, length, batch, args.seed + max(number, 0), args.precision, CLOCKS[args.clock])
+        for subject, engine, kept in zip(pair, engines, runs, strict=True):
+            times = speak(subject, length, args.seed + max(number, 0), engine, CLOCKS[args.clock])
             if number >= 0:
                 kept.append(times)
     return runs
@@ -108,7 +109,7 @@ def probe(args: argparse.Namespace) -> None:
     else:
         subjects = [voice_subject(args.probe, precision=args.precision)]
     subject = next((s for s in subjects if s.name == args.probe), subjects[0])
-    speak(subject, "medium", 1, 0, args.precision)
+    speak(subject, "medium", 0, engine_of(subject, 1, args.precision))
     print(peak_mib())
 
 

@@ -25,7 +25,7 @@ from benchmarks.report.environment import environment, origin  # noqa: E402
 from benchmarks.report.markdown import markdown_table  # noqa: E402
 from benchmarks.report.plots import png  # noqa: E402
 from benchmarks.report.results import RESULTS, command_line, write_results  # noqa: E402
-from benchmarks.speakers.staged_synthesis import speak  # noqa: E402
+from benchmarks.speakers.staged_synthesis import engine_of, speak  # noqa: E402
 from benchmarks.speakers.subject import Subject, untrained_pair, voice_subject  # noqa: E402
 from benchmarks.texts.lengths import LENGTHS  # noqa: E402
 from benchmarks.timing.clocks import CLOCKS  # noqa: E402
@@ -44,9 +44,8 @@ ROOFLINE_HEAD = (
 
 def time_streams(subject: Subject, count: int, args: argparse.Namespace) -> dict[str, float]:
     """Medians over the runs with `count` streams, after one run to warm up."""
-    clock = CLOCKS[args.clock]
-    runs = [speak(subject, args.length, count, args.seed + run, args.precision, clock) for run in range(args.runs + 1)]
-    runs = runs[1:]
+    clock, engine = CLOCKS[args.clock], engine_of(subject, count, args.precision)
+    runs = [speak(subject, args.length, args.seed + run, engine, clock) for run in range(args.runs + 1)][1:]
     audio_per_s = [run.audio_s / run.seconds["end_to_end"] for run in runs]
     return {
         "streams": count,

@@ -10,13 +10,16 @@ arXiv 2409.12117 (levels 8, 7, 6, 6 give 2016 codes per codebook).
 from collections.abc import Sequence
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
+
+from codec.precision import Constants
 
 # Shrinks the bounded range a little, so that tanh saturation never rounds past the outermost level.
 EPSILON = 1e-3
+INTEGERS = (torch.int64, torch.int32, torch.int16, torch.int8, torch.uint8)  # that codes may be held in
 
 
-class GroupedFSQ(nn.Module):
+class GroupedFSQ(Constants):
     """K independent FSQ codebooks over one latent. No parameters; always computes in float32.
 
     Args:
@@ -37,19 +40,24 @@ class GroupedFSQ(nn.Module):
             raise ValueError(f"got num_codebooks={num_codebooks}, levels={list(levels)}; need K >= 1 and levels >= 2")
         self.num_codebooks = num_codebooks
         self.levels = tuple(levels)
-        level = torch.tensor(self.levels * num_codebooks, device="cpu")  # constants, also of a codec made on meta
+        self.register_constants()
+
+    def constants(self) -> dict[str, Tensor]:
+        """See Constants. All are shaped [D, 1] or [d, 1], to broadcast over [B, D, T]."""
+        level = torch.tensor(self.levels * self.num_codebooks, device="cpu")
         bases = [1]
         for count in self.levels[:-1]:
             bases.append(bases[-1] * count)
-        scale = (level - 1) / 2 * (1 - EPSILON)
-        offset = torch.where(level % 2 == 0, 0.5, 0.0)
-        # All shaped [D, 1] or [d, 1] to broadcast over [B, D, T]; rebuilt from the config, so never saved.
-        self.register_buffer("scale", scale[:, None], persistent=False)
-        self.register_buffer("offset", offset[:, None], persistent=False)
-        self.register_buffer("shift", torch.tan(offset / scale)[:, None], persistent=False)
-        self.register_buffer("half_level", (level // 2)[:, None], persistent=False)
-        self.register_buffer("level", level[:, None], persistent=False)
-        self.register_buffer("bases", torch.tensor(bases, device="cpu")[:, None], persistent=False)
+        scale = (level - 1).float() / 2 * (1 - EPSILON)
+        offset = torch.where(level % 2 == 0, 0.5, 0.0).float()
+        return {
+            "scale": scale[:, None],
+            "offset": offset[:, None],
+            "shift": torch.tan(offset / scale)[:, None],
+            "half_level": (level // 2)[:, None],
+            "level": level[:, None],
+            "bases": torch.tensor(bases, device="cpu")[:, None],
+        }
 
     @property
     def dim(self) -> int:
@@ -89,7 +97,7 @@ class GroupedFSQ(nn.Module):
 
     def decode(self, codes: Tensor) -> Tensor:
         """Codes int64 [B, K, T] -> values float32 [B, D, T] in [-1, 1]."""
-        return (self.codes_to_digits(codes) - self.half_level) / self.half_level
+        return (self.codes_to_digits(codes) - self.half_level).float() / self.half_level
 
     def digits_to_codes(self, digits: Tensor) -> Tensor:
         """Digits int64 [B, D, T] -> codes int64 [B, K, T]; the first digit is the least significant."""
@@ -102,15 +110,18 @@ class GroupedFSQ(nn.Module):
             ValueError: as `check`.
         """
         self.check(codes)
-        digits = codes.unsqueeze(2) // self.bases  # [B, K, d, T]; floor division, never true division
+        digits = codes.long().unsqueeze(2) // self.bases  # [B, K, d, T]; floor division, never true division
         return digits.flatten(1, 2) % self.level
 
     def check(self, codes: Tensor, frames: Tensor | None = None) -> None:
         """Refuse what are no codes of this quantiser, and items of more `frames` int [B] than there are.
 
         Raises:
-            ValueError: codes of the wrong shape or out of range, impossible frames.
+            ValueError: codes that are no integers, of the wrong shape or out of range, impossible frames.
         """
+        for name, given in (("codes", codes), ("frames", frames)):
+            if given is not None and given.dtype not in INTEGERS:
+                raise ValueError(f"got {name} of type {given.dtype}; expected integers, torch.int64")
         if codes.dim() != 3 or codes.shape[1] != self.num_codebooks:
             raise ValueError(f"got codes of shape {tuple(codes.shape)}; expected [B, {self.num_codebooks}, T]")
         if codes.numel() and (codes.min() < 0 or codes.max() >= self.codebook_size):

@@ -13,8 +13,9 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
-from codec.fsq import GroupedFSQ
+from codec.fsq import INTEGERS, GroupedFSQ
 from codec.licence import Licence
+from codec.precision import exactly
 
 
 class Codec(nn.Module):
@@ -95,6 +96,14 @@ class Codec(nn.Module):
             digest.update(tensor.detach().cpu().to(torch.float16).numpy().tobytes())
         return digest.hexdigest()[:16]
 
+    def check_encoder(self) -> None:
+        """Raise ValueError unless the encoder can make this codec's codes, which takes float32."""
+        if wrong := {weight.dtype for weight in self.encoder.parameters()} - {torch.float32}:
+            raise ValueError(
+                f"got an encoder with weights of type {', '.join(map(str, wrong))}; codes are made in float32 alone: "
+                "load the codec again, and use lower_precision() to decode faster"
+            )
+
     def encoder_weights(self) -> dict[str, Tensor]:
         """The weights that codes depend on."""
         return self.encoder.state_dict()
@@ -104,6 +113,9 @@ class Codec(nn.Module):
     def encode(self, audio: Tensor, lengths: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Encode audio; a padded batch gives exactly the codes of each item alone.
 
+        In float32 whatever surrounds the call: autocast, TF32 and products in bfloat16 are off inside. As with all that
+        codes and decodes, the result can be changed and has no gradient.
+
         Args:
             audio: float32 [B, 1, N] in [-1, 1] at `sample_rate`.
             lengths: samples of each item, int [B]; None means N for all.
@@ -112,7 +124,7 @@ class Codec(nn.Module):
             codes int64 [B, K, T] (0 beyond an item's end) and frames int64 [B] = ceil(length / hop_length).
 
         Raises:
-            ValueError: wrong shape or type, no samples, or values that are not finite.
+            ValueError: wrong shape or type, no samples, values that are not finite, or an encoder not in float32.
         """
         raise NotImplementedError
 
@@ -135,7 +147,7 @@ class Codec(nn.Module):
             audio float32 [B, 1, T * hop_length], zero beyond an item's end.
 
         Raises:
-            ValueError: codes of the wrong shape or range, or more frames than there are.
+            ValueError: codes of the wrong shape, type or range, or more frames than there are.
         """
         raise NotImplementedError
 
@@ -187,7 +199,7 @@ class CodecStream(ABC):
         self.empty: Tensor | None = None  # codes [B, K, 0], once the first have come
         self.ended = False
 
-    @torch.inference_mode()
+    @exactly
     def push(self, codes: Tensor) -> Tensor:
         """Add codes int64 [B, K, t]; returns the audio [B, 1, n] that has become certain, n may be 0.
 
@@ -197,7 +209,7 @@ class CodecStream(ABC):
         self.check(codes)
         return self.advance(codes, last=False)[:, None]
 
-    @torch.inference_mode()
+    @exactly
     def flush(self, codes: Tensor | None = None) -> Tensor:
         """The rest of the audio [B, 1, n], after the last codes if given; the stream is at its end afterwards.
 
@@ -261,6 +273,8 @@ def check_audio(audio: Tensor, lengths: Tensor | None) -> Tensor:
     if not torch.isfinite(audio).all():
         raise ValueError("got audio with NaN or infinite samples; expected finite values in [-1, 1]")
     batch, samples = audio.shape[0], audio.shape[2]
+    if lengths is not None and lengths.dtype not in INTEGERS:
+        raise ValueError(f"got lengths of type {lengths.dtype}; expected integers, torch.int64")
     lengths = torch.full((batch,), samples) if lengths is None else lengths.cpu().long()
     if lengths.shape != (batch,) or lengths.min() < 1 or lengths.max() > samples:
         raise ValueError(f"got lengths {lengths.tolist()}; expected {batch} numbers in 1..{samples}")

@@ -1,6 +1,7 @@
 """CodeSpec and LMConfig, fixed by a checkpoint, and SamplingConfig, fixed by a request."""
 
 from dataclasses import asdict, dataclass, fields, replace
+from numbers import Integral
 from typing import Any, Literal
 
 Precision = Literal["float32", "bfloat16", "int8"]  # of the weights while speaking
@@ -131,6 +132,17 @@ class LMConfig(LMShape):
         return {name: values[name] for name in ("codes", "vocab_size", "tokenizer_fingerprint")} | values
 
 
+# The whole numbers of SamplingConfig, and the least that each may be.
+COUNTS = {
+    "seed": 0,
+    "min_frames": 0,
+    "max_frames_per_token": 1,
+    "trailing_frames": 0,
+    "max_frames": 0,
+    "guidance_frames": 0,
+}
+
+
 @dataclass(frozen=True)
 class SamplingConfig:
     """How one request draws its frames."""
@@ -147,7 +159,13 @@ class SamplingConfig:
     guidance_frames: int = 0  # frames that are guided; 0 = all
 
     def __post_init__(self) -> None:
-        if not 0 <= self.temperature <= 2:
-            raise ValueError(f"got temperature={self.temperature}; expected 0..2")
+        for name in ("temperature", "reader_temperature"):
+            if not 0 <= getattr(self, name) <= 2:
+                raise ValueError(f"got {name}={getattr(self, name)}; expected 0..2")
         if not 0 < self.guidance <= 20:
             raise ValueError(f"got guidance={self.guidance}; expected more than 0, at most 20")
+        for name, least in COUNTS.items():
+            value: Any = getattr(self, name)
+            whole = isinstance(value, Integral) and not isinstance(value, bool)
+            if not whole or not least <= value < 2**63:
+                raise ValueError(f"got {name}={value}; expected a whole number, at least {least}")

@@ -10,17 +10,24 @@ import torch
 from torch import Tensor
 
 
+def on_device(values: Sequence[int], device: torch.device | None = None) -> Tensor:
+    """A few whole numbers, int64 [n], made where they are needed: to copy them to a GPU, the host would wait for it."""
+    if device is None or device.type == "cpu":
+        return torch.tensor(values)
+    return torch.stack([torch.full((), value, device=device) for value in values])
+
+
 def bases(levels: Sequence[int], device: torch.device | None = None) -> Tensor:
     """Place value of each digit, int64 [len(levels)]."""
     values = [1]
     for level in levels[:-1]:
         values.append(values[-1] * level)
-    return torch.tensor(values, device=device)
+    return on_device(values, device)
 
 
 def codes_to_digits(codes: Tensor, levels: Sequence[int]) -> Tensor:
     """Codes int64 [..., K] -> digits int64 [..., P]."""
-    level = torch.tensor(levels, device=codes.device)
+    level = on_device(levels, codes.device)
     return (codes.unsqueeze(-1) // bases(levels, codes.device) % level).flatten(-2)
 
 
@@ -36,7 +43,7 @@ def digits_to_values(digits: Tensor, levels: Sequence[int]) -> Tensor:
 
 def half_levels(levels: Sequence[int], num_codebooks: int, device: torch.device | None = None) -> Tensor:
     """The digit that stands for 0, of all digits of so many codebooks, int64 [P]."""
-    return torch.tensor([level // 2 for level in levels], device=device).repeat(num_codebooks)
+    return on_device([level // 2 for level in levels], device).repeat(num_codebooks)
 
 
 def center(digits: Tensor, half: Tensor) -> Tensor:

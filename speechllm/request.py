@@ -28,11 +28,17 @@ class Prompt:
         """Positions before the first frame."""
         return len(self.ids) + (0 if self.prefix is None else len(self.prefix))
 
-    def check_length(self, positions: int) -> None:
-        """Raise ValueError unless there is text, and no more than so many positions hold."""
+    def check_text(self, positions: int, vocab_size: int) -> None:
+        """Raise ValueError unless there is text of a model's own tokens, and no more than so many positions hold."""
         most = positions - (self.length - len(self.ids))
         if not 1 <= len(self.ids) <= most:
             raise ValueError(f"got {len(self.ids)} tokens; this model reads 1..{most} at once, split the text")
+        for ids in (self.ids, self.unguided):
+            if ids is not None and len(ids) and not 0 <= int(ids.min()) <= int(ids.max()) < vocab_size:
+                raise ValueError(
+                    f"got ids in {int(ids.min())}..{int(ids.max())}; this model knows 0..{vocab_size - 1}: text and "
+                    "model have to be of one tokenizer"
+                )
 
     def check_guidance(self, sampling: SamplingConfig, config: LMShape, slots: int) -> None:
         """Raise ValueError unless the guidance that is asked for can be given."""
@@ -76,7 +82,13 @@ class UnchangedFrames:
 
 
 def frame_limit(config: LMConfig, tokens: int, max_frames: int = 0) -> int:
-    """Frames that a text of so many tokens may have: several times what any speaker takes, unless `max_frames` says."""
+    """Frames that a text of so many tokens may have: several times what any speaker takes, unless `max_frames` says.
+
+    Raises:
+        ValueError: more than the model has positions for.
+    """
+    if max_frames > config.max_frames:
+        raise ValueError(f"got max_frames={max_frames}; this model writes at most {config.max_frames}, split the text")
     faster = max(1.0, config.codes.frame_rate / SLOWEST_RATE)
     return max_frames or min(config.max_frames, round((FRAMES_AT_LEAST + 12 * tokens) * faster))
 

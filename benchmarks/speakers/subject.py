@@ -15,7 +15,6 @@ from pipelines.speaking.manner import Manner
 from pipelines.speaking.synthesis import TTS
 from speechllm import CodeSpec, LMConfig, SamplingConfig, SpeechLM
 from speechllm.config import Precision
-from speechllm.model.attention import rotary_table
 
 LFSC = CodeSpec(22_050 / 1024, 8, (8, 7, 6, 6))
 UNTRAINED_S = {"short": 0.5, "medium": 1.0, "long": 2.0}  # seconds an untrained model speaks, times `pace`
@@ -92,7 +91,6 @@ def lm_config(path: Path, spec: CodeSpec = LFSC) -> LMConfig:
 
 @torch.no_grad()
 def fill(lm: SpeechLM) -> None:
-    """Small random weights; on the meta device nothing was initialised, the rotary table included."""
+    """Small random weights; on the meta device nothing was initialised."""
     for parameter in lm.parameters():
         parameter.uniform_(-0.03, 0.03)
-    lm.rotary.copy_(rotary_table(len(lm.rotary), lm.config.dim // lm.config.num_heads))

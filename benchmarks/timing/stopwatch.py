@@ -31,7 +31,17 @@ def synchronize(device: str) -> None:
     if device.startswith("cuda"):
         import torch
 
-        torch.cuda.synchronize()
+        torch.cuda.synchronize(device)
+
+
+def synchronized(clock: Callable[[], float], device: str) -> Callable[[], float]:
+    """A clock that waits for a device before it is read: what was started before is then done."""
+
+    def read() -> float:
+        synchronize(device)
+        return clock()
+
+    return read
 
 
 def reset_peak(device: str) -> None:

@@ -32,7 +32,7 @@ from codec.dsp.constants import (
     VOICED_CEILING,
 )
 from codec.dsp.mel import hz_to_mel, mel_to_hz
-from codec.dsp.spectral import frames, mel_filters
+from codec.dsp.spectral import frames, mel_filters, on_device
 
 
 def smooth(power: Tensor, width: Tensor) -> Tensor:
@@ -122,11 +122,11 @@ def aperiodicity(
     frequency = torch.arange(envelope.shape[-1], device=audio.device) / width  # cycles per sample
     error = lag_error(cross, frequency, sample_rate)
     aligned = cross * torch.polar(torch.ones_like(level), 2 * math.pi * frequency * error[..., None])
-    edges = torch.tensor(EDGES_HZ[1:-1], device=audio.device) / sample_rate
+    edges = on_device(EDGES_HZ[1:-1], audio.device) / sample_rate
     band = F.one_hot(torch.bucketize(frequency, edges), NUM_BANDS).float()
     noise_power = 1 - ((aligned.real @ band) / (level @ band + 1e-9)).clamp(min=0)
     noise = noise_power.clamp(min=LEAST_NOISE_POWER).log()
-    ceiling = torch.tensor(VOICED_CEILING, device=audio.device)
+    ceiling = on_device(VOICED_CEILING, audio.device)
     noise = torch.where(voicing[..., None] > 0.5, torch.minimum(noise, ceiling), noise)
     return noise.clamp(min=MIN_NOISE), torch.where(voicing > 0.5, sample_rate / (whole - error), f0)
 

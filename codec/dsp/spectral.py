@@ -7,12 +7,20 @@ a window of codec frames can be cut out of a longer signal without changing the 
 """
 
 import functools
+from collections.abc import Sequence
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from codec.dsp.mel import mel_triangles
+
+
+def on_device(values: Sequence[float], device: torch.device) -> Tensor:
+    """A few numbers, float32 [n], made where they are needed: to copy them to a GPU, the host would wait for it."""
+    if device.type == "cpu":
+        return torch.tensor(values)
+    return torch.stack([torch.full((), value, device=device) for value in values])
 
 
 @functools.lru_cache(maxsize=32)
@@ -37,7 +45,7 @@ def stft(audio: Tensor, n_fft: int, hop: int) -> Tensor:
 @torch.inference_mode(False)
 def mel_filters(sample_rate: int, n_fft: int, n_mels: int, device: torch.device | None = None) -> Tensor:
     """Triangular mel filters [F, M] over 0 .. sample_rate / 2, peak 1 (no area normalisation)."""
-    return torch.tensor(mel_triangles(sample_rate, n_fft, n_mels), device=device)
+    return torch.tensor(mel_triangles(sample_rate, n_fft, n_mels)).to(device)
 
 
 def log_mel(audio: Tensor, sample_rate: int, n_fft: int, hop: int, n_mels: int, floor: float = 1e-3) -> Tensor:

@@ -19,12 +19,12 @@ from torch import Tensor, nn
 from torch.nn.utils import parametrize
 from torch.nn.utils.parametrizations import weight_norm
 
-from codec.bfloat16 import has_bfloat16
 from codec.fsq import GroupedFSQ
 from codec.hifigan.config import HiFiGANConfig
 from codec.hifigan.layers import State, pack
 from codec.hifigan.networks import EDGE_KERNEL, OUTPUT_KERNEL, HiFiGANDecoder, HiFiGANEncoder
 from codec.interface import check_audio
+from codec.precision import exactly, has_bfloat16
 from codec.streaming import WindowCodec
 
 MIN_FRAMES = 4  # reflection by 3 frames needs 4 of them
@@ -64,7 +64,7 @@ class HiFiGANCodec(WindowCodec):
 
     # audio -> codes
 
-    @torch.inference_mode()
+    @exactly
     def encode(self, audio: Tensor, lengths: Tensor | None = None, masked: bool = False) -> tuple[Tensor, Tensor]:
         """See Codec.encode.
 
@@ -77,6 +77,7 @@ class HiFiGANCodec(WindowCodec):
             masked: encode the padded batch at once, zero beyond each item's end, as NeMo does; faster on a GPU, but
                 codes near the end of the shorter items depend on the batch they are in.
         """
+        self.check_encoder()
         lengths = check_audio(audio, lengths)
         frames = -(-lengths // self.hop_length)
         if masked:
@@ -92,12 +93,12 @@ class HiFiGANCodec(WindowCodec):
 
     def latents(self, audio: Tensor, frames: int, lengths: Tensor | None = None) -> Tensor:
         """Latents float32 [B, D, frames] of audio [B, 1, N], N <= frames * hop_length; the rest is silence."""
-        audio = F.pad(audio, (0, frames * self.hop_length - audio.shape[2])).to(self.encoder.post.weight.dtype)
-        return self.encoder(audio, lengths).float()
+        audio = F.pad(audio, (0, frames * self.hop_length - audio.shape[2]))
+        return self.encoder(audio, lengths)
 
     # codes -> audio
 
-    @torch.inference_mode()
+    @exactly
     def decode(self, codes: Tensor, frames: Tensor | None = None, masked: bool = False) -> Tensor:
         """See Codec.decode; `masked` as of `encode`."""
         self.quantizer.check(codes, frames)

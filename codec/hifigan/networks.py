@@ -93,7 +93,8 @@ class HiFiGANDecoder(nn.Module):
             if isinstance(context, Tensor):
                 context = context.repeat_interleave(stride, dim=3)
             x = residual(up(x, act, context), context)
-        x = self.post(x, self.act, context)[:, :, 0]
+        with torch.autocast(x.device.type, enabled=False):  # what is heard is not rounded, whatever it is made from
+            x = self.post(x.to(self.post.weight.dtype), self.act, context)[:, :, 0]
         if self.output == "tanh":
             return torch.tanh(x)
         return x.clamp(-1, 1) if self.output == "clamp" else x

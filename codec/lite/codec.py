@@ -10,7 +10,6 @@ from collections.abc import Iterable, Iterator
 import torch
 from torch import Tensor
 
-from codec.bfloat16 import has_bfloat16
 from codec.dsp.blocks import windows
 from codec.dsp.pitch import phase_from_samples, upsample
 from codec.fsq import GroupedFSQ
@@ -21,6 +20,7 @@ from codec.lite.features import analyse_in_blocks, block_size
 from codec.lite.networks import FeatureDecoder, FeatureEncoder
 from codec.lite.source_filter import SourceFilter
 from codec.lite.vocoder import Filters, Vocoder
+from codec.precision import exactly, has_bfloat16
 
 PITCH_MARGIN = 2  # codec frames of f0 that one frame of audio needs before itself and after, see LiteStream
 
@@ -48,7 +48,7 @@ class LiteCodec(Codec):
 
     # audio -> codes
 
-    @torch.inference_mode()
+    @exactly
     def encode(self, audio: Tensor, lengths: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """See Codec.encode. Items are encoded one by one."""
         lengths = check_audio(audio, lengths)
@@ -59,13 +59,13 @@ class LiteCodec(Codec):
             codes[row, :, :count] = torch.cat(list(item), dim=-1)[0]
         return codes, frames
 
-    @torch.inference_mode()
+    @exactly
     def encode_chunks(self, chunks: Iterable[Tensor]) -> Iterator[Tensor]:
         """See Codec.encode_chunks. Codes come some 90 s after their audio: what goes before them needs four blocks."""
         pieces = (check_chunk(chunk)[:, 0].float() for chunk in chunks if chunk.numel())
         yield from self.encode_blocks(features for features, _ in analyse_in_blocks(pieces, self.config))
 
-    @torch.inference_mode()
+    @exactly
     def encode_features(self, features: Tensor) -> Tensor:
         """Features [B, S, W] of codec.lite.features.extract_features -> codes int64 [B, K, S / stack]."""
         blocks = features.split(block_size(self.config) // self.config.stft_hop, dim=1)
@@ -73,13 +73,14 @@ class LiteCodec(Codec):
 
     def encode_blocks(self, blocks: Iterable[Tensor]) -> Iterator[Tensor]:
         """Features [B, S, W] of one recording in blocks -> codes [B, K, t] in as many pieces."""
+        self.check_encoder()
         past = Past()
         for block in windows(blocks, 0):
             yield self.quantizer(self.encoder(block.values.float(), past, block.last))[1]
 
     # codes -> audio
 
-    @torch.inference_mode()
+    @exactly
     def decode(self, codes: Tensor, frames: Tensor | None = None) -> Tensor:
         """See Codec.decode."""
         self.quantizer.check(codes, frames)
@@ -130,6 +131,8 @@ class LiteStream(CodecStream):
 
     def __init__(self, codec: LiteCodec):
         super().__init__(codec)
+        if (dtype := codec.decoder.input.weight.dtype) != torch.float32:
+            raise ValueError(f"got a decoder in {dtype}; expected float32, or lower_precision() to decode faster")
         self.past = Past()
         self.filters: Filters | None = None  # of the STFT frames from codec frame `first` on
         self.first = 0

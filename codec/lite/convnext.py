@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from codec.bfloat16 import BFloat16MLP
+from codec.precision import BFloat16MLP
 
 CACHED_VALUES = 2**16  # that the fastest cache holds
 

@@ -20,6 +20,7 @@ from codec.dsp.envelope import aperiodicity, log_envelope, to_bands
 from codec.dsp.highpass import highpass_in_blocks
 from codec.dsp.pitch import pitch_in_blocks
 from codec.lite.config import CodecConfig
+from codec.precision import exactly
 
 MEAN_LOG_F0 = math.log(180.0)  # between a low and a high voice, Hz
 ENVELOPE_MEAN, ENVELOPE_SCALE = 6.0, 2.5  # nats, of log amplitude density
@@ -82,6 +83,7 @@ def analyse(audio: Tensor, config: CodecConfig) -> tuple[Tensor, Tensor]:
     return torch.cat(features, dim=1), torch.cat(envelopes, dim=1)
 
 
+@exactly
 def extract_features(audio: Tensor, config: CodecConfig) -> Tensor:
     """Audio float32 [B, N] -> features [B, S, W]; S of whole codec frames."""
     return torch.cat([features for features, _ in analyse_in_blocks([audio], config)], dim=1)

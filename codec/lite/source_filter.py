@@ -13,10 +13,11 @@ import math
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 
 from codec.dsp.spectral import frames
 from codec.lite.vocoder import Filters
+from codec.precision import Constants
 
 NOISE_FRAMES = 512  # about 6 s at 86 frames/s: longer than the ear can notice a repetition of shaped noise
 
@@ -42,7 +43,7 @@ def pulses(phase: Tensor, f0: Tensor, sample_rate: int) -> Tensor:
     return 0.5 - torch.where(near_peak, count + 0.5, ratio)
 
 
-class SourceFilter(nn.Module):
+class SourceFilter(Constants):
     """Filters -> audio. No parameters."""
 
     noise: Tensor
@@ -51,10 +52,15 @@ class SourceFilter(nn.Module):
     def __init__(self, sample_rate: int, n_fft: int, hop: int):
         super().__init__()
         self.sample_rate, self.n_fft, self.hop = sample_rate, n_fft, hop
-        generator = torch.Generator().manual_seed(0)
-        self.register_buffer("noise", torch.randn(NOISE_FRAMES, hop, generator=generator), persistent=False)
-        pad = (n_fft - 2 * hop) // 2
-        self.register_buffer("window", F.pad(torch.hann_window(2 * hop), (pad, pad)), persistent=False)
+        self.register_constants()
+
+    def constants(self) -> dict[str, Tensor]:
+        """See Constants."""
+        generator, pad = torch.Generator("cpu").manual_seed(0), (self.n_fft - 2 * self.hop) // 2
+        return {
+            "noise": torch.randn(NOISE_FRAMES, self.hop, generator=generator, device="cpu"),
+            "window": F.pad(torch.hann_window(2 * self.hop, device="cpu"), (pad, pad)),
+        }
 
     def spectrum(self, source: Tensor) -> Tensor:
         """Windows of a source [B, N] -> complex [B, S, F]."""

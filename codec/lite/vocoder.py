@@ -13,6 +13,7 @@ from codec.dsp.envelope import bins_from_aperiodicity, bins_from_mel, minimum_ph
 from codec.lite.config import CodecConfig
 from codec.lite.convnext import Blocks, Past
 from codec.lite.features import ENVELOPE_MEAN, ENVELOPE_SCALE, NOISE_MEAN, features_to_f0, num_features
+from codec.precision import Constants
 
 LOUDEST = 6.0  # nats, of an envelope
 MOST_NOISE = -1e-3  # nats, of its share in the amplitude: some of it is always periodic
@@ -27,7 +28,7 @@ class Filters(NamedTuple):
     noise: Tensor  # natural log magnitude of the noise filter [B, S, F]
 
 
-class Vocoder(nn.Module):
+class Vocoder(Constants):
     """Features [B, S, W] -> filters: the envelope that features say, refined by a network, and its minimum phase."""
 
     from_mel: Tensor
@@ -43,11 +44,14 @@ class Vocoder(nn.Module):
         self.output = nn.Linear(dim, config.n_fft // 2 + 1)
         nn.init.normal_(self.output.weight, std=1e-3)
         nn.init.zeros_(self.output.bias)
-        for name, matrix in (
-            ("from_mel", bins_from_mel(config.sample_rate, config.n_fft, config.n_mels)),
-            ("from_bands", bins_from_aperiodicity(config.sample_rate, config.n_fft)),
-        ):
-            self.register_buffer(name, matrix, persistent=False)
+        self.register_constants()
+
+    def constants(self) -> dict[str, Tensor]:
+        """See Constants."""
+        return {
+            "from_mel": bins_from_mel(self.sample_rate, self.n_fft, self.n_mels),
+            "from_bands": bins_from_aperiodicity(self.sample_rate, self.n_fft),
+        }
 
     def envelope(self, features: Tensor) -> Tensor:
         """Log amplitude density float32 [B, S, F] of a whole utterance."""

@@ -8,15 +8,21 @@ from safetensors.torch import load_file, save_file
 
 from codec.interface import Codec
 from codec.licence import Licence
+from codec.pretrained.finite import refuse_not_finite
 from codec.pretrained.licences import admit
 from codec.pretrained.registry import family_of
 
 
 def save(codec: Codec, folder: str | Path, dtype: torch.dtype | None = None) -> None:
-    """Write a codec folder, whole files or none; the weights as `dtype`, by default that of the family."""
+    """Write a codec folder, whole files or none; the weights as `dtype`, by default that of the family.
+
+    Raises:
+        ValueError: a weight is not finite, or too large for `dtype`.
+    """
     folder, dtype = Path(folder), dtype or codec.storage
-    folder.mkdir(parents=True, exist_ok=True)
     weights = {name: tensor.detach().cpu().to(dtype).contiguous() for name, tensor in codec.saved_weights().items()}
+    refuse_not_finite(weights, f"a codec to be saved as {dtype}")
+    folder.mkdir(parents=True, exist_ok=True)
     temporary = folder / ".codec.partial"
     save_file(weights, temporary)
     temporary.replace(folder / "model.safetensors")
@@ -40,7 +46,9 @@ def load_folder(folder: Path, commercial: bool | None = None) -> Codec:
         family = family_of(values)
         config = family.config_type.from_dict(values)
         admit(licence, folder, commercial)
-        codec = family.from_weights(config, load_file(folder / "model.safetensors"))
+        weights = load_file(folder / "model.safetensors")
+        refuse_not_finite(weights, "model.safetensors")
+        codec = family.from_weights(config, weights)
     except PermissionError:
         raise
     except Exception as error:

@@ -1,5 +1,6 @@
 """Weights from the Hugging Face hub: which revision, which file, and whose licence."""
 
+import hashlib
 import os
 import re
 from collections.abc import Iterable
@@ -11,6 +12,9 @@ from codec.licence import Licence
 from codec.pretrained.licences import NSCL, OPEN_MODEL
 from codec.pretrained.nemo import load_nemo
 
+SCHEME = "hub:"
+FILE_ENDING = re.compile(r"\.[A-Za-z]\w*$")
+SHA256 = re.compile(r"[0-9a-f]{64}")
 HUB_ID = re.compile(r"[\w-][\w.-]*/[\w-][\w.-]*(@[\w.-]+)?")
 
 
@@ -32,9 +36,23 @@ PUBLISHED = {
 }
 
 
-def is_hub_id(source: str) -> bool:
-    """Whether this reads as owner/name or owner/name@revision, and not as a path."""
-    return HUB_ID.fullmatch(source) is not None and not source.endswith((".nemo", ".yaml", ".json", ".safetensors"))
+def hub_id(source: str) -> str | None:
+    """The `owner/name` or `owner/name@revision` that a source means; None if it is a path.
+
+    `hub:` before it leaves no doubt. Without, what may be a mistyped path is one: a stranger's repository must not be
+    fetched for it. So is whatever begins with a folder that is here, or ends as files do.
+
+    Raises:
+        ValueError: `hub:` before something else.
+    """
+    bare = source.removeprefix(SCHEME)
+    fits = HUB_ID.fullmatch(bare) is not None
+    if source != bare:
+        if not fits:
+            raise ValueError(f"got {source!r}; expected {SCHEME}OWNER/NAME or {SCHEME}OWNER/NAME@REVISION")
+        return bare
+    like_a_path = FILE_ENDING.search(bare) or Path(bare.partition("/")[0]).exists()
+    return bare if fits and not like_a_path else None
 
 
 def fetch(repository: str, name: str, revision: str) -> str:
@@ -42,7 +60,7 @@ def fetch(repository: str, name: str, revision: str) -> str:
 
     Raises:
         ImportError: huggingface_hub is not installed.
-        ConnectionError: it is neither in the cache nor can it be downloaded.
+        ConnectionError: it is neither in the cache nor can it be downloaded, or it is not what the hub says it is.
     """
     try:
         from huggingface_hub import hf_hub_download
@@ -52,12 +70,39 @@ def fetch(repository: str, name: str, revision: str) -> str:
             "or give the path of what was downloaded"
         ) from None
     try:
-        return str(hf_hub_download(repository, name, revision=revision))
+        path = str(hf_hub_download(repository, name, revision=revision))
     except Exception as error:  # no common base: connection, missing entry, gated, offline mode
         raise ConnectionError(
             f"{repository}: no {name} of revision {revision} in the cache, and it cannot be downloaded: "
             f"{' '.join(str(error).split())[:200]}; download it elsewhere and give its path"
         ) from error
+
+    check_hash(Path(path), repository)
+    return path
+
+
+def check_hash(path: Path, repository: str) -> None:
+    """Refuse a file of the cache that is not what the hub announced, and forget it.
+
+    The cache names large files by their SHA-256 (others have another name, or none), but nobody compares.
+
+    Raises:
+        ConnectionError: it is another file, such as one that was damaged on its way.
+    """
+    stored = path.resolve()
+    if not SHA256.fullmatch(stored.name):
+        return
+    digest = hashlib.sha256()
+    with stored.open("rb") as file:
+        while piece := file.read(2**20):
+            digest.update(piece)
+    if (found := digest.hexdigest()) != stored.name:
+        for wrong in {path, stored}:
+            wrong.unlink(missing_ok=True)
+        raise ConnectionError(
+            f"{repository}: {path.name} has SHA-256 {found[:12]}..., the hub says {stored.name[:12]}...; it was "
+            "deleted, try again, or download it elsewhere and give its path"
+        )
 
 
 def fetch_folder(repository: str, revision: str, names: Iterable[str]) -> Path:
@@ -65,14 +110,14 @@ def fetch_folder(repository: str, revision: str, names: Iterable[str]) -> Path:
     return {Path(fetch(repository, name, revision)).parent for name in names}.pop()
 
 
-def load_from_hub(source: str, commercial: bool | None = None) -> Codec:
+def load_from_hub(identity: str, commercial: bool | None = None) -> Codec:
     """Download the .nemo file of `owner/name[@revision]`, or take it from the cache, and load it.
 
     Raises:
         ImportError, ConnectionError: see `fetch`.
         PermissionError: its licence, see `codec.load`.
     """
-    repository, _, revision = source.partition("@")
+    repository, _, revision = identity.partition("@")
     known = PUBLISHED.get(repository)
     revision = revision or (known and known.revision) or "main"
     path = fetch(repository, f"{repository.partition('/')[2]}.nemo", revision)

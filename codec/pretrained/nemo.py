@@ -20,6 +20,7 @@ from codec.hifigan.codec import HiFiGANCodec
 from codec.hifigan.config import HiFiGANConfig
 from codec.interface import Codec
 from codec.licence import Licence
+from codec.pretrained.finite import refuse_not_finite
 from codec.pretrained.licences import admit, guess_licence
 from codec.pretrained.nemo_config import convert
 from codec.pretrained.yaml_text import parse_mapping
@@ -73,7 +74,10 @@ def load_nemo(path: str | Path, commercial: bool | None = None, licence: Licence
             config = read_config(archive)
             licence = licence or guess_licence(config)
             admit(licence, path, commercial)
-            codec = HiFiGANCodec.from_weights(config, translate(read_weights(archive)))
+            weights = read_weights(archive)
+            refuse_not_finite({n: t for n, t in weights.items() if not n.startswith(IGNORED)}, WEIGHTS)
+            codec = HiFiGANCodec.from_weights(config, translate(weights))
+            refuse_not_finite(codec.state_dict(), f"{WEIGHTS} without weight normalisation")
     except (FileNotFoundError, PermissionError):
         raise
     except DAMAGE as error:

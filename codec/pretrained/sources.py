@@ -5,7 +5,7 @@ from typing import TypeVar, overload
 
 from codec.interface import Codec
 from codec.pretrained.folder import load_folder
-from codec.pretrained.hub import is_hub_id, load_from_hub
+from codec.pretrained.hub import SCHEME, hub_id, load_from_hub
 from codec.pretrained.nemo import load_nemo
 
 Kind = TypeVar("Kind", bound=Codec)
@@ -20,7 +20,8 @@ def load(source: str | Path, *, kind: type[Codec] = Codec, commercial: bool | No
 
     Args:
         source: a folder written by `codec.save`, a .nemo file, or a hub id such as
-            `nvidia/low-frame-rate-speech-codec-22khz`, with `@revision` where another than the pinned one is meant.
+            `hub:nvidia/low-frame-rate-speech-codec-22khz`, with `@revision` where another than the pinned one is meant.
+            `hub:` may be left out where no folder here begins so; a Path is never a hub id.
         kind: the class it has to be of, such as LiteCodec; any by default.
         commercial: refuse weights whose licence does not allow commercial use; None = if LFSC_COMMERCIAL=1.
 
@@ -43,6 +44,9 @@ def load_any(source: str | Path, commercial: bool | None) -> Codec:
         return load_folder(path, commercial)
     if path.is_file():
         return load_nemo(path, commercial)
-    if is_hub_id(str(source)):
-        return load_from_hub(str(source), commercial)
-    raise FileNotFoundError(f"{source} is not a codec folder: no such folder, nor a .nemo file, nor a hub id")
+    identity = hub_id(source) if isinstance(source, str) else None
+    if identity is not None:
+        return load_from_hub(identity, commercial)
+    raise FileNotFoundError(
+        f"{source} is not there: expected a codec folder, a .nemo file, or {SCHEME}OWNER/NAME for a codec on the hub"
+    )

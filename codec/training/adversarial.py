@@ -1,4 +1,4 @@
-"""What discriminators say, and the least-squares losses of it that every family trains with.
+"""What discriminators say, and the least-squares losses of it that every family trains with, in float32.
 
 Source: least-squares GAN (Mao et al., arXiv 1611.04076), as in HiFi-GAN (arXiv 2010.05646).
 """
@@ -18,12 +18,12 @@ class DiscriminatorOutput(NamedTuple):
 
 def adversarial_loss(fake: DiscriminatorOutput) -> Tensor:
     """How far the scores of what was generated are from 1: a scalar, lower is better for the codec."""
-    return (1 - fake.scores).square().mean()
+    return (1 - fake.scores.float()).square().mean()
 
 
 def discriminator_loss(real: DiscriminatorOutput, fake: DiscriminatorOutput) -> Tensor:
     """How far real scores are from 1 and generated ones from 0: a scalar, lower is better for the discriminator."""
-    return ((1 - real.scores).square().mean() + fake.scores.square().mean()) / 2
+    return ((1 - real.scores.float()).square().mean() + fake.scores.float().square().mean()) / 2
 
 
 def rename_discriminators(checkpoint: dict[str, Any]) -> None:

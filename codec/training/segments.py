@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -11,7 +12,7 @@ from torch.utils.data import Dataset
 from codec.audio.decoding import decode_segment
 
 
-class Segments(Dataset[Tensor]):
+class Segments(Dataset[Any]):
     """Endless-looking dataset of fixed-length segments; item i of a seed is always the same one.
 
     Args:
@@ -31,7 +32,7 @@ class Segments(Dataset[Tensor]):
     def __len__(self) -> int:
         return self.size
 
-    def __getitem__(self, index: int) -> Tensor:
+    def __getitem__(self, index: int) -> Any:
         """Item `index`."""
         return self.cut(*self.choose(index))
 
@@ -46,7 +47,7 @@ class Segments(Dataset[Tensor]):
         """The recording of item `index`, for messages."""
         return [self.names[self.choose(index)[0]]]
 
-    def cut(self, chosen: int, rng: np.random.Generator) -> Tensor:
+    def cut(self, chosen: int, rng: np.random.Generator) -> Any:
         """A random segment of number `chosen`."""
         raise NotImplementedError
 
@@ -76,8 +77,16 @@ class AudioSegments(Segments):
         super().__init__(durations_s, size=size, seed=seed, first=first, names=list(map(str, files)))
         self.files, self.segment, self.sample_rate = list(files), segment, sample_rate
 
-    def cut(self, chosen: int, rng: np.random.Generator) -> Tensor:
+    def cut(self, chosen: int, rng: np.random.Generator) -> Any:
         """A random segment of one file."""
+        return self.padded(self.read(chosen, rng))
+
+    def padded(self, audio: np.ndarray) -> Tensor:
+        """Float32 [segment] of at most as much."""
+        return torch.from_numpy(np.pad(audio, (0, self.segment - len(audio))))
+
+    def read(self, chosen: int, rng: np.random.Generator) -> np.ndarray:
+        """A random segment of one file, or all of a shorter one."""
         path = self.files[chosen]
         audio, rate = decode_segment(
             path, self.segment, lambda samples: int(rng.integers(0, max(1, samples - self.segment + 1)))
@@ -87,7 +96,17 @@ class AudioSegments(Segments):
                 f"{path} is {rate} Hz, this codec expects {self.sample_rate} Hz; "
                 "resample the corpus first (pipelines/reconstruct.py shows how)"
             )
-        return torch.from_numpy(np.pad(audio.mean(axis=1), (0, self.segment - len(audio))))
+        mono: np.ndarray = audio.mean(axis=1)
+        return mono
+
+
+class MeasuredSegments(AudioSegments):
+    """The same, each with its samples before the padding, int."""
+
+    def cut(self, chosen: int, rng: np.random.Generator) -> tuple[Tensor, int]:
+        """A random segment of one file, and its length."""
+        audio = self.read(chosen, rng)
+        return self.padded(audio), len(audio)
 
 
 class FeatureSegments(Segments):

@@ -77,11 +77,12 @@ def load_published(
 
 def fetch(source: str) -> Path:
     """The folder of a hub id, from the cache or downloaded."""
-    from codec.pretrained.hub import fetch_folder, is_hub_id
+    from codec.pretrained.hub import fetch_folder, hub_id
 
-    if not is_hub_id(source):
+    identity = hub_id(source)
+    if identity is None:
         raise UserError(f"{source!r} is not a folder; expected {SCHEME}FOLDER or {SCHEME}{gepard.REPOSITORY}")
-    repository, _, revision = source.partition("@")
+    repository, _, revision = identity.partition("@")
     pinned = gepard.REVISION if repository == gepard.REPOSITORY else "main"
     return fetch_folder(repository, revision or pinned, gepard.FILES)
 

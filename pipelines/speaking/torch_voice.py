@@ -1,7 +1,7 @@
 """A voice in torch: for GPUs, large models and published weights, and to test the other one against."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -9,9 +9,9 @@ import torch
 
 from codec import Codec
 from pipelines.speaking.voice import Decoder, Voice
-from speechllm import Frame, Prompt, SamplingConfig, SpeechLM, generate
+from speechllm import Frame, Prompt, SamplingConfig, SpeechLM
 from speechllm.config import Precision
-from speechllm.inference.generate import best_of
+from speechllm.inference.generate import Engines
 from speechllm.inference.weights import packed
 
 
@@ -21,13 +21,15 @@ class TorchDecoder:
     def __init__(self, codec: Codec):
         self.stream = codec.stream()
 
+        self.device = codec.quantizer.scale.device
+
     def push(self, codes: np.ndarray) -> np.ndarray:
         """See Decoder."""
-        return self.stream.push(torch.from_numpy(codes)[None])[0, 0].numpy()
+        return self.stream.push(torch.from_numpy(codes)[None].to(self.device))[0, 0].cpu().numpy()
 
     def flush(self, codes: np.ndarray) -> np.ndarray:
         """See Decoder."""
-        return self.stream.flush(torch.from_numpy(codes)[None])[0, 0].numpy()
+        return self.stream.flush(torch.from_numpy(codes)[None].to(self.device))[0, 0].cpu().numpy()
 
 
 @dataclass(frozen=True)
@@ -37,6 +39,7 @@ class TorchVoice(Voice):
     lm: SpeechLM
     codec: Codec
     precision: Precision = "int8"  # of the LM's weights
+    engines: Engines = field(init=False, repr=False, compare=False)  # one for each thread that speaks, and not more
     large: bool = False  # too large to be in memory twice: the LM's weights are given up once they are packed
 
     engine = "torch"
@@ -44,6 +47,7 @@ class TorchVoice(Voice):
     survives_fork = False
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "engines", Engines(self.lm, self.precision))
         if self.large:
             packed(self.lm, self.precision, consume=True)
 
@@ -53,13 +57,13 @@ class TorchVoice(Voice):
 
     def generate(self, prompt: Prompt, sampling: SamplingConfig) -> Iterable[Frame]:
         """See Voice."""
-        return map(as_array, generate(self.lm, prompt, sampling, self.precision))
+        return map(as_array, self.engines.generate(prompt, sampling))
 
     def best_of(
         self, prompt: Prompt, sampling: SamplingConfig, tries: int, min_plausible_frames: int
     ) -> Sequence[Frame]:
         """See Voice."""
-        found = best_of(self.lm, prompt, sampling, self.precision, tries, min_plausible_frames)
+        found = self.engines.best_of(prompt, sampling, tries, min_plausible_frames)
         return [as_array(frame) for frame in found]
 
     def decoder(self) -> Decoder:

@@ -16,7 +16,7 @@ from codec import load as load_codec
 from codec import save as save_codec
 from codec.dsp.spectral import log_mel
 from codec.training.lfsc.module import HiFiGANOptim, LitHiFiGAN
-from codec.training.segments import AudioSegments
+from codec.training.segments import MeasuredSegments
 from pipelines.corpus import manifest
 from pipelines.corpus.rejects import Reject, report
 from pipelines.shared.errors import UserError
@@ -53,10 +53,10 @@ def loaders(
     folder, step_size = config.manifest.parent, config.batch_size * processes(config.trainer)
     held, used = utterances[: config.validation_items], utterances[config.validation_items :]
 
-    def segments(part: list[manifest.Utterance], size: int, first: int = 0) -> AudioSegments:
+    def segments(part: list[manifest.Utterance], size: int, first: int = 0) -> MeasuredSegments:
         files, durations = [folder / u.audio for u in part], [u.duration_s for u in part]
         samples, rate = config.segment_frames * config.codec.hop_length, config.codec.sample_rate
-        return AudioSegments(files, durations, samples, rate, size=size, seed=config.seed, first=first)
+        return MeasuredSegments(files, durations, samples, rate, size=size, seed=config.seed, first=first)
 
     # Several processes are dealt items in turn: n of them with batches of B see what one with a batch of n B does.
     left = config.optim.max_steps - seen

@@ -7,6 +7,7 @@ int64 [n + 1]. Its header holds the CodeSpec, the tokenizer's fingerprint and th
 
 import hashlib
 import json
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -36,18 +37,20 @@ def write_tensors(path: Path, tensors: dict[str, Tensor], header: dict[str, str]
     temporary.replace(path)
 
 
+def as_int16(parts: list[Tensor], names: list[str], what: str, end: int, empty: Tensor | None = None) -> Tensor:
+    """Whole numbers in 0 .. end - 1 of each utterance, joined, of none `empty`; ValueError for others."""
+    end = min(end, 2**15)
+    for name, part in zip(names, parts, strict=False):
+        if len(part) and not 0 <= int(part.min()) <= int(part.max()) < end:
+            raise ValueError(f"{name}: got {what} in {int(part.min())}..{int(part.max())}; expected 0..{end - 1}")
+    joined = torch.cat(parts) if parts else torch.zeros(0) if empty is None else empty
+    return joined.to(torch.int16).contiguous()
+
+
 def offsets(parts: Iterable[Tensor]) -> Tensor:
     """Start of each part and the end of the last, int64 [n + 1]."""
     lengths = [0, *(len(part) for part in parts)]
     return torch.tensor(lengths).cumsum(0)
-
-
-def int16(parts: list[Tensor], empty: Tensor, what: str) -> Tensor:
-    """Integers one after another; of no part, `empty`. Raises ValueError for one that int16 has no place for."""
-    joined = torch.cat(parts) if parts else empty
-    if len(joined) and not 0 <= int(joined.min()) <= int(joined.max()) < 2**15:
-        raise ValueError(f"got {what} of {int(joined.min())} to {int(joined.max())}; a shard holds 0 to {2**15 - 1}")
-    return joined.to(torch.int16).contiguous()
 
 
 def write_shard(
@@ -57,15 +60,19 @@ def write_shard(
     tokenizer_fingerprint: str,
     notes: Mapping[str, str] | None = None,
 ) -> None:
-    """Write a shard; `path` ends in .safetensors. `notes` are kept with it, for whoever made it."""
-    ids, codes = [e.ids for e in examples], [e.codes for e in examples]
+    """Write a shard; `path` ends in .safetensors. `notes` are kept with it, for whoever made it.
+
+    Raises:
+        ValueError: codes that are none of `spec`, or ids that int16 does not hold; nothing is written.
+    """
+    ids, codes, names = [e.ids for e in examples], [e.codes for e in examples], [e.name for e in examples]
+    empty = torch.zeros(0, spec.num_codebooks)
     tensors = {
-        "codes": int16(codes, torch.zeros(0, spec.num_codebooks), "codes"),
-        "ids": int16(ids, torch.zeros(0), "ids"),
+        "codes": as_int16(codes, names, "codes", math.prod(spec.levels), empty),
+        "ids": as_int16(ids, names, "text ids", 2**15),
         "code_offsets": offsets(codes),
         "id_offsets": offsets(ids),
     }
-    names = [e.name for e in examples]
     header = {
         "spec": json.dumps(asdict(spec)),
         "tokenizer": tokenizer_fingerprint,
@@ -160,8 +167,8 @@ class Shard:
         return Example(self.names[index], self.tensors["ids"][s:e].long(), self.tensors["codes"][a:b].long(), positions)
 
     def write_positions(self, positions: list[Tensor]) -> None:
-        """Store the alignment of all utterances, int64 [T] each."""
-        joined = int16(positions, torch.zeros(0), "positions")
+        """Store the alignment of all utterances, int64 [T] each; ValueError for positions that int16 does not hold."""
+        joined = as_int16(positions, self.names, "positions", 2**15)
         write_tensors(self.positions_path, {"positions": joined}, {"shard": self.corpus})
 
 

@@ -19,9 +19,10 @@ from collections import deque
 from dataclasses import replace
 
 import torch
+from torch import Tensor
 
 from speechllm.config import Precision, SamplingConfig
-from speechllm.inference.cuda_graph import CapturedStep
+from speechllm.inference.cuda_graph import CapturedSteps, length_buckets
 from speechllm.inference.prefill import prefill
 from speechllm.inference.request import Request
 from speechllm.inference.rows import CACHE_BLOCK, NOISE_STEPS, Rows
@@ -30,6 +31,8 @@ from speechllm.inference.step import Stepper
 from speechllm.inference.weights import packed
 from speechllm.model.speech_lm import SpeechLM
 from speechllm.request import STUCK_S, Frame, Prompt, StepResult, frame_limit
+
+READ_EVERY = 8  # steps of a GPU, some 0.4 s of speech at 21.5 frames a second
 
 
 class Engine:
@@ -41,9 +44,11 @@ class Engine:
         precision: of the weights in decoding steps; float32 and bfloat16 anywhere, int8 on a CPU.
         longest: text tokens and frames of one request at most; None = all the model can hold.
         captured: the step is a CUDA graph; None = on a GPU. False on a GPU is for comparison.
+        read_every: steps made before the host looks at them, since a look waits for a GPU; None = 1 on a CPU, and
+            READ_EVERY on a GPU. The frames are the same; a request takes up to so many steps longer to end.
 
     Raises:
-        ValueError: int8 on a GPU, or a captured step without one.
+        ValueError: int8 on a GPU, a captured step without one, or no steps between two looks.
     """
 
     @torch.inference_mode()
@@ -54,6 +59,7 @@ class Engine:
         precision: Precision = "float32",
         longest: tuple[int, int] | None = None,
         captured: bool | None = None,
+        read_every: int | None = None,
     ):
         device = model.begin.device
         captured = device.type == "cuda" if captured is None else captured
@@ -61,20 +67,30 @@ class Engine:
             raise ValueError(f"got precision int8 on {device}; expected a CPU, or precision bfloat16")
         if captured and device.type != "cuda":
             raise ValueError(f"got captured=True on {device}; only a CUDA device replays graphs")
+        self.read_every = (READ_EVERY if device.type == "cuda" else 1) if read_every is None else read_every
+        if self.read_every < 1:
+            raise ValueError(f"got read_every={read_every}; expected 1 or more")
         text, frames = longest or (model.config.max_text, model.config.max_frames)
+        text, frames = min(text, model.config.max_text), min(frames, model.config.max_frames)
         self.config, self.lm, self.device = model.config, packed(model, precision), device
-        self.slots, self.max_text = slots, min(model.config.max_text, text)
+        self.slots, self.max_text = slots, text
         self.stuck_frames = round(STUCK_S * model.config.codes.frame_rate)
         cache = torch.bfloat16 if precision == "bfloat16" else torch.float32
-        self.rows = Rows.allocate(model.config, slots, text, text + self.steps_of(frames), model.begin, cache)
+        total = text + self.steps_of(frames)
+        self.rows = Rows.allocate(model.config, slots, text, total, model.begin, cache, self.read_every)
         self.waiting: deque[Request] = deque()
         self.running: list[Request] = []  # in the order of their rows
         self.tickets = 0
         self.stepper: tuple[tuple[int, int], Stepper] | None = None  # for (rows, cache positions)
         self.cleared = 0  # cache positions that hold numbers
+        self.graphs: CapturedSteps | None = None
         if captured:
-            self.clear(self.rows.mask.shape[3])
-        self.graph = CapturedStep(Stepper(self.lm, self.rows)) if captured else None
+            most = self.rows.mask.shape[3]
+            self.clear(most)
+            self.graphs = CapturedSteps(
+                device, lambda bucket: Stepper(self.lm, self.rows.view(slots, bucket)), length_buckets(most)
+            )
+            self.rows.slot.zero_()
 
     @property
     def busy(self) -> bool:
@@ -89,13 +105,17 @@ class Engine:
         """Add a request; returns its ticket.
 
         Raises:
-            ValueError: no text, more than the model can hold, or guidance that this model or engine cannot give.
+            ValueError: no text, more text or frames than the model can hold, ids that it does not know, or guidance
+                that this model or engine cannot give.
         """
-        prompt.check_length(self.max_text)
+        prompt.check_text(self.max_text, self.config.vocab_size)
         prompt.check_guidance(sampling, self.config, self.slots)
         self.tickets += 1
         steps = self.steps_of(frame_limit(self.config, len(prompt.ids), sampling.max_frames))
         max_steps = min(steps, self.rows.mask.shape[3] - prompt.length)
+        if self.steps_of(sampling.max_frames) > max_steps:
+            held = max_steps * self.config.frames_per_step
+            raise ValueError(f"got max_frames={sampling.max_frames}; this engine holds {held} after such a text")
         request = Request(self.tickets, prompt, sampling, torch.Generator().manual_seed(sampling.seed), max_steps)
         self.waiting.append(request)
         if sampling.guidance != 1 and prompt.unguided is not None:
@@ -107,6 +127,11 @@ class Engine:
         """Forget a request, waiting or running; the others do not notice."""
         self.waiting = deque(request for request in self.waiting if request.ticket != ticket)
         self.release([row for row, request in enumerate(self.running) if request.ticket == ticket])
+
+    def clear_requests(self) -> None:
+        """Forget all requests."""
+        self.waiting.clear()
+        self.running.clear()
 
     @torch.inference_mode()
     def fill(self) -> None:
@@ -122,14 +147,17 @@ class Engine:
 
     @torch.inference_mode()
     def step(self) -> list[StepResult]:
-        """The frames of one step of every running request, after free slots were given to waiting ones."""
+        """The frames of `read_every` steps of every running request, after free slots were given to waiting ones."""
         self.fill()
         if not self.running:
             return []
-        for row, request in enumerate(self.running):
-            if request.steps % NOISE_STEPS == 0 and request.conditional is None:  # the other row draws nothing
-                self.draw_noise(row, request)
-        self.advance()
+        for _ in range(self.read_every):
+            for row, request in enumerate(self.running):
+                if request.steps % NOISE_STEPS == 0 and request.conditional is None:  # the other row draws nothing
+                    self.draw_noise(row, request)
+            self.advance()
+            for request in self.running:
+                request.steps += 1
         return self.collect()
 
     def clear(self, total: int) -> None:
@@ -141,45 +169,49 @@ class Engine:
 
     def advance(self) -> None:
         """Run the step over the rows in use."""
-        if self.graph:
-            self.graph()
+        count, most = len(self.running), self.rows.mask.shape[3]
+        total = min(-(-max(request.total for request in self.running) // CACHE_BLOCK) * CACHE_BLOCK, most)
+        if self.graphs:
+            self.graphs(total)
             return
-        count = len(self.running)
-        total = -(-max(request.total for request in self.running) // CACHE_BLOCK) * CACHE_BLOCK
         self.clear(total)
         if self.stepper is None or self.stepper[0] != (count, total):
             self.stepper = (count, total), Stepper(self.lm, self.rows.view(count, total))
         self.stepper[1]()
 
     def collect(self) -> list[StepResult]:
-        """Frames the step has made; slots of requests that ended are free."""
-        rows, count, frames_per_step = self.rows, len(self.running), self.config.frames_per_step
-        codes = rows.codes[:count].cpu().clone().view(count, frames_per_step, -1)
-        state = rows.reader_positions, rows.confidence, rows.done, rows.empty
-        position, confidence, done, empty = (t[:count].tolist() for t in state)
-        results: list[StepResult] = []
-        for row, request in enumerate(self.running):
-            request.steps += 1
-            if request.conditional is not None:
-                continue
-            if empty[row]:
-                results.append(StepResult(request.ticket, None, True))
-                continue
-            if not self.config.reader_layer:
-                done[row] |= max(request.unchanged_frames.add(frame) for frame in codes[row]) >= self.stuck_frames
-            for index, frame in enumerate(codes[row]):
-                last = done[row] and index == frames_per_step - 1
-                results.append(StepResult(request.ticket, Frame(frame, position[row], confidence[row]), last))
-        over = {request.ticket for row, request in enumerate(self.running) if done[row]}
+        """Frames of the steps since the last look; slots of requests that ended are free."""
+        with torch.inference_mode(False):  # frames are ordinary tensors
+            log = self.rows.log[:, : len(self.running)].cpu().clone()
+            codes = log[..., :-4].long().unflatten(-1, (self.config.frames_per_step, -1))
+        found: list[StepResult] = []
+        over: set[int] = set()
+        for step, states in enumerate(log[..., -4:].tolist()):
+            for row, request in enumerate(self.running):
+                if request.conditional is None and request.ticket not in over:
+                    found += self.results(request, codes[step, row], *states[row])
+                    over |= {request.ticket} if found[-1].last else set()
         self.release([row for row, request in enumerate(self.running) if request.ticket in over])
-        return results
+        return found
+
+    def results(
+        self, request: Request, codes: Tensor, position: float, confidence: float, done: float, empty: float
+    ) -> list[StepResult]:
+        """What one step made for a request: its frames int64 [frames of a step, K], or that there are no more."""
+        if empty:
+            return [StepResult(request.ticket, None, True)]
+        last = bool(done)
+        if not self.config.reader_layer:
+            last |= max(request.unchanged_frames.add(frame) for frame in codes) >= self.stuck_frames
+        frames = [Frame(frame, int(position), confidence) for frame in codes]
+        return [StepResult(request.ticket, frame, last and frame is frames[-1]) for frame in frames]
 
     def release(self, freed: list[int]) -> None:
         """Free rows; the last ones move there, so that rows in use stay together."""
         for row in sorted(freed, reverse=True):
             last = len(self.running) - 1
             if row != last:
-                self.rows.move(last, row)
+                self.rows.move(last, row, min(self.running[last].total, self.rows.mask.shape[3]))
                 self.running[row] = self.running[last]
             self.running.pop()
         if freed:

@@ -1,14 +1,61 @@
 """Text ids -> codec frames, one at a time, until the text is read and the voice stops.
 
-One request alone is an engine of one slot: the frames are those of the same request among others.
+One request alone is an engine of one slot: the frames are those of the same request among others. `generate` and
+`best_of` make an engine just large enough; who speaks often keeps Engines.
 """
 
 from collections.abc import Iterator
+from contextlib import contextmanager
+from threading import Lock
 
 from speechllm.config import Precision, SamplingConfig
 from speechllm.inference.engine import Engine
+from speechllm.inference.weights import packed
 from speechllm.model.speech_lm import SpeechLM
 from speechllm.request import Frame, Prompt, Try, frame_limit, seeds_of_tries, surest
+
+
+class Engines:
+    """Engines of one model, made once and used again: making one takes as long as many steps, most of all on a GPU.
+
+    Threads can share this: each takes an engine of its own, and as many are made as are in use at once.
+
+    Args:
+        model: in eval mode. When its weights have changed, engines are made anew.
+        precision: of the weights in decoding steps.
+    """
+
+    def __init__(self, model: SpeechLM, precision: Precision = "float32"):
+        self.model, self.precision = model, precision
+        self.idle: dict[int, list[Engine]] = {}  # by slots
+        self.lock = Lock()
+
+    @contextmanager
+    def take(self, slots: int) -> Iterator[Engine]:
+        """An engine of so many slots, for the time being; what is left in it afterwards is forgotten."""
+        with self.lock:
+            waiting = self.idle.setdefault(slots, [])
+            engine = waiting.pop() if waiting else None
+        if engine is None or engine.lm is not packed(self.model, self.precision):
+            engine = Engine(self.model, slots, self.precision)
+        try:
+            yield engine
+        finally:
+            engine.clear_requests()
+            with self.lock:
+                self.idle.setdefault(slots, []).append(engine)
+
+    def generate(self, prompt: Prompt, sampling: SamplingConfig) -> Iterator[Frame]:
+        """See `generate`."""
+        with self.take(slots_of(sampling)) as engine:
+            yield from spoken(engine, prompt, sampling)
+
+    def best_of(
+        self, prompt: Prompt, sampling: SamplingConfig, tries: int = 1, min_plausible_frames: int = 0
+    ) -> list[Frame]:
+        """See `best_of`."""
+        with self.take(tries * slots_of(sampling)) as engine:
+            return best(engine, prompt, sampling, tries, min_plausible_frames)
 
 
 def generate(
@@ -29,7 +76,11 @@ def generate(
     Raises:
         ValueError: no text or more than the model can hold, or guidance that it cannot give.
     """
-    engine = engine_for(model, prompt, sampling, precision)
+    yield from spoken(engine_for(model, prompt, sampling, precision), prompt, sampling)
+
+
+def spoken(engine: Engine, prompt: Prompt, sampling: SamplingConfig) -> Iterator[Frame]:
+    """The frames of one request, of an engine that has no other."""
     engine.submit(prompt, sampling)
     while engine.busy:
         for result in engine.step():
@@ -51,19 +102,31 @@ def best_of(
     The first try is what `generate` gives.
     """
     engine = engine_for(model, prompt, sampling, precision, tries)
-    spoken = {engine.submit(prompt, settings): Try() for settings in seeds_of_tries(sampling, tries)}
-    limit = frame_limit(model.config, len(prompt.ids), sampling.max_frames)
+    return best(engine, prompt, sampling, tries, min_plausible_frames)
+
+
+def best(
+    engine: Engine, prompt: Prompt, sampling: SamplingConfig, tries: int, min_plausible_frames: int
+) -> list[Frame]:
+    """The surest of several tries, of an engine that has no other requests."""
+    heard = {engine.submit(prompt, settings): Try() for settings in seeds_of_tries(sampling, tries)}
+    limit = frame_limit(engine.config, len(prompt.ids), sampling.max_frames)
     while engine.busy:
         for ticket, frame, last in engine.step():
-            spoken[ticket].add(model.config, frame, last, limit)
-    return list(surest(spoken.values(), min_plausible_frames))
+            heard[ticket].add(engine.config, frame, last, limit)
+    return list(surest(heard.values(), min_plausible_frames))
+
+
+def slots_of(sampling: SamplingConfig) -> int:
+    """Rows that a request takes."""
+    return 1 if sampling.guidance == 1 else 2
 
 
 def engine_for(
     model: SpeechLM, prompt: Prompt, sampling: SamplingConfig, precision: Precision, tries: int = 1
 ) -> Engine:
     """An engine just large enough for a prompt, spoken so many times at once."""
-    prompt.check_length(model.config.max_text)
-    rows = tries * (1 if sampling.guidance == 1 else 2)
+    prompt.check_text(model.config.max_text, model.config.vocab_size)
+    rows = tries * slots_of(sampling)
     frames = frame_limit(model.config, len(prompt.ids), sampling.max_frames)
     return Engine(model, rows, precision, (prompt.length, frames))

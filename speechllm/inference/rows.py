@@ -14,7 +14,8 @@ from speechllm.config import LMConfig
 CACHE_BLOCK = 64  # cache positions are used in multiples of this, so that every row meets the same attention kernel
 NOISE_STEPS = 32  # steps of random numbers drawn at once
 CACHES = ("keys", "values")
-BY_COLUMN = ("limits", "temperatures")  # state whose second axis is the rows; of all others but the caches the first is
+BY_COLUMN = ("limits", "temperatures", "log")  # state whose second axis is the rows
+SHARED = ("slot",)  # state of all rows; of all others but the caches the first axis is the rows
 
 
 @dataclass
@@ -41,6 +42,9 @@ class Rows:
     confidence: Tensor  # float32 [B]
     done: Tensor  # bool [B], this was the last step
     empty: Tensor  # bool [B], it made no frame: the stop head found that the one before was the last
+    # What the host has not read yet, so that it has to wait for a GPU once in several steps only:
+    log: Tensor  # float32 [steps between two readings, B, K + 4]: codes, token, confidence, done, empty
+    slot: Tensor  # int64 [1], where in the log the next step writes
     # Guidance takes a second row, which reads the same frames without the text. Rows know each other by number:
     conditional_rows: Tensor  # int64 [B], the row whose frames this one reads; itself unless it is such a second row
     unconditional_rows: Tensor  # int64 [B], the row of what is said without the text; itself where nothing is guided
@@ -48,7 +52,9 @@ class Rows:
     guided_steps: Tensor  # int64 [B]
 
     @classmethod
-    def allocate(cls, config: LMConfig, batch: int, text: int, total: int, like: Tensor, cache: torch.dtype) -> "Rows":
+    def allocate(
+        cls, config: LMConfig, batch: int, text: int, total: int, like: Tensor, cache: torch.dtype, read_every: int = 1
+    ) -> "Rows":
         """Empty rows that hold `text` tokens and `total` tokens and steps each, on the device of `like`."""
         spec, text = config.step, text if config.reader_layer else 0
         shape = config.num_layers, batch, -(-total // CACHE_BLOCK) * CACHE_BLOCK, config.kv_heads, config.head_width
@@ -85,6 +91,8 @@ class Rows:
             confidence=floats(batch),
             done=bools(),
             empty=bools(),
+            log=floats(read_every, batch, spec.num_codebooks + 4),
+            slot=ints(1),
             conditional_rows=torch.arange(batch, device=like.device),
             unconditional_rows=torch.arange(batch, device=like.device),
             guidance=floats(batch) + 1,
@@ -94,19 +102,26 @@ class Rows:
     @staticmethod
     def by_row() -> list[str]:
         """Names of the state whose first axis is the rows."""
-        return [field.name for field in fields(Rows) if field.name not in (*CACHES, *BY_COLUMN)]
+        return [field.name for field in fields(Rows) if field.name not in (*CACHES, *BY_COLUMN, *SHARED)]
 
     def view(self, batch: int, total: int) -> "Rows":
         """The first `batch` rows and the first `total` cache positions, of the same memory."""
         part = {name: getattr(self, name)[:batch] for name in self.by_row()}
         part |= {name: getattr(self, name)[:, :batch] for name in BY_COLUMN}
+        part |= {name: getattr(self, name) for name in SHARED}
         part |= {name: getattr(self, name)[:, :batch, :total] for name in CACHES}
         part["mask"] = part["mask"][..., :total]
         return Rows(**part)
 
-    def move(self, source: int, target: int) -> None:
-        """Copy everything of one row to another."""
-        used = int(self.text_lengths[source] + self.steps[source])
+    def write_log(self) -> None:
+        """Note what the step made; every number is one that float32 holds exactly."""
+        state = self.reader_positions, self.confidence, self.done, self.empty
+        record = torch.cat([self.codes.float(), *(part.float()[:, None] for part in state)], dim=1)
+        self.log.index_copy_(0, self.slot, record[None])
+        self.slot.add_(1).remainder_(len(self.log))
+
+    def move(self, source: int, target: int, used: int) -> None:
+        """Copy everything of one row, of whose cache so many positions are used, to another."""
         for name in CACHES:
             cache = getattr(self, name)
             cache[:, target, :used] = cache[:, source, :used]

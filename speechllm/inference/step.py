@@ -54,6 +54,7 @@ class Stepper:
                 x = x + rows.reader_values[self.index, rows.reader_positions]
             x = self.block(layer, x, places, cos, sin)
         self.emit(norm(x, lm.eps_sum) * lm.gain, noise[:, config.window :])
+        rows.write_log()
 
     def block(self, layer: int, x: Tensor, places: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
         """One transformer block on [B, D]; its keys and values are written at `places` [B]."""

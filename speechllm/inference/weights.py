@@ -56,7 +56,7 @@ class PackedAttention(AttentionLayers):
         self.heads, self.head_dim = attention.heads, attention.head_dim
         self.qkv = kind(attention.qkv.weight * gain(norm_before), None)
         self.output = pack(kind, attention.output)
-        self.eps_sum = torch.tensor(self.head_dim * EPS, device=attention.qkv.weight.device)
+        self.eps_sum = torch.full((), self.head_dim * EPS, device=attention.qkv.weight.device)
         self.qk_gain: Tensor | None = None
         if attention.q_norm is not None and attention.k_norm is not None:
             gains = [gain(attention.q_norm)] * self.heads[0] + [gain(attention.k_norm)] * self.heads[1]
@@ -74,7 +74,7 @@ class PackedBlock(BlockLayers):
         self.attention = PackedAttention(block.attention, block.attention_norm, kind)
         self.gate_up = kind(block.gate_up.weight * gain(block.mlp_norm), None)
         self.down = pack(kind, block.down)
-        self.eps_sum = torch.tensor(len(block.mlp_norm.weight) * EPS, device=block.down.weight.device)
+        self.eps_sum = torch.full((), len(block.mlp_norm.weight) * EPS, device=block.down.weight.device)
 
     def attention_norm(self, x: Tensor) -> Tensor:
         """See BlockLayers."""
@@ -159,7 +159,7 @@ class PackedLM:
         self.embed = PackedFrameInput(model.frame_input, half, kind)
         self.reader = model.reader  # its keys and values, of a text
         self.read = None if model.reader is None else PackedReader(model.reader, kind)
-        self.eps_sum, self.gain = torch.tensor(model.config.dim * EPS, device=self.device), gain(model.norm)
+        self.eps_sum, self.gain = torch.full((), model.config.dim * EPS, device=self.device), gain(model.norm)
         # Stop is one more logit of the frame head, so both come from one product.
         weight = torch.cat([model.frame_head.weight, model.stop_head.weight])
         self.heads = kind(weight.float(), torch.cat([model.frame_head.bias, model.stop_head.bias]).float())

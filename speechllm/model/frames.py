@@ -3,6 +3,8 @@
 Shapes: B batch, T frames (steps), P digits of a frame (step), D width.
 """
 
+from collections.abc import Callable
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -43,12 +45,21 @@ class DigitTables(nn.Module):
 
     def __init__(self, levels: tuple[int, ...], width: int, dim: int):
         super().__init__()
-        starts = [sum(levels[:i]) for i in range(len(levels))]
+        self.levels = levels
         self.tables = nn.Embedding(sum(levels), width)  # one after the other
         self.hidden = nn.Linear(len(levels) * width, dim)
         self.output = nn.Linear(dim, dim)
         self.scale = nn.Parameter(torch.ones(()))
-        self.register_buffer("offsets", torch.tensor(starts, device="cpu"), persistent=False)  # also of a meta model
+        self.register_buffer("offsets", self.starts(), persistent=False)
+
+    def starts(self) -> Tensor:
+        """Where each digit's table begins, int64 [P]; also of a meta model."""
+        return torch.tensor([sum(self.levels[:i]) for i in range(len(self.levels))], device="cpu")
+
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> "DigitTables":
+        super()._apply(fn, recurse)
+        self.offsets.copy_(self.starts())  # constants, which `to_empty` would leave unset
+        return self
 
     def forward(self, digits: Tensor, keep: Tensor | None = None) -> Tensor:
         """Frames with keep, bool [B, T], False are 0."""

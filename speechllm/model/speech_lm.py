@@ -20,7 +20,7 @@ speechllm/training/aligner.py.
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -32,6 +32,7 @@ from speechllm.config import LMConfig
 from speechllm.digits import codes_to_digits, digits_to_values
 from speechllm.model import sequence
 from speechllm.model.attention import rotary_table
+from speechllm.model.finite import refuse_not_finite
 from speechllm.model.frames import DigitTables, DigitValues, LocalHead
 from speechllm.model.reader import Reader
 from speechllm.model.transformer import Block
@@ -74,12 +75,21 @@ class SpeechLM(nn.Module):
         self.frame_head = nn.Linear(dim, config.codes.num_logits)
         self.local = LocalHead(dim, config.codes.num_digits) if config.frames_per_step > 1 else None
         self.stop_head = nn.Linear(dim, 1)
-        table = rotary_table(config.max_positions, config.head_width, config.rope_theta, config.rope_rounded)
-        self.register_buffer("rotary", table, persistent=False)
+        self.register_buffer("rotary", self.rotary_table(), persistent=False)
         self.apply(self.initialise)
         for block in blocks:
             for layer in (block.attention.output, block.down):
                 nn.init.normal_(layer.weight, std=0.02 / (2 * config.num_layers) ** 0.5)
+
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> "SpeechLM":
+        super()._apply(fn, recurse)
+        self.rotary.copy_(self.rotary_table())  # a constant, which `to_empty` would leave unset
+        return self
+
+    def rotary_table(self) -> Tensor:
+        """See attention.rotary_table."""
+        c = self.config
+        return rotary_table(c.max_positions, c.head_width, c.rope_theta, c.rope_rounded)
 
     @staticmethod
     def initialise(module: nn.Module) -> None:
@@ -100,9 +110,9 @@ class SpeechLM(nn.Module):
         None gives the prefix of no voice in particular, or None where the model knows no prefix.
         """
         if self.prefix is None or codes is None:
-            return None if self.prefix is None else self.prefix.nobody.detach()
+            return None if self.prefix is None else self.prefix.nobody.detach().clone()
         levels = self.config.codes.levels
-        with torch.inference_mode():
+        with torch.inference_mode(False), torch.no_grad():
             return self.prefix(codes_to_digits(codes.T[None], levels).to(self.begin.device), levels)[0]
 
     def forward(
@@ -123,12 +133,18 @@ class SpeechLM(nn.Module):
             positions: token each frame speaks, int64 [B, T]; without a reader not looked at.
             keep: bool [B, T], frames whose codes may be seen as inputs; None = all.
             prefix: of a voice, [B, Q, D], before the text.
+
+        Raises:
+            ValueError: more text or steps than the model has positions for.
         """
         config, (batch, frames) = self.config, positions.shape
         text = self.text_embedding(ids)
         if prefix is not None:
             text, text_lengths = torch.cat([prefix, text], dim=1), text_lengths + prefix.shape[1]
         width, steps = text.shape[1], sequence.num_steps(config, frames)
+        if width > config.max_text or frames > config.max_steps:
+            most = f"{config.max_text} and {config.max_steps}"
+            raise ValueError(f"got {width} places of text and {frames} steps; this model has {most}")
         rows = torch.arange(batch, device=ids.device)[:, None]
         before = sequence.tokens_before(positions, steps)
         spoken = sequence.step_inputs(self.begin, self.embed_frames(digits, keep), steps)
@@ -160,10 +176,15 @@ class SpeechLM(nn.Module):
     # files
 
     def save_pretrained(self, folder: str | Path, dtype: torch.dtype = torch.float16) -> None:
-        """Write config.json and model.safetensors."""
+        """Write config.json and model.safetensors.
+
+        Raises:
+            ValueError: a weight is not finite, or too large for `dtype`.
+        """
         folder = Path(folder)
-        folder.mkdir(parents=True, exist_ok=True)
         weights = {name: tensor.detach().cpu().to(dtype).contiguous() for name, tensor in self.state_dict().items()}
+        refuse_not_finite(weights, f"a speech LM to be saved as {dtype}")
+        folder.mkdir(parents=True, exist_ok=True)
         temporary = folder / ".lm.partial"
         save_file(weights, temporary)
         temporary.replace(folder / "model.safetensors")
@@ -184,6 +205,7 @@ class SpeechLM(nn.Module):
         try:
             model = cls(LMConfig.from_dict(json.loads((folder / "config.json").read_text("utf-8"))))
             weights = load_file(folder / "model.safetensors")
+            refuse_not_finite(weights, "model.safetensors")
             model.load_state_dict({name: tensor.float() for name, tensor in weights.items()})
         except Exception as error:
             raise ValueError(f"{folder} is not a readable speech LM: {' '.join(str(error).split())[:300]}") from error

@@ -71,14 +71,15 @@ class VoicePrefix(nn.Module):
         """Digits int64 [B, T, P] of codebooks of `levels` -> [B, Q, D]."""
         dtype = self.input.weight.dtype
         reference = self.input(digits_to_values(digits, levels).to(dtype))
-        reference = reference + sinusoids(digits.shape[1], reference.shape[2]).to(reference)
+        reference = reference + sinusoids(reference.shape[1], reference.shape[2], reference.device).to(reference.dtype)
         x = self.queries.expand(len(digits), -1, -1)
         for block in self.blocks:
             x = block(x, reference)
         return self.scale * self.norm(x)
 
 
-def sinusoids(length: int, dim: int) -> Tensor:
+def sinusoids(length: int, dim: int, device: torch.device) -> Tensor:
     """Position signals float32 [length, dim], sines at even channels and cosines at odd ones (arXiv 1706.03762)."""
-    angles = torch.arange(length)[:, None] * 10_000.0 ** (-torch.arange(0, dim, 2) / dim)
+    channels = torch.arange(0, dim, 2, device=device)
+    angles = torch.arange(length, device=device)[:, None] * 10_000.0 ** (-channels / dim)
     return torch.stack([angles.sin(), angles.cos()], dim=-1).flatten(1)

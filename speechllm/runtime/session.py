@@ -36,7 +36,7 @@ class Session:
     """
 
     def __init__(self, lm: RuntimeLM, prompt: Prompt, sampling: SamplingConfig):
-        prompt.check_length(lm.config.max_text)
+        prompt.check_text(lm.config.max_text, lm.config.vocab_size)
         prompt.check_guidance(sampling, lm.config, 2)
         self.lm, self.config, self.prompt, self.sampling = lm, lm.config, prompt, sampling
         self.rows = 1 if sampling.guidance == 1 else 2

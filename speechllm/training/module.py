@@ -9,8 +9,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from speechllm.digits import on_device
 from speechllm.model.speech_lm import LMOutput, SpeechLM
 from speechllm.training.batches import Batch
+
+IGNORED = -100  # what cross_entropy takes for no target
 
 
 @dataclass(frozen=True)
@@ -82,7 +85,7 @@ class LitSpeechLM(lightning.LightningModule):
         generator = torch.Generator(batch.digits.device).manual_seed(int(self.step))
         random = dict(generator=generator, device=batch.digits.device)
         levels = self.model.config.codes.levels * self.model.config.step.num_codebooks
-        top = torch.tensor(levels, device=batch.digits.device) - 1
+        top = on_device(levels, batch.digits.device) - 1
         noise = torch.randint(0, 2, batch.digits.shape, **random) * 2 - 1
         hit = torch.rand(batch.digits.shape, **random) < self.optim.noisy_digits
         digits = torch.minimum((batch.digits + noise * hit).clamp(min=0), top)
@@ -90,20 +93,23 @@ class LitSpeechLM(lightning.LightningModule):
 
     def losses(self, output: LMOutput, batch: Batch) -> dict[str, Tensor]:
         """Every term by name, averaged over the real frames."""
-        o = self.optim
+        o, count = self.optim, batch.frames.sum()
         index = torch.arange(batch.positions.shape[1], device=batch.frames.device)
-        real = index < batch.frames[:, None]  # [B, T]
+        real = index < batch.frames[:, None]  # [B, T]; no term picks frames by it, which would wait for a GPU
         reader = output.stop.new_zeros(())
         if output.reader is not None:
             advance = batch.positions - F.pad(batch.positions, (1, 0))[:, :-1]
             reachable = real & (advance < self.model.config.reader_window)
-            reader = F.cross_entropy(output.reader[reachable], advance[reachable])
+            reader = F.cross_entropy(output.reader.float().flatten(0, 1), advance.where(reachable, IGNORED).flatten())
         stop = F.binary_cross_entropy_with_logits(
-            output.stop[real],
-            (index == batch.frames[:, None] - 1).float()[real],
-            pos_weight=torch.tensor(o.stop_positive_weight, device=real.device),
+            output.stop.float(),
+            (index == batch.frames[:, None] - 1).float(),
+            weight=real.float(),
+            pos_weight=torch.full((), o.stop_positive_weight, device=real.device),
+            reduction="sum",
         )
-        codes = digit_loss(output.digits, batch.digits, self.model.config.codes.levels)[real].mean()
+        codes = digit_loss(output.digits.float(), batch.digits, self.model.config.codes.levels)
+        codes, stop = codes.where(real, 0).sum() / count, stop / count
         total = codes + o.reader_weight * reader + o.stop_weight * stop
         return {"loss": total, "codes": codes, "reader": reader, "stop": stop}
 

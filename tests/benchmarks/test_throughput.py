@@ -1,9 +1,11 @@
 import json
 
 import pytest
+import yaml
 
 from benchmarks.throughput import main
 from pipelines.shared.errors import UserError
+from pipelines.shared.resources import CONFIGS
 
 
 @pytest.fixture
@@ -37,3 +39,15 @@ def test_the_roofline_counts_what_a_step_reads(flags, tmp_path):
 def test_numbers_below_one_are_refused(flags):
     with pytest.raises(UserError, match="below 1"):
         main([*flags, "--streams", "0"])
+
+
+def test_the_layout_of_published_weights_is_timed_with_random_ones(tmp_path, quick_texts):
+    """Grouped heads of their own width, tables of digits, no reader."""
+    values = yaml.safe_load((CONFIGS / "speechllm/gepard.yaml").read_text())["model"]
+    small = {"dim": 32, "num_layers": 2, "num_heads": 4, "num_kv_heads": 2, "mlp_dim": 48, "head_dim": 24}
+    small |= {"frame_tables": 4, "prefix_mlp_dim": 32, "max_text": 96}
+    path = tmp_path / "small-gepard.yaml"
+    path.write_text(json.dumps({"model": values | small}))
+    flags = ["--random-weights", "--config", str(path), "--streams", "1", "2", "--runs", "1", "--length", "short"]
+    main([*flags, "--out", str(tmp_path / "r"), "--precision", "bfloat16"])
+    assert all(row["rtf"] > 0 for row in json.loads((tmp_path / "r.json").read_text())["streams"])

@@ -4,11 +4,12 @@ import json
 from dataclasses import asdict, fields
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import toys
 from speechllm import CodeSpec, LMConfig, SamplingConfig
-from speechllm.config import LMShape
+from speechllm.config import COUNTS, LMShape
 
 VOICES = Path(__file__).resolve().parents[2] / "voices"
 
@@ -54,7 +55,16 @@ def test_impossible_shapes_say_what_was_given(changes):
         toys.toy_lm_config(**changes)
 
 
-@pytest.mark.parametrize("temperature", [-0.1, 2.1, float("nan")])
-def test_impossible_temperatures_are_refused(temperature):
-    with pytest.raises(ValueError, match="temperature"):
-        SamplingConfig(temperature=temperature)
+@pytest.mark.parametrize("name", ["temperature", "reader_temperature", "guidance"])
+@pytest.mark.parametrize("value", [-1, 20.1, float("nan"), float("inf"), float("-inf")])
+def test_impossible_temperatures_are_refused(name, value):
+    with pytest.raises(ValueError, match=rf"got {name}={value}; expected"):
+        SamplingConfig(**{name: value})
+
+
+@pytest.mark.parametrize("name", COUNTS)
+@pytest.mark.parametrize("value", [-5, 2.5, float("nan"), True, "3", 2**63])
+def test_what_is_no_count_is_refused(name, value):
+    with pytest.raises(ValueError, match=rf"got {name}={value}; expected a whole number, at least {COUNTS[name]}"):
+        SamplingConfig(**{name: value})
+    assert getattr(SamplingConfig(**{name: np.int64(7)}), name) == 7

@@ -2,21 +2,24 @@
 
 Shapes: B batch, N samples.
 
+A batch is audio [B, N], or audio and the samples of each item, int [B], where some are padded. Discriminators score
+padding too, as NeMo's do.
+
 Every batch updates the codec, every second one the discriminators first. Where `quantize_from` is above 0, training
 starts without rounding: the decoder learns from the bounded latents, and FSQ comes in later.
 
 Source: arXiv 2409.12117; weights and schedule from the configuration published with it.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 import lightning
 import torch
 from torch import Tensor, nn
 
-from codec.hifigan.codec import HiFiGANCodec
+from codec.hifigan.codec import HiFiGANCodec, zero_after
 from codec.training.adversarial import check_finite, rename_discriminators
 from codec.training.lfsc.discriminators import (
     ComplexSpectrumDiscriminator,
@@ -26,6 +29,9 @@ from codec.training.lfsc.discriminators import (
 )
 from codec.training.lfsc.losses import adversarial_loss, discriminator_loss, matching_loss, mel_loss, stft_loss
 from codec.training.lfsc.speech_model import SpeechModel
+from codec.training.steps import CountsSteps
+
+Batch: TypeAlias = Tensor | Sequence[Tensor]
 
 
 @dataclass(frozen=True)
@@ -65,7 +71,7 @@ def build_discriminators(optim: HiFiGANOptim, sample_rate: int) -> Discriminator
     return Discriminators(members)
 
 
-class LitHiFiGAN(lightning.LightningModule):
+class LitHiFiGAN(CountsSteps, lightning.LightningModule):
     """Manual optimisation: discriminators first, then the codec, on the same batch.
 
     Args:
@@ -73,8 +79,6 @@ class LitHiFiGAN(lightning.LightningModule):
         optim: see HiFiGANOptim.
         show: called at every validation with the step and some audio [B, N], real and decoded.
     """
-
-    step: Tensor
 
     def __init__(
         self, codec: HiFiGANCodec, optim: HiFiGANOptim, show: Callable[[int, Tensor, Tensor], None] | None = None
@@ -84,8 +88,7 @@ class LitHiFiGAN(lightning.LightningModule):
         codec.add_weight_norm()
         self.codec, self.optim, self.show = codec, optim, show
         self.discriminators = build_discriminators(optim, codec.sample_rate)
-        # Lightning counts the steps of both optimisers together; the schedule needs batches.
-        self.register_buffer("step", torch.tensor(0))
+        self.register_step()
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Runs begun when discriminators were called judges resume too."""
@@ -98,38 +101,50 @@ class LitHiFiGAN(lightning.LightningModule):
 
     def learning_rate(self) -> float:
         """Of both: steps down by a small factor at regular intervals."""
-        return self.optim.learning_rate * self.optim.decay ** (int(self.step) // self.optim.decay_steps)
+        return self.optim.learning_rate * self.optim.decay ** (self.steps // self.optim.decay_steps)
 
-    def reconstruct(self, audio: Tensor) -> Tensor:
-        """Audio [B, N] -> the same from codes, or from latents before `quantize_from`."""
-        latents = self.codec.encoder(audio[:, None])
+    def whole_frames(self, batch: Batch) -> tuple[Tensor, Tensor | None]:
+        """Audio [B, N], and the samples int [B] of the codec frames that an item touches; None = all are full."""
+        if isinstance(batch, Tensor):
+            return batch, None
+        audio, lengths = batch
+        hop = self.codec.hop_length
+        return audio, (lengths + hop - 1) // hop * hop
+
+    def reconstruct(self, audio: Tensor, lengths: Tensor | None = None) -> Tensor:
+        """Audio [B, N] -> the same from codes, or from latents before `quantize_from`; zero beyond an item's end.
+
+        With `lengths` int [B], of whole frames, every layer is zeroed beyond an item's end, as NeMo does.
+        """
+        latents = self.codec.encoder(audio[:, None], lengths)
         fsq = self.codec.quantizer
-        if int(self.step) < self.optim.quantize_from:
-            values = (fsq.scale * torch.tanh(latents + fsq.shift) - fsq.offset) / fsq.half_level
-        else:
-            values = fsq(latents)[0]
-        return self.codec.decoder(values)[:, 0]
+        values = fsq.bound(latents) / fsq.half_level if self.steps < self.optim.quantize_from else fsq(latents)[0]
+        if lengths is None:
+            return self.codec.decoder(values)[:, 0]
+        frames = lengths // self.codec.hop_length
+        masked = None if self.codec.config.decoder.causal else frames  # causal: what comes after cannot be heard
+        return zero_after(self.codec.decoder(zero_after(values, frames), masked), lengths)[:, 0]
 
-    def reconstruction(self, fake: Tensor, real: Tensor) -> dict[str, Tensor]:
+    def reconstruction(self, fake: Tensor, real: Tensor, lengths: Tensor | None = None) -> dict[str, Tensor]:
         """Spectral distances."""
         o = self.optim
         return {
-            "mel": mel_loss(fake, real, self.codec.sample_rate, o.n_ffts, o.mel_bands),
-            "stft": stft_loss(fake, real, o.n_ffts),
+            "mel": mel_loss(fake, real, self.codec.sample_rate, o.n_ffts, o.mel_bands, lengths),
+            "stft": stft_loss(fake, real, o.n_ffts, lengths),
         }
 
-    def training_step(self, audio: Tensor, batch_idx: int) -> None:
+    def training_step(self, batch: Batch, batch_idx: int) -> None:
         """At most one update of the discriminators, then one of the codec."""
-        o = self.optim
+        o, (audio, lengths) = self.optim, self.whole_frames(batch)
         codec_optimizer, discriminator_optimizer = self.optimizers()
         for optimizer in (codec_optimizer, discriminator_optimizer):
             optimizer.param_groups[0]["lr"] = self.learning_rate()
-        fake = self.reconstruct(audio)
+        fake = self.reconstruct(audio, lengths)
         losses: dict[str, Tensor] = {}
-        if int(self.step) % o.discriminator_every == 0:
+        if self.steps % o.discriminator_every == 0:
             losses["discriminator"] = discriminator_loss(self.discriminators(audio), self.discriminators(fake.detach()))
             self.update(discriminator_optimizer, losses["discriminator"])
-        losses |= self.reconstruction(fake, audio)
+        losses |= self.reconstruction(fake, audio, lengths)
         self.discriminators.requires_grad_(False)  # their own gradients are not wanted when the codec learns from them
         fake_outputs = self.discriminators(fake)
         with torch.no_grad():
@@ -139,25 +154,26 @@ class LitHiFiGAN(lightning.LightningModule):
         total = sum(getattr(o, f"{name}_weight") * losses[name] for name in ("mel", "stft", "adversarial", "matching"))
         self.update(codec_optimizer, total)
         self.discriminators.requires_grad_(True)
-        self.step += 1
+        self.count_step()
         self.log_dict({f"train/{name}": value.detach() for name, value in losses.items()}, prog_bar=True)
-        self.log("step", float(self.step))  # of the run, for the log, not of this part of it
+        self.log("step", float(self.steps))  # of the run, for the log, not of this part of it
 
     def update(self, optimizer: torch.optim.Optimizer, loss: Tensor) -> None:
         """Backward and step."""
-        check_finite(loss, int(self.step))
+        check_finite(loss, self.steps)
         optimizer.zero_grad()
         self.manual_backward(loss)
         optimizer.step()
 
-    def validation_step(self, audio: Tensor, batch_idx: int) -> None:
+    def validation_step(self, batch: Batch, batch_idx: int) -> None:
         """Reconstruct segments of other utterances."""
-        fake = self.reconstruct(audio)
-        self.log("step", float(self.step), sync_dist=True)
+        audio, lengths = self.whole_frames(batch)
+        fake = self.reconstruct(audio, lengths)
+        self.log("step", float(self.steps), sync_dist=True)
         self.log_dict(
-            {f"val/{name}": value for name, value in self.reconstruction(fake, audio).items()},
+            {f"val/{name}": value for name, value in self.reconstruction(fake, audio, lengths).items()},
             prog_bar=True,
             sync_dist=True,
         )
         if self.show and batch_idx == 0 and self.global_rank == 0:
-            self.show(int(self.step), audio, fake)
+            self.show(self.steps, audio, fake)

@@ -17,8 +17,8 @@ def feature_matching_loss(real: DiscriminatorOutput, fake: DiscriminatorOutput) 
     """L1 between discriminator features, each layer relative to the level of the real one."""
     losses = []
     for ours, theirs in zip(fake.features, real.features, strict=True):
-        level = over_processes(theirs.detach().abs().mean())
-        losses.append((ours - theirs.detach()).abs().mean() / (level + 1e-4))
+        ours, theirs = ours.float(), theirs.detach().float()
+        losses.append((ours - theirs).abs().mean() / (over_processes(theirs.abs().mean()) + 1e-4))
     return torch.stack(losses).mean()
 
 
@@ -46,6 +46,7 @@ def usage_loss(squashed: Tensor) -> Tensor:
     even = (torch.arange(count, device=values.device) + 0.5) / count * 2 - 1
     distance = 3 * (values.sort(0).values - even[:, None]).square().mean()
     standard = (values - values.mean(0)) / (values.std(0) + 1e-4)
-    correlation = standard.T @ standard / count
+    with torch.autocast(values.device.type, enabled=False):  # a sum over frames that bfloat16 would round
+        correlation = standard.T @ standard / count
     others = correlation.square().sum() - correlation.diagonal().square().sum()
     return distance + others / (channels * (channels - 1))

@@ -24,6 +24,7 @@ from codec.lite.features import ENVELOPE_MEAN, ENVELOPE_SCALE, analyse
 from codec.training.adversarial import adversarial_loss, check_finite, discriminator_loss, rename_discriminators
 from codec.training.lite.discriminators import PatchDiscriminator
 from codec.training.lite.losses import feature_loss, feature_matching_loss, usage_loss
+from codec.training.steps import CountsSteps
 
 Term = tuple[float, str, Tensor]  # weight, name, value of a loss
 
@@ -52,10 +53,8 @@ class CodecOptim:
     discriminator_channels: int = 32
 
 
-class LitCodec(lightning.LightningModule):
+class LitCodec(CountsSteps, lightning.LightningModule):
     """Manual optimisation: discriminators first, then the codec, on the same batch."""
-
-    step: Tensor
 
     def __init__(self, codec: LiteCodec, optim: CodecOptim):
         super().__init__()
@@ -65,8 +64,7 @@ class LitCodec(lightning.LightningModule):
         self.discriminators = torch.nn.ModuleDict(
             {name: PatchDiscriminator(channels) for name in ("features", "envelope")}
         )
-        # Lightning counts the steps of every optimiser together; the schedule needs batches.
-        self.register_buffer("step", torch.tensor(0))
+        self.register_step()
 
     def save_discriminators(self, path: Path) -> None:
         """Write the discriminators as safetensors, for a later run to start from."""
@@ -84,7 +82,7 @@ class LitCodec(lightning.LightningModule):
     @property
     def frozen(self) -> bool:
         """Whether the codes are what they will be."""
-        return int(self.step) >= self.optim.freeze_from
+        return self.steps >= self.optim.freeze_from
 
     def configure_optimizers(self) -> list[torch.optim.Optimizer]:
         """AdamW for the codec and for each discriminator."""
@@ -98,7 +96,7 @@ class LitCodec(lightning.LightningModule):
 
     def learning_rate(self) -> float:
         """Of the codec: warm-up, then linear decay, before and again after the encoder is frozen."""
-        o, step = self.optim, int(self.step)
+        o, step = self.optim, self.steps
         begin, end = (o.freeze_from, o.max_steps) if self.frozen else (0, min(o.freeze_from, o.max_steps))
         peak = o.frozen_learning_rate if self.frozen else o.learning_rate
         progress = (step - begin) / max(end - begin, 1)
@@ -157,9 +155,9 @@ class LitCodec(lightning.LightningModule):
             if self.frozen:
                 terms += self.adversarial_terms(name, discriminator_optimizers[name], target, estimate)
         self.update(optimizer, self.codec, torch.stack([weight * value for weight, _, value in terms]).sum())
-        self.step += 1
+        self.count_step()
         self.log_dict({f"train/{name}": value.detach() for _, name, value in terms}, prog_bar=True)
-        self.log("step", float(self.step))  # of the run, for the log, not of this part of it
+        self.log("step", float(self.steps))  # of the run, for the log, not of this part of it
 
     def adversarial_terms(self, name: str, optimizer: Any, real: Tensor, fake: Tensor) -> list[Term]:
         """Update one discriminator; returns what the codec is to learn from it."""
@@ -179,7 +177,7 @@ class LitCodec(lightning.LightningModule):
 
     def update(self, optimizer: Any, module: torch.nn.Module, loss: Tensor) -> None:
         """Backward, clip, step."""
-        check_finite(loss, int(self.step))
+        check_finite(loss, self.steps)
         optimizer.zero_grad()
         self.manual_backward(loss)
         torch.nn.utils.clip_grad_norm_(module.parameters(), self.optim.clip_norm)
@@ -189,5 +187,5 @@ class LitCodec(lightning.LightningModule):
         """Distances on held-out speech."""
         pairs, _ = self.targets_and_estimates(batch)
         terms = [self.distance(name, *pair) for name, pair in pairs.items()]
-        self.log("step", float(self.step), sync_dist=True)
+        self.log("step", float(self.steps), sync_dist=True)
         self.log_dict({f"val/{name}": value for _, name, value in terms}, prog_bar=True, sync_dist=True)

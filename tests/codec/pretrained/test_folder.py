@@ -4,6 +4,7 @@ import json
 
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 
 import toys
 from codec import load, save
@@ -51,3 +52,24 @@ def test_an_unknown_key_of_a_saved_configuration_is_named(toy_codec, tmp_path):
     (tmp_path / "config.json").write_text(json.dumps({**values, "frame_hop": 1}))
     with pytest.raises(ValueError, match=r"unknown codec keys \['frame_hop'\]"):
         load(tmp_path)
+
+
+@pytest.mark.parametrize("value", [torch.nan, torch.inf, -torch.inf])
+def test_weights_that_are_no_numbers_are_refused_by_name_where_they_are_read(toy_codec, tmp_path, value):
+    save(toy_codec, tmp_path)
+    weights = load_file(tmp_path / "model.safetensors")
+    weights["decoder.input.weight"][1, 2] = value
+    save_file(weights, tmp_path / "model.safetensors")
+    with pytest.raises(
+        ValueError, match=r"model.safetensors: decoder.input.weight has 1 of \d+ weights NaN or infinite"
+    ):
+        load(tmp_path)
+
+
+@pytest.mark.parametrize("value", [torch.nan, 1e6])
+def test_weights_that_are_no_numbers_or_too_large_are_not_saved(tmp_path, value):
+    codec = toys.toy_codec()
+    codec.encoder.input.weight.data[0, 0] = value
+    with pytest.raises(ValueError, match=r"saved as torch.float16: encoder.input.weight has 1 of"):
+        save(codec, tmp_path / "codec")
+    assert not (tmp_path / "codec").exists()

@@ -153,3 +153,22 @@ def test_loading_does_not_import_the_compiler(tiny_file):
     command = [sys.executable, "-c", code, str(tiny_file)]
     done = subprocess.run(command, cwd=Path(__file__).parents[3], capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["False"]
+
+
+@pytest.mark.parametrize("value", [torch.nan, torch.inf])
+def test_weights_that_are_no_numbers_are_refused_by_name(parts, tmp_path, value):
+    weights = torch.load(io.BytesIO(parts["model_weights.ckpt"]), weights_only=True)
+    name = next(name for name in weights if name.startswith("audio_decoder"))
+    weights[name].view(-1)[0] = value
+    path = pack(tmp_path / "x.nemo", parts | {"model_weights.ckpt": save(weights)})
+    with pytest.raises(ValueError, match=rf"x.nemo .*model_weights.ckpt: {name} has 1 of \d+ weights NaN or infinite"):
+        load(path)
+
+
+def test_a_filter_without_a_direction_is_refused(parts, tmp_path):
+    weights = torch.load(io.BytesIO(parts["model_weights.ckpt"]), weights_only=True)
+    name = next(name for name in weights if name.endswith("original1"))
+    weights[name].zero_()  # its norm is 0, and g v / |v| is none
+    path = pack(tmp_path / "x.nemo", parts | {"model_weights.ckpt": save(weights)})
+    with pytest.raises(ValueError, match="without weight normalisation: .*NaN or infinite"):
+        load(path)

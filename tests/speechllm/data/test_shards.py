@@ -107,6 +107,28 @@ def test_a_folder_without_shards_says_what_makes_them(tmp_path):
         open_shards(tmp_path)
 
 
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"ids": torch.tensor([5, 40_000])}, "u0: got text ids in 5..40000; expected 0..32767"),
+        ({"ids": torch.tensor([-1, 4])}, "u0: got text ids in -1..4; expected"),
+        ({"codes": torch.full((7, 8), 2016)}, "u0: got codes in 2016..2016; expected 0..2015"),
+        ({"codes": torch.full((7, 8), 70_000)}, "u0: got codes in 70000..70000; expected 0..2015"),
+    ],
+)
+def test_what_int16_would_make_another_number_is_not_written(tmp_path, changes, message):
+    first, *others = examples()
+    with pytest.raises(ValueError, match=message):
+        write_shard(tmp_path / "000.safetensors", [replace(first, **changes), *others], toys.TOY_SPEC, "tok")
+    assert not list(tmp_path.iterdir())
+
+
+def test_positions_that_int16_does_not_hold_are_not_written(shard):
+    with pytest.raises(ValueError, match="u1: got positions in 0..40000"):
+        shard.write_positions([torch.arange(7), torch.tensor([0, 40_000]), torch.arange(9)])
+    assert not shard.positions_path.exists()
+
+
 def test_an_identity_changes_with_everything_that_a_model_depends_on(shard):
     """B, F."""
     folder, path = shard.path.parent, shard.path

@@ -140,3 +140,12 @@ def test_a_configuration_of_another_size(folder):
 def test_a_tokenizer_that_is_none(folder, text):
     (folder / "tokenizer.json").write_text(text)
     refused(folder, "tokenizer.json is not a tokenizer")
+
+
+@pytest.mark.parametrize("name", ["model.norm.weight", "model.embed_tokens.weight", "stop_head.bias"])
+@pytest.mark.parametrize("value", [torch.nan, torch.inf])
+def test_weights_that_are_no_numbers(folder, name, value):
+    changed = weights()
+    changed[name].view(-1)[-1] = value
+    save_file(changed, folder / "model.safetensors")
+    refused(folder, rf"model.safetensors: {name} has 1 of \d+ weights NaN or infinite")

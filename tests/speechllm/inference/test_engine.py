@@ -4,52 +4,17 @@ import pytest
 import torch
 
 import toys
+from engine_toys import requests, same, talker, together
 from speechllm import Frame, Prompt, SamplingConfig, generate
 from speechllm.inference.engine import Engine
+from speechllm.inference.generate import best_of
 from speechllm.inference.step import Stepper
 from speechllm.request import frame_limit
-
-LENGTHS = [20, 1, 7, 33, 12, 3, 25, 9, 16, 5, 40, 2, 11, 28, 8, 18, 30, 4, 22, 13]
-
-
-def talker(**config: object):
-    """A voice that goes on at about the pace of speech and stops."""
-    model = toys.toy_lm(toys.toy_lm_config(**config))
-    with torch.no_grad():
-        model.reader.advance.bias += torch.tensor([1.0, 1.5, 0.5, *[-4.0] * 7])
-        model.stop_head.bias -= 2.0
-    return model
 
 
 @pytest.fixture(scope="module")
 def model():
     return talker()
-
-
-def requests(count: int = 20) -> list[tuple[Prompt, SamplingConfig]]:
-    """Mixed lengths, temperatures and seeds; some draw the reader too."""
-    random = torch.Generator().manual_seed(5)
-    return [
-        (
-            Prompt(torch.randint(4, 40, (LENGTHS[i],), generator=random)),
-            SamplingConfig((0.5, 1.0, 0.0)[i % 3], (0.0, 0.7)[i % 2], seed=i, trailing_frames=3 + i),
-        )
-        for i in range(count)
-    ]
-
-
-def same(a: list[Frame], b: list[Frame]) -> bool:
-    """Codes, positions, and confidences to the last bit."""
-    return len(a) == len(b) and all(x[1:] == y[1:] and torch.equal(x.codes, y.codes) for x, y in zip(a, b, strict=True))
-
-
-def together(engine: Engine, work: list[tuple[Prompt, SamplingConfig]]) -> list[list[Frame]]:
-    """All requests through the engine."""
-    frames: dict[int, list[Frame]] = {engine.submit(*request): [] for request in work}
-    while engine.busy:
-        for ticket, frame, _ in engine.step():
-            frames[ticket].append(frame)
-    return list(frames.values())
 
 
 @pytest.mark.parametrize("precision", ["float32", "int8"])
@@ -153,14 +118,28 @@ def test_the_step_of_fixed_shapes_gives_the_same(model):
         assert [(f.codes.tolist(), f.position) for f in a] == [(f.codes.tolist(), f.position) for f in b]
 
 
-@pytest.mark.gpu
-def test_a_captured_step_gives_what_the_step_gives():
-    if not torch.cuda.is_available():
-        pytest.skip("no CUDA device")
-    model = talker().cuda()
-    work = requests(12)
-    captured, eager = (together(Engine(model, 4, "bfloat16", captured=c), work) for c in (True, False))
-    assert [[f.position for f in a] for a in captured] == [[f.position for f in b] for b in eager]
+@pytest.mark.parametrize("read_every", [3, 8, 50])
+@pytest.mark.parametrize("frames_per_step", [1, 2])
+def test_the_host_may_look_rarely(read_every, frames_per_step):
+    model = talker(frames_per_step=frames_per_step)
+    work = requests(9)
+    wanted = together(Engine(model, 4), work)
+    assert all(same(a, b) for a, b in zip(together(Engine(model, 4, read_every=read_every), work), wanted, strict=True))
+
+
+def test_the_host_looks_once_in_so_many_steps(model, monkeypatch):
+    looks, steps = [], []
+    engine = Engine(model, 4, read_every=8)
+    monkeypatch.setattr(engine, "collect", lambda collect=engine.collect: looks.append(1) or collect())
+    monkeypatch.setattr(engine, "advance", lambda advance=engine.advance: steps.append(1) or advance())
+    together(engine, requests(9))
+    assert len(steps) == 8 * len(looks) > 0
+
+
+def test_frames_can_be_changed(model):
+    frames = [*generate(model, *requests(1)[0]), *best_of(model, *requests(1)[0], tries=2)]
+    assert not any(frame.codes.is_inference() for frame in frames)
+    frames[0].codes.add_(1)
 
 
 def test_engines_refuse_what_they_cannot_do(model):
@@ -171,6 +150,24 @@ def test_engines_refuse_what_they_cannot_do(model):
     engine = Engine(model, 1, longest=(10, 40))
     with pytest.raises(ValueError, match=r"got 11 tokens.*1\.\.10"):
         engine.submit(Prompt(torch.zeros(11, dtype=torch.long)), SamplingConfig())
+
+
+@pytest.mark.parametrize("ids", [[3, 40], [-1, 3]])
+def test_ids_of_another_tokenizer_are_refused(model, ids):
+    with pytest.raises(ValueError, match=rf"got ids in {min(ids)}..{max(ids)}; this model knows 0..39"):
+        Engine(model, 1).submit(Prompt(torch.tensor(ids)), SamplingConfig())
+
+
+def test_more_frames_than_there_are_positions_are_refused():
+    model, ids = toys.toy_lm(toys.toy_lm_config(max_frames=96)), torch.arange(5)
+    for ask in (lambda s: list(generate(model, Prompt(ids), s)), lambda s: best_of(model, Prompt(ids), s, tries=2)):
+        with pytest.raises(ValueError, match="got max_frames=400; this model writes at most 96"):
+            ask(SamplingConfig(max_frames=400))
+    with pytest.raises(ValueError, match=r"got max_frames=96; this engine holds \d\d after such a text"):
+        Engine(model, 1, longest=(5, 20)).submit(Prompt(ids), SamplingConfig(max_frames=96))
+    frames = list(generate(model, Prompt(ids), SamplingConfig(max_frames=96, min_frames=96, trailing_frames=96)))
+    assert len(frames) == 96, "all that it was asked for"
+    assert Engine(model, 1, longest=(5, 10_000)).rows.mask.shape[3] == 128, "no positions that the model does not have"
 
 
 def test_half_precision_speaks_too(model):

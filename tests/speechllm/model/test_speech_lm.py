@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 
 import toys
 from speechllm import Prompt, SamplingConfig, SpeechLM, generate
@@ -144,3 +145,44 @@ def test_a_broken_folder_gives_one_clear_error(model, tmp_path, name):
     (tmp_path / name).unlink()
     with pytest.raises(FileNotFoundError, match=f"is not a speech LM folder: no {name}"):
         SpeechLM.from_pretrained(tmp_path)
+
+
+def test_weights_that_are_no_numbers_are_neither_read_nor_written(tmp_path):
+    toys.toy_lm().save_pretrained(tmp_path / "lm")
+    weights = load_file(tmp_path / "lm/model.safetensors")
+    weights["stop_head.weight"][0, 3] = torch.nan
+    save_file(weights, tmp_path / "lm/model.safetensors")
+    with pytest.raises(ValueError, match=r"model.safetensors: stop_head.weight has 1 of \d+ weights NaN or infinite"):
+        SpeechLM.from_pretrained(tmp_path / "lm")
+    broken = toys.toy_lm()
+    broken.begin.data[0] = 1e6  # more than float16 holds
+    with pytest.raises(ValueError, match="saved as torch.float16: begin has 1 of"):
+        broken.save_pretrained(tmp_path / "other")
+    assert not (tmp_path / "other").exists()
+
+
+def test_tables_are_set_after_to_empty():
+    config = toys.toy_lm_config(frame_tables=4, head_dim=24)
+    with torch.device("meta"):
+        emptied = SpeechLM(config)
+    emptied.to_empty(device="cpu")
+    for name, table in SpeechLM(config).named_buffers():
+        assert torch.equal(dict(emptied.named_buffers())[name], table), name
+
+
+def test_a_voice_prefix_can_be_changed():
+    model = toys.toy_lm(toys.toy_lm_config(prefix_queries=2, prefix_heads=2))
+    for codes in (None, torch.zeros(8, 5, dtype=torch.long)):
+        prefix = model.voice_prefix(codes)
+        before = prefix.clone()
+        assert not prefix.is_inference() and not prefix.requires_grad
+        prefix.add_(1)
+        assert torch.equal(model.voice_prefix(codes), before), "the model's own is as it was"
+
+
+def test_what_has_no_position_is_not_learned():
+    model = toys.toy_lm(toys.toy_lm_config(max_text=8, max_frames=9))
+    for text, frames in ((9, 9), (8, 10)):
+        with pytest.raises(ValueError, match=rf"got {text} places of text and {frames} steps; this model has 8 and 9"):
+            model(*inputs(text, frames))
+    assert model(*inputs(8, 9)).stop.shape == (1, 9)

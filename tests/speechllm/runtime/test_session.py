@@ -208,3 +208,11 @@ print(json.dumps([frame.codes.tolist() for frame in frames]))
     model = SpeechLM.from_pretrained(tmp_path)
     wanted = generate(model, Prompt(torch.arange(9)), SamplingConfig(max_frames=12, seed=3))
     assert json.loads(done.stdout) == [frame.codes.tolist() for frame in wanted]
+
+
+def test_what_the_model_has_no_place_for_is_refused(tmp_path):
+    lm = exported(tmp_path, max_frames=96)[1]["float32"]
+    with pytest.raises(ValueError, match="got max_frames=400; this model writes at most 96"):
+        Session(lm, Prompt(np.arange(5)), SamplingConfig(max_frames=400))
+    with pytest.raises(ValueError, match="got ids in 39..40; this model knows 0..39"):
+        Session(lm, Prompt(np.array([39, 40])), SamplingConfig())

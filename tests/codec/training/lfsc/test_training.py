@@ -15,32 +15,16 @@ import toys
 
 pytest.importorskip("lightning", reason="training needs lfsc-tts[train]")
 
-from codec import HiFiGANCodec, HiFiGANConfig, load
-from codec.hifigan.config import DecoderConfig, EncoderConfig
+from codec import HiFiGANCodec, load
 from codec.training.adversarial import DiscriminatorOutput
 from codec.training.lfsc.discriminators import SpeechModelDiscriminator, resample, resampling_filters
 from codec.training.lfsc.losses import matching_loss, mel_loss, stft_loss
 from codec.training.lfsc.module import HiFiGANOptim, LitHiFiGAN, build_discriminators
 from pipelines import train_codec
 from pipelines.training.trainer import Checkpoint
+from training_toys import TOY, TOY_OPTIM
 
 ROOT = Path(__file__).resolve().parents[4]
-TOY = HiFiGANConfig(
-    strides=(4, 8, 8),
-    encoder=EncoderConfig(channels=2, kernel_sizes=(3,)),
-    decoder=DecoderConfig(channels=16, kernel_sizes=(3,), dilations=(1,)),
-)
-TOY_OPTIM = HiFiGANOptim(
-    max_steps=4,
-    decay_steps=2,
-    n_ffts=(64, 256),
-    mel_bands=(5, 20),
-    periods=(2,),
-    period_channels=(4, 4),
-    spectrum_n_ffts=(128,),
-    spectrum_channels=4,
-    speech_model=None,
-)
 
 
 def size(module: nn.Module) -> int:

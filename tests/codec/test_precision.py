@@ -7,8 +7,8 @@ import torch
 
 import toys
 from codec import Codec, HiFiGANCodec, save
-from codec.bfloat16 import has_bfloat16
 from codec.lite.convnext import BFloat16Block
+from codec.precision import has_bfloat16
 from parity.reduced import reduced
 
 needs_bfloat16 = pytest.mark.skipif(not has_bfloat16(torch.zeros(1)), reason="this processor has no bfloat16 products")
