@@ -8,8 +8,11 @@ import re
 import threading
 from typing import TYPE_CHECKING
 
-from speechllm.text import written_forms
 from speechllm.text.cleaning import clean
+from speechllm.text.rules.capitals import quiet
+from speechllm.text.rules.dates import MONTHS
+from speechllm.text.rules.punctuation import settle, unquote
+from speechllm.text.rules.sequence import expand
 
 if TYPE_CHECKING:
     from speechllm.text.grammar import Grammar
@@ -22,7 +25,7 @@ NOT_PLAIN = re.compile(
     r"|\b(?:[Aa]$|A [A-Z]\b|[A-Za-z]+ A\b)"
 )
 NUMERIC = re.compile(r"[\d$€£¥°]")
-MONTHS = re.compile("|".join(rf"\b{month.lower()}\b" for month in written_forms.MONTHS))
+MONTH = re.compile("|".join(rf"\b{month.lower()}\b" for month in MONTHS))
 LONGEST_RUN = 20  # tokens; the grammar's time and memory grow faster than its input
 
 
@@ -50,10 +53,10 @@ class Normalizer:
         stripped = text.strip()
         if stripped and not NOT_PLAIN.search(stripped):
             return stripped
-        spoken = written_forms.expand(written_forms.quiet(written_forms.unquote(clean(text))))
+        spoken = expand(quiet(unquote(clean(text))))
         if NUMERIC.search(spoken):
             spoken = self._read_numbers(spoken)
-        spoken = written_forms.settle(spoken)
+        spoken = settle(spoken)
         if not re.search(r"[A-Za-z]", spoken):
             shown = repr(text if len(text) <= 40 else text[:39] + "…")
             raise ValueError(
@@ -79,7 +82,7 @@ class Normalizer:
         if len(run) > 20 * LONGEST_RUN:
             return run  # no number that anyone writes; it will be read digit by digit
         spoken = self._load().read(run)
-        return MONTHS.sub(lambda m: m[0] if m[0] in run else m[0].capitalize(), spoken)
+        return MONTH.sub(lambda m: m[0] if m[0] in run else m[0].capitalize(), spoken)
 
     def _load(self) -> "Grammar":
         with self._lock:

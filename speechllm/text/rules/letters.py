@@ -1,0 +1,16 @@
+"""The letter A, which is no article: "a)", "vitamin A", "A B C"."""
+
+from speechllm.text.rules.rule import alternatives, rules
+
+LETTERED = (
+    "vitamin Vitamin grade Grade plan Plan point Point type Type team Team group Group class Class hepatitis "
+    "Hepatitis section Section option Option appendix Appendix letter Letter exhibit Exhibit part Part Series series "
+    "Schedule schedule Gate gate Block block"
+).split()
+RULES = rules(
+    (r"(?<![\w(])\(?([A-Za-z])\)(?=[ ,.;:]|$)", lambda m: f"{m[1].upper()}.,"),  # a) and (a)
+    (r"(?<![\w.-])A(?= [A-Z](?: |$))|(?<=^)[Aa](?=\W*$)", "A."),
+    (rf"\b({alternatives(LETTERED)}) A\b(?!\.)", r"\1 A."),
+    (r"(?<=\bfrom )[Aa](?= to [Zz]\b)|\b[Aa](?= to [Zz]\b)|\bA(?=[-–]Z\b)", "A."),
+    (r"(?<=A\.)[-–](?=Z\b)", " to "),
+)

@@ -1,0 +1,117 @@
+"""Numbers: magnitude first; NeMo takes every number of five digits and more for a code, and of four for a year.
+
+What comes out are digits with commas, which NeMo reads as a magnitude.
+"""
+
+import re
+
+from speechllm.text.rules.dates import MONTH
+from speechllm.text.rules.digits import NUMBER
+from speechllm.text.rules.rule import rules
+from speechllm.text.rules.units import plural
+
+SCALES = {"K": "thousand", "k": "thousand", "M": "million", "mn": "million", "B": "billion", "bn": "billion"}
+SCALES |= {"T": "trillion", "tn": "trillion"}
+# "Section 5B" is a letter, "5B dollars" a magnitude.
+PLACE = r"(?<!\b[Ss]ection )(?<!\b[Rr]oom )(?<!\b[Aa]partment )(?<!\b[Gg]ate )(?<!\b[Ss]eat )(?<!\b[Aa]ct )(?<!\b[Uu]nit )(?<!\b[Ff]lat )(?<!\b[Bb]us )(?<!\b[Rr]oute )(?<!\b[Rr]ow )(?<!\b[Pp]latform )(?<!\b[Gg]rade )(?<!\b[Cc]lass )(?<!\b[Hh]all )(?<!\b[Ff]igure )(?<!\b[Bb]lock )"
+# fmt: off
+COUNTED = (
+    "people men women children soldiers voters residents inhabitants students workers employees members users sheep fish "
+    "cattle deer troops police lives dollars euros pounds feet inches"
+).split()
+TIME_OR_MEASURE = (
+    "years days hours minutes seconds weeks months meters metres miles kilometers kilometres feet pounds dollars euros "
+    "grams kilograms tons tonnes acres calories degrees watts volts words pages times points rpm"
+).split()
+NO_PLURAL = frozenset(
+    "was is has his its as us this thus does plus perhaps always towards besides across yes alas versus unless less "
+    "there's that's it's he's she's sometimes afterwards onwards"
+    .split()
+)
+# fmt: on
+YEAR_CUE = rf"(?:[Ii]n|[Ss]ince|[Uu]ntil|[Tt]ill|[Bb]y|[Ff]rom|[Bb]efore|[Aa]fter|[Dd]uring|[Ee]arly|[Ll]ate|[Mm]id|circa|years?|[Ss]pring|[Ss]ummer|[Aa]utumn|[Ff]all|[Ww]inter|to|and|the|The|of|{MONTH}\.?|\d{{1,2}},?)"
+QUANTIFIER = r"(?:more than|fewer than|less than|at least|at most|up to|as many as|no fewer than|a total of|another|exactly|nearly|almost|roughly|approximately|about|around|over|under|some|only|just|all|population of|crowd of|capacity of|total of|team of)"
+SUPERSCRIPT_BASE = r"(?<=[\w)])"
+
+
+def grouped(digits: str) -> str:
+    """'12345' -> '12,345'."""
+    return f"{int(digits):,}"
+
+
+def _count(match: re.Match[str]) -> str:
+    """A number of four digits before what is counted is no year: '1850 people', but 'in 1850 people'."""
+    head, number, noun = match.string[: match.start()], match["n"], match["noun"]
+    plural_noun = noun in COUNTED or (noun.endswith("s") and not noun.endswith("ss") and noun not in NO_PLURAL)
+    year = re.search(rf"\b{YEAR_CUE} $", head) and noun not in TIME_OR_MEASURE
+    quantity = re.search(rf"\b{QUANTIFIER} $", head)
+    return f"{grouped(number)} {noun}" if plural_noun and (quantity or not year) else match[0]
+
+
+def _quantified(match: re.Match[str]) -> str:
+    return f"{match[1]}{grouped(match[2])}"
+
+
+def _magnitude(match: re.Match[str]) -> str:
+    number, scale = match[1], match[2]
+    if scale in "Kk" and re.fullmatch(r"\d+(?:\.\d+)?", number):
+        return f"{round(float(number) * 1000):,}"
+    return f"{number} {SCALES[scale]}"
+
+
+def _large(match: re.Match[str]) -> str:
+    return grouped(match[0])
+
+
+def _power(match: re.Match[str]) -> str:
+    sign = "minus " if match[1] in ("-", "−") else ""
+    return f" to the power of {sign}{match[2]}"
+
+
+def _science(match: re.Match[str]) -> str:
+    """1e-5 -> 1 times 10 to the minus 5."""
+    return f"{match[1]} times 10 to the {'minus ' if match[2] == '-' else ''}{match[3]}"
+
+
+SCALE_WORD = "|".join(sorted(SCALES, key=len, reverse=True))
+RULES = rules(
+    # 10 000 people: groups of three after a first of at most three
+    (r"(?<![\w.,$€£+/-])(?<!\d )([1-9]\d{0,2})((?: \d{3})+)(?! ?\d|[\w/-]|[.,]\d{4})", lambda m: (m[1] + m[2]).replace(" ", ",")),
+    (r"(?<=\b401)[ (]*[kK]\)?", " K"),
+    (r"\b401 K", "four oh one K"),
+    (r"\b([48])[Kk](?= (?:TV|video|display|resolution|monitor|screen|content|UHD|television|footage|movies?)\b)", r"\1 K"),
+    (r"\b(\d+)K(?= (?:race|run|walk|runner)s?\b)", r"\1 K"),
+    (rf"{PLACE}(?<![\w.,$€£:/-])({NUMBER}) ?(bn|mn|tn)\b", _magnitude),
+    (rf"{PLACE}(?<![\w.,$€£:/-])({NUMBER})([KMB])(?![\w/'-])", _magnitude),
+    (rf"{PLACE}(?<![\w.,$€£:/-])({NUMBER})k(?![\w/'])(?:-(?=[a-z]))?", lambda m: f"{round(float(m[1].replace(',', '')) * 1000):,} "),
+    (r"(?<![\w.,$€£:/-])(\d+\.\d+)(T)\b", _magnitude),
+    (r"(?<![\w.])(-?\d+(?:\.\d+)?)[eE]([+-]?)(\d{1,3})(?!\w)", _science),
+    (rf"(?<=\d) ?[x*] ?(?=10 ?\^)", " times "),
+    (r"(?<=[A-Za-z)]) ?\^ ?2(?!\d)", " squared"),
+    (r"(?<=[A-Za-z)]) ?\^ ?3(?!\d)", " cubed"),
+    (r"(?<=\d) ?\^ ?2(?!\d)", " squared"),
+    (r"(?<=\d) ?\^ ?3(?!\d)", " cubed"),
+    (r"(?<=[\w)]) ?\^ ?([-−+]?) ?(\d+|[a-z]\b)", _power),
+    (r"(?<![\w.])(\d{2,3})/(\d{2,3})(?= ?(?:mmHg|millimeters? of|mm ?Hg)|(?<=/[6-9]\d)(?![\d/]))", r"\1 over \2"),
+    (r"(?<![\d/])(\d{2,})/(\d{2,})(?![\d/])", lambda m: m[0] if int(m[1]) < int(m[2]) or m[1] == m[2] or len(m[1]) == 4 else f"{m[1]} over {m[2]}"),
+    (r"(?<![\d/])(\d{1,2})/(5|10)(?= stars\b| rating\b|\.? *$)(?<=\d)", lambda m: m[0]),
+    (r"(?<![\d/])(\d+)/\1(?![\d/])", r"\1 \1"),  # 50/50
+    (r"(?<![\w.,$€£:/-])(?P<n>[1-9]\d{3})(?:-| )(?P<noun>[a-z][a-z']+)", _count),
+    (rf"(\b(?:more than|fewer than|less than|at least|at most|up to|as many as|a total of|population of|crowd of|capacity of) )(\d{{4}})(?![\w,/:-]|\.\d)", _quantified),
+    (r"(?<![\w.,$€£/:-])-?([1-9]\d{4,14})(?![\w,/:-]|\.\d)", lambda m: ("-" if m[0][0] == "-" else "") + grouped(m[1])),
+    (r"(?<![\w.,$€£/:-])([1-9]\d{4,14})(?=\.\d+(?![\w.]))", _large),
+    (r"(?<![\w.,/:-])([1-9]\d{4,14})(?=(?:st|nd|rd|th)\b)", _large),
+    (r"(?<![\w.-])(\d{1,4}(?:\.\d+)?|\d{1,3}(?:,\d{3})+) ?[-–] ?(\d{1,4}(?:\.\d+)?%?|\d{1,3}(?:,\d{3})+%?)(?![\w.-]*\d)(?!-?\w)(?! ?=)", r"\1 to \2"),
+    (r"(?<![\w.-])(\d{1,3}(?:st|nd|rd|th)) ?[-–] ?(\d{1,3}(?:st|nd|rd|th))\b", r"\1 to \2"),
+    (r"(?<![\w.-])(\d+(?:\.\d+)?)% ?[-–] ?(\d+(?:\.\d+)?%)", r"\1% to \2"),
+    (r"(?<=\b[A-F])-(?![\w-])", " minus"),  # a grade
+    (r"(?<=\b[A-F])\+(?![\w+])", " plus"),
+    (r"(?<=[A-Za-z])-(?=\d)", " "),
+    (r"(?<=\d) ?x ?(?=\d[\d.]* ?=)", " times "),
+    (r"(?<=\d) ?[xX] ?(?=\d)", " by "),
+    (r"(?<=\d)x\b", " times"),
+    (r"~ ?(?=[\d$€£])", "about "),
+    (r"(?<=\d)\+(?=[ ,.;!?)]|$)(?! ?\d)", " plus"),
+    (r"\bCO2\b", "C O 2"),
+)
+assert plural

@@ -1,0 +1,33 @@
+"""All rules before the grammar, in their order; those for numbers and signs only where there are some."""
+
+import re
+
+from speechllm.text.rules import (
+    abbreviations,
+    addresses,
+    codes,
+    dates,
+    electronic,
+    letters,
+    money,
+    numerals,
+    roman,
+    symbols,
+    units,
+)
+from speechllm.text.rules.rule import apply
+
+WORDS = [*electronic.RULES, *addresses.RULES, *abbreviations.RULES, *roman.RULES, *letters.RULES, *dates.NAMES]
+NUMBERS = [*codes.RULES, *dates.RULES, *money.RULES, *units.RULES, *numerals.RULES]
+ODD = re.compile(r"[^A-Za-z ,.;:!?'\"()—-]")
+DIGIT = re.compile(r"\d")
+
+
+def expand(text: str) -> str:
+    """Written words, abbreviations and odd numbers -> words, and numbers in a form that the grammar reads well."""
+    text = apply(WORDS, text)
+    if DIGIT.search(text):
+        text = apply(NUMBERS, text)
+    if ODD.search(text):
+        text = apply(symbols.RULES, text)
+    return " ".join(text.split())
