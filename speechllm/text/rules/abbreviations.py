@@ -40,7 +40,8 @@ def _ampersand(match: re.Match[str]) -> str:
 
 RULES = rules(
     (r"\b[A-Z]{1,3}&[A-Z]{1,3}\b", _ampersand),
-    (rf"(?<![\w.])({alternatives(BEFORE_NUMBER)}) ?(?=\d|[IVXLC]+\b)", lambda m: BEFORE_NUMBER[m[1]] + " "),
+    (rf"(?<![\w.])({alternatives(BEFORE_NUMBER)}) ?(?=\d|[IVXLC]{{2,}}\b)", lambda m: BEFORE_NUMBER[m[1]] + " "),
+    (r"\b(Vol|vol|Ch|ch|Chap|chap|Pt|Bk|Fig)\. (?=[IVX]\b(?!'))", lambda m: BEFORE_NUMBER[f"{m[1]}."] + " "),
     (rf"\b({alternatives(WITHOUT_STOP)})(?= [A-Z])", lambda m: WITHOUT_STOP[m[1]]),
     (r"(?<![\w.])(St\.|Dr\.|Ft\.|St(?= [A-Z]))(?!\w)", _by_position),
     (r"\b(?:c\.|ca\.) ?(?=\d)", "circa "),

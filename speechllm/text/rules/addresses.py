@@ -2,6 +2,7 @@
 
 import re
 
+from speechllm.text.rules.digits import spell_digits
 from speechllm.text.rules.rule import alternatives, rules
 
 STREETS = {
@@ -39,9 +40,14 @@ def _number(digits: str) -> str:
     return digits
 
 
+def _post_code(match: re.Match[str]) -> str:
+    rest = f", {spell_digits(match[4])}" if match[4] else ""
+    return f"{STATES[match[1]]}{match[2]} {spell_digits(match[3])}{rest}"
+
+
 NAME = r"(?:[A-Z][a-z]+|\d+(?:st|nd|rd|th))(?: [A-Z][a-z]+)?"
 RULES = rules(
     (rf"(?<![\w.,$-])(?P<n>\d{{1,5}}) (?:(?P<side>{alternatives(COMPASS)})\.? )?(?P<name>{NAME}) (?P<kind>{alternatives(STREETS)})(?P<stop>\.?)(?!\w)", _street),
-    (rf"(?<=, )({alternatives(STATES)})(?=,? \d{{5}}\b|\.?$|, (?:USA|U\.S\.)|,? and\b|, [a-z])(?<!, OK)", lambda m: STATES[m[1]]),
-    (rf"(?<=[A-Za-z] )({alternatives(STATES)})(?= \d{{5}}\b)|^({alternatives(STATES)})(?= \d{{5}}\b)", lambda m: STATES[m[1] or m[2]]),
+    (rf"(?<=, )({alternatives(STATES)})(?=\.?$|, (?:USA|U\.S\.)|,? and\b|, [a-z])(?<!, OK)", lambda m: STATES[m[1]]),
+    (rf"(?<![\w.])({alternatives(STATES)})(,?) (\d{{5}})(?:-(\d{{4}}))?(?![\w-])", _post_code),
 )

@@ -23,8 +23,13 @@ SHORT_WORDS = frozenset(
         "ROD ROT RUB RUG SAP SIN SIP SOB SUM TAB TAG TAN TAP TAR TIN TON TUB VET VOW WAX WEB WIG YARN YEA YEAR ZIP MRS"
     ).split()
 )
-# Acronyms too, so that among small letters they are taken for those: the IT department, the US, 5 AM, WHO says.
-ALSO_ACRONYMS = frozenset("IT US WHO AM ID OR AD AI PC IN ME AID AIDS PIN GAS SAT ACT CAP DIM LED LAB NET ODD WAR ART".split())
+# Words among small letters too; the IT department, the US, 5 AM and WHO, PIN, ZIP are not.
+SMALL_WORDS = frozenset(
+    (
+        "ALL AND ANY ARE AS AT BE BUT BY CAN DID DO FOR GO HAD HAS HE HER HIM HIS HOW IF IS ITS MAY MY NEW NO NOR NOT NOW "
+        "OF OFF OH OLD ON ONE OUR OUT SHE SO THE TO TOO TWO UP WAS WE WHY YES YET YOU"
+    ).split()
+)
 ACRONYMS = frozenset(
     (
         "NASA NATO UNESCO UNICEF FIFA UEFA OPEC JPEG COVID ACLU NAACP NASDAQ NCAA ASAP ASCII ESPN YMCA IEEE IUPAC "
@@ -76,6 +81,6 @@ def _word(match: re.Match[str]) -> str:
 def _short(match: re.Match[str]) -> str:
     """A short word in capitals among small letters; longer ones are known to the G2P, which stresses them."""
     word = match[0]
-    if len(word) > 3 or word not in SHORT_WORDS or word in ALSO_ACRONYMS:
+    if word not in SMALL_WORDS:
         return word
     return word.capitalize() if not match.string[: match.start()].strip(" \"'(") else word.lower()

@@ -15,7 +15,6 @@ CUE = (
 )
 BETWEEN = r"(?: (?:number|no\.|num|ID|id|is|was|of|ending in|ends in|begins with))*(?: number)?[ :#]+"
 PHONE_CUE = r"(?i:\b(?:call|phone|tel|telephone|fax|dial|text|ring|mobile|cell|hotline|whatsapp)(?: (?:us|me|him|her|at|on|is|number))*[ :.]+)"
-AIRCRAFT = r"(?<=Boeing )7\d7|(?<=Airbus A)3\d\d"
 
 
 def _phone(match: re.Match[str]) -> str:
@@ -23,13 +22,15 @@ def _phone(match: re.Match[str]) -> str:
 
 
 def _code(match: re.Match[str]) -> str:
-    groups = match["code"].split()
-    return match["cue"] + (in_groups(groups[0]) if len(groups) == 1 else spell_groups(match["code"]))
+    letters, digits, others = re.fullmatch(r"([A-Za-z]*)(\d+)(.*)", match["code"]).groups()  # type: ignore[union-attr]
+    return f"{match['cue']}{letters} {spell_groups(digits + others) if others else in_groups(digits)}"
 
 
 def _dotted(match: re.Match[str]) -> str:
     """A version has points; an address of the internet has four parts, read digit by digit."""
     parts = match[0].split(".")
+    if re.fullmatch(r"\d\d?\.\d\d?\.\d{4}", match[0]):
+        return match[0]  # a date
     if len(parts) == 4:
         return " dot ".join(map(spell_digits, parts))
     if all(len(part) == 3 for part in parts[1:]) and parts[0] != "0":
@@ -43,22 +44,24 @@ def _identifier(match: re.Match[str]) -> str:
     return " ".join([spell_digits(first), *(part if re.fullmatch(r"[1-9]00", part) else spell_digits(part) for part in others)])
 
 
-def _is_identifier(match: re.Match[str]) -> str:
+def _hyphenated(match: re.Match[str]) -> str:
     parts = re.findall(r"\d+", match[0])
-    falling = int(parts[0]) >= int(parts[1]) and len(parts[0]) >= 3 and not all(len(part) == 4 for part in parts)
+    if re.fullmatch(r"\d{4}-\d\d?-\d\d?|\d\d?-\d\d?-\d{4}", match[0]):
+        return match[0]  # a date
+    if re.fullmatch(r"[12]\d{3}", parts[0]) and len(parts[1]) in (2, 4):
+        return match[0]  # years
+    falling = int(parts[0]) >= int(parts[1]) and len(parts[0]) >= 3 and len(parts[1]) > 1
     odd = len(parts[1]) > 4 or len(parts[0]) > 4 or any(len(part) > 1 and part[0] == "0" for part in parts)
-    type_of_plane = re.fullmatch(r"7\d7", parts[0]) and parts[1].endswith("00")
-    far = len(parts[1]) - len(parts[0]) > 2
-    return _identifier(match) if falling or odd or type_of_plane or far or len(parts) > 2 else match[0]
+    plane = re.fullmatch(r"7\d7", parts[0]) and parts[1].endswith("00")
+    return _identifier(match) if falling or odd or plane or len(parts) > 3 else match[0]
 
 
 START, END = r"(?<![\w.,$€£/+-])", r"(?![\w/-]|[.,:]\d)"
 RULES = rules(
     (r"\b24/7\b", "twenty four seven"),
     (r"\b9/11\b(?!/)", "nine eleven"),
-    (r"(?<![\w.,$-])(911|999|112|411)(?= *(?:$|[.!?,;]|now|call|operator|emergency))", lambda m: spell_digits(m[1])),
+    (r"(?<![\w.,$-])(911)(?= *(?:$|[.!?,;]|now|call|operator|emergency))", lambda m: spell_digits(m[1])),
     (r"(?<=[Cc]all )(911|999|112)\b|(?<=[Dd]ial )(911|999|112)\b", lambda m: spell_digits(m[0])),
-    (r"(?<=\b[Aa]rea )51\b", "51"),
     (r"(?<![\w.])\d{4}([ -])\d{4}\1\d{4}\1\d{1,4}(?:\1\d{1,3})?(?![\w-])", lambda m: spell_groups(m[0])),  # a card
     (r"(?<![\w.])\d{4}([ -])\d{6}\1\d{4,5}(?![\w-])", lambda m: spell_groups(m[0])),
     (r"(?<![\w.,$€£])\d{13,19}(?![\w.,-]\d|\w)", lambda m: in_groups(m[0])),
@@ -73,13 +76,10 @@ RULES = rules(
     (r"(?<![\w.,:/-])0\d{2,4}(?:[ -]\d{2,6}){1,4}(?![\w-]|[.,:/]\d)", _phone),
     (r"(?<![\w.,:/-])1[ -]8\d\d[ -]\d{3}[ -]\d{4}(?![\w-])", _phone),
     (rf"({PHONE_CUE})(\d{{7,11}})(?![\w.,-]\d|\w)", lambda m: m[1] + in_groups(m[2])),
-    (rf"(?P<cue>\b{CUE}{BETWEEN})(?P<code>\d{{3,12}}(?: \d{{2,6}})*)(?![\w/-]|[.,:]\d)", _code),
-    # "CA 90210"; with "City, " before it NeMo knows it too
-    (r"(?<=\b[A-Z]{2} )(\d{5})(?:-(\d{4}))?(?![\w-])", lambda m: spell_digits(m[1]) + (", " + spell_digits(m[2]) if m[2] else "")),
+    (rf"(?P<cue>\b{CUE}{BETWEEN})(?P<code>[A-Za-z]{{0,3}}\d{{3,12}}(?: \d{{2,6}})*)(?![\w/-]|[.,:]\d)", _code),
     (r"(?<![\w.-])\d{5}-\d{4}(?![\w-])", lambda m: spell_groups(m[0])),
     (r"(?<![\w.])\d+(?:\.\d+){2,}(?![\w])", _dotted),
     (rf"(?i)(?<=\bversion )(\d+)\.(\d+){END}", r"\1 point \2"),
-    (r"(?<=Boeing )7(\d7)\b", r"7 \1"),
-    (r"(?<![\w.,$€£:/-])\d+-\d+(?:-\d+)*(?![\w%:/-]|\.\d|,\d| ?(?:[°%]|BC|kg|km|lb|m\b))", _is_identifier),
-    (r"(?<![\w.,$€£:/-])0\d{1,8}(?![\w:/-]|[.,]\d)", lambda m: spell_digits(m[0])),
+    (r"(?<=Boeing )7(\d7)\b(?!-)", r"7 \1"),
+    (r"(?<![\w.,$€£:/-])\d+-\d+(?:-\d+)*(?![\w%:/-]|\.\d|,\d| ?(?:[°%=]|BC|kg|km|lb|m\b))", _hyphenated),
 )

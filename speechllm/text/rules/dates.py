@@ -76,6 +76,7 @@ RULES = rules(
     (r"(\d0s) ?[-–] ?(?='?\d)", r"\1 to "),
     (rf"(?i)(?<![\w:.])({CLOCK}){TO}({CLOCK}) ?([ap])\.? ?m\b\.?", _hours),
     (r"(?i)(?<=\d) ?([ap])\.? ?m\b\.?", lambda m: f" {m[1].upper()}.M."),
+    (r"(?i)(?<=[AP]\.M\.) ?(e|c|m|p)\.?([sd])\.?t\b\.?", lambda m: f" {m[1].upper()}{m[2].upper()}T"),
     (rf"(?<=[AP]\.M\.){TO}(?=\d)", " to "),
     (rf"(?<![\w:.])(\d{{1,2}}:\d\d){TO}(\d{{1,2}}:\d\d)(?![\w:])", r"\1 to \2"),
     (r"(?<![\d:])(\d+):(\d)(?![\d:])", r"\1 to \2"),  # a ratio, where a time has two digits

@@ -17,8 +17,8 @@ EXTENSIONS = {"jpg": "jpeg", "py": "py", "js": "JS", "ts": "TS", "md": "MD", "ex
 
 
 def _address(match: re.Match[str]) -> str:
-    """As one reads it aloud: without the scheme, every mark named."""
-    body = re.sub(r"^(?:[a-z]+://|mailto:)", "", match[0], flags=re.IGNORECASE)
+    """As one reads it aloud: without the scheme of the web, every mark named."""
+    body = re.sub(r"^(?:(?:https?|ftp)://|mailto:)", "", match[0], flags=re.IGNORECASE)
     trailing = re.search(r"[.,;:!?/)'\"]*$", body)
     assert trailing is not None
     return f" {_parts(body[: trailing.start()])}{trailing[0].replace('/', '')} "
@@ -41,15 +41,15 @@ def _file(match: re.Match[str]) -> str:
 
 
 RULES = rules(
-    (r"(?i)\b(?:https?|ftp|file)://\S+|\bwww\.\S+|(?:\bmailto:)?[\w.&+-]+@[\w-]+(?:\.[\w-]+)+(?:/\S*)?", _address),
+    (r"(?i)\b(?:https?|ftp|file)://\S+|\bwww\.\S+|(?:\bmailto:)?\w[\w.&+-]*@[\w-]+(?:\.[\w-]+)+(?:/\S*)?", _address),
     (rf"(?i)(?<![\w@.])(?:[a-z0-9_-]+\.)+(?:{DOMAINS})\b(?!\.\w)(?:/\S*)?", _address),
     (r"(?<=[a-z])\.(?=[A-Z][a-z])", ". "),  # a missing space between sentences
     (rf"(?i)([a-z0-9])\.({FILES})\b", _file),
-    (r"(?<=[a-z0-9])\.(?=[a-z]{2,5}\b)", " dot "),
+    (r"(?<=[a-z0-9])(?<![ap]\.m)\.(?=[a-z]{2,5}\b)", " dot "),
     (r"</?[A-Za-z][^<>]*>", " "),  # what is left of markup
     (r"\bC\+\+", "C plus plus"),
     (r"\b([CF])#(?!\w)", r"\1 sharp"),
     (r"(?<![\w#])#(?=\d)", "number "),
-    (r"(?<![\w#])#(?=[A-Za-z])", " hashtag "),
+    (r"(?<![\w#])#(?=[A-Za-z])(?!\w*#)", " hashtag "),
     (r"@(?=\w)", " at "),
 )

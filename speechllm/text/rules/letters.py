@@ -8,6 +8,7 @@ LETTERED = (
     "Schedule schedule Gate gate Block block"
 ).split()
 RULES = rules(
+    (r"(?<=[a-z])\((s|es|ren)\)", r"\1"),  # item(s)
     (r"(?<![\w(])\(?([A-Za-z])\)(?=[ ,.;:]|$)", lambda m: f"{m[1].upper()}.,"),  # a) and (a)
     (r"(?<![\w.-])A(?= [A-Z](?: |$))|(?<=^)[Aa](?=\W*$)", "A."),
     (rf"\b({alternatives(LETTERED)}) A\b(?!\.)", r"\1 A."),

@@ -3,13 +3,14 @@
 import re
 
 from speechllm.text.rules.digits import NUMBER
+from speechllm.text.rules.nouns import DETERMINER, NOUN
 from speechllm.text.rules.rule import rules
 
 CURRENCIES = {
     "₹": "rupees", "₩": "won", "₽": "rubles", "₺": "lira", "₫": "dong", "₪": "shekels", "₴": "hryvnia",
     "₿": "bitcoin", "₦": "naira", "₱": "pesos", "¢": "cents",
 }  # fmt: skip
-CODES = {"USD": "$", "EUR": "€", "GBP": "£", "JPY": "¥", "US$": "$"}
+CODES = {"USD": "$", "EUR": "€", "GBP": "£", "JPY": "¥"}
 WORDS = {
     "CHF": "Swiss francs", "AUD": "Australian dollars", "CAD": "Canadian dollars", "INR": "rupees", "CNY": "yuan",
     "NZD": "New Zealand dollars", "SEK": "Swedish kronor", "NOK": "Norwegian kroner", "DKK": "Danish kroner",
@@ -17,6 +18,7 @@ WORDS = {
     "C$": "Canadian dollars", "CA$": "Canadian dollars", "AU$": "Australian dollars", "NZ$": "New Zealand dollars",
     "HK$": "Hong Kong dollars", "S$": "Singapore dollars", "R$": "reais", "Rs": "rupees", "Rs.": "rupees",
 }  # fmt: skip
+NAMES = {"$": "dollar", "€": "euro", "£": "pound"}
 SCALES = {"k": "thousand", "m": "million", "mn": "million", "b": "billion", "bn": "billion", "t": "trillion"}
 SCALES |= {"tn": "trillion", "mm": "million"}
 SCALE = r"(?i:thousand|million|billion|trillion|mn|mm|bn|tn|[kmbt])"
@@ -37,7 +39,7 @@ def _range(match: re.Match[str]) -> str:
     scale = re.search(rf"{SCALE}$", last)
     if scale and not re.search(rf"{SCALE}$", first):
         word = SCALES.get(scale[0].lower(), scale[0].lower())
-        return f"{first} to {last[: scale.start()].strip()} {word} {({'$': 'dollars', '€': 'euros', '£': 'pounds'})[sign]}"
+        return f"{first} to {last[: scale.start()].strip()} {word} {NAMES[sign]}s"
     return f"{sign}{first} to {sign}{last}"
 
 
@@ -55,7 +57,8 @@ RULES = rules(
     (rf"(?P<sign>{SIGN})(?P<first>{SUM}) ?[-–] ?(?P=sign)?(?P<last>{SUM})", _range),
     (rf"({SIGN})({NUMBER}) ?({SCALE})\b(?:-(?=[a-z]))?", lambda m: _magnitude(m) + (" " if m[0].endswith("-") else "")),
     (rf"([₹₩₽₺₫₪₴₿₦₱])({SUM})", lambda m: f"{m[2]} {CURRENCIES[m[1]]}"),
-    (rf"(?<![\d.,])1 ?¢", "1 cent"),
+    (r"(?<![\d.,])1 ?¢", "1 cent"),
     (rf"({NUMBER}) ?([₹₩₽₺₫₪₴₿₦₱¢])", lambda m: f"{m[1]} {CURRENCIES[m[2]]}"),
     (rf"({SIGN})({NUMBER})\+", r"\1\2 plus"),
+    (rf"(?<=\b)({DETERMINER} )({SIGN})(\d[\d,]*(?:(?:\.\d+)? (?:million|billion|trillion))?){NOUN}", lambda m: f"{m[1]}{m[3]} {NAMES[m[2]]}"),
 )

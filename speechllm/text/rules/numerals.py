@@ -6,9 +6,8 @@ What comes out are digits with commas, which NeMo reads as a magnitude.
 import re
 
 from speechllm.text.rules.dates import MONTH
-from speechllm.text.rules.digits import NUMBER
+from speechllm.text.rules.digits import NUMBER, spell_digits
 from speechllm.text.rules.rule import rules
-from speechllm.text.rules.units import plural
 
 SCALES = {"K": "thousand", "k": "thousand", "M": "million", "mn": "million", "B": "billion", "bn": "billion"}
 SCALES |= {"T": "trillion", "tn": "trillion"}
@@ -31,7 +30,6 @@ NO_PLURAL = frozenset(
 # fmt: on
 YEAR_CUE = rf"(?:[Ii]n|[Ss]ince|[Uu]ntil|[Tt]ill|[Bb]y|[Ff]rom|[Bb]efore|[Aa]fter|[Dd]uring|[Ee]arly|[Ll]ate|[Mm]id|circa|years?|[Ss]pring|[Ss]ummer|[Aa]utumn|[Ff]all|[Ww]inter|to|and|the|The|of|{MONTH}\.?|\d{{1,2}},?)"
 QUANTIFIER = r"(?:more than|fewer than|less than|at least|at most|up to|as many as|no fewer than|a total of|another|exactly|nearly|almost|roughly|approximately|about|around|over|under|some|only|just|all|population of|crowd of|capacity of|total of|team of)"
-SUPERSCRIPT_BASE = r"(?<=[\w)])"
 
 
 def grouped(digits: str) -> str:
@@ -63,9 +61,11 @@ def _large(match: re.Match[str]) -> str:
     return grouped(match[0])
 
 
-def _power(match: re.Match[str]) -> str:
-    sign = "minus " if match[1] in ("-", "−") else ""
-    return f" to the power of {sign}{match[2]}"
+def _range(match: re.Match[str]) -> str:
+    """Ends of one to three digits, or of alike length; "1-8090" is none."""
+    first, last = match[1].replace(",", ""), match[2].rstrip("%").replace(",", "")
+    alike = "." in match[0] or (len(last) - len(first) < 3 and not (len(first) > 2 and len(last) == 1))
+    return f"{match[1]} to {match[2]}" if alike else match[0]
 
 
 def _science(match: re.Match[str]) -> str:
@@ -73,10 +73,10 @@ def _science(match: re.Match[str]) -> str:
     return f"{match[1]} times 10 to the {'minus ' if match[2] == '-' else ''}{match[3]}"
 
 
-SCALE_WORD = "|".join(sorted(SCALES, key=len, reverse=True))
 RULES = rules(
     # 10 000 people: groups of three after a first of at most three
     (r"(?<![\w.,$€£+/-])(?<!\d )([1-9]\d{0,2})((?: \d{3})+)(?! ?\d|[\w/-]|[.,]\d{4})", lambda m: (m[1] + m[2]).replace(" ", ",")),
+    (r"(?<![\w.,$€£:/-])0\d{1,8}(?![\w:/-]|[.,]\d)", lambda m: spell_digits(m[0])),
     (r"(?<=\b401)[ (]*[kK]\)?", " K"),
     (r"\b401 K", "four oh one K"),
     (r"\b([48])[Kk](?= (?:TV|video|display|resolution|monitor|screen|content|UHD|television|footage|movies?)\b)", r"\1 K"),
@@ -87,13 +87,8 @@ RULES = rules(
     (r"(?<![\w.,$€£:/-])(\d+\.\d+)(T)\b", _magnitude),
     (r"(?<![\w.])(-?\d+(?:\.\d+)?)[eE]([+-]?)(\d{1,3})(?!\w)", _science),
     (rf"(?<=\d) ?[x*] ?(?=10 ?\^)", " times "),
-    (r"(?<=[A-Za-z)]) ?\^ ?2(?!\d)", " squared"),
-    (r"(?<=[A-Za-z)]) ?\^ ?3(?!\d)", " cubed"),
-    (r"(?<=\d) ?\^ ?2(?!\d)", " squared"),
-    (r"(?<=\d) ?\^ ?3(?!\d)", " cubed"),
-    (r"(?<=[\w)]) ?\^ ?([-−+]?) ?(\d+|[a-z]\b)", _power),
-    (r"(?<![\w.])(\d{2,3})/(\d{2,3})(?= ?(?:mmHg|millimeters? of|mm ?Hg)|(?<=/[6-9]\d)(?![\d/]))", r"\1 over \2"),
-    (r"(?<![\d/])(\d{2,})/(\d{2,})(?![\d/])", lambda m: m[0] if int(m[1]) < int(m[2]) or m[1] == m[2] or len(m[1]) == 4 else f"{m[1]} over {m[2]}"),
+    (r"(?<![\w./])(\d{2,3})/(\d{2,3})(?= ?(?:mmHg|millimeters? of|mm ?Hg)|(?<=/[6-9]\d)(?![\d/]))", r"\1 over \2"),
+    (r"(?<![\w/-])(\d{2,})/(\d{2,})(?![\w/-])", lambda m: m[0] if int(m[1]) < int(m[2]) or m[1] == m[2] or len(m[1]) == 4 else f"{m[1]} over {m[2]}"),
     (r"(?<![\d/])(\d{1,2})/(5|10)(?= stars\b| rating\b|\.? *$)(?<=\d)", lambda m: m[0]),
     (r"(?<![\d/])(\d+)/\1(?![\d/])", r"\1 \1"),  # 50/50
     (r"(?<![\w.,$€£:/-])(?P<n>[1-9]\d{3})(?:-| )(?P<noun>[a-z][a-z']+)", _count),
@@ -101,17 +96,18 @@ RULES = rules(
     (r"(?<![\w.,$€£/:-])-?([1-9]\d{4,14})(?![\w,/:-]|\.\d)", lambda m: ("-" if m[0][0] == "-" else "") + grouped(m[1])),
     (r"(?<![\w.,$€£/:-])([1-9]\d{4,14})(?=\.\d+(?![\w.]))", _large),
     (r"(?<![\w.,/:-])([1-9]\d{4,14})(?=(?:st|nd|rd|th)\b)", _large),
-    (r"(?<![\w.-])(\d{1,4}(?:\.\d+)?|\d{1,3}(?:,\d{3})+) ?[-–] ?(\d{1,4}(?:\.\d+)?%?|\d{1,3}(?:,\d{3})+%?)(?![\w.-]*\d)(?!-?\w)(?! ?=)", r"\1 to \2"),
+    (r"(?<=\d) ?- ?(?=\d+ ?=)", " minus "),
+    (r"(?<![\w.-])(\d{1,3}(?:,\d{3})+|\d{1,4}(?:\.\d+)?) ?[-–] ?(\d{1,3}(?:,\d{3})+%?|\d{1,4}(?:\.\d+)?%?)(?![\w.-]*\d)(?!-?\w)(?! ?=)", _range),
     (r"(?<![\w.-])(\d{1,3}(?:st|nd|rd|th)) ?[-–] ?(\d{1,3}(?:st|nd|rd|th))\b", r"\1 to \2"),
     (r"(?<![\w.-])(\d+(?:\.\d+)?)% ?[-–] ?(\d+(?:\.\d+)?%)", r"\1% to \2"),
     (r"(?<=\b[A-F])-(?![\w-])", " minus"),  # a grade
     (r"(?<=\b[A-F])\+(?![\w+])", " plus"),
-    (r"(?<=[A-Za-z])-(?=\d)", " "),
+    (r"(?<=[A-Za-z])(?<!/[a-z])-(?=\d)(?!-\d+/)", " "),
+    (r"(?<![\w-])(\d[\d,.]*)-(?=[a-z])", r"\1 "),
     (r"(?<=\d) ?x ?(?=\d[\d.]* ?=)", " times "),
     (r"(?<=\d) ?[xX] ?(?=\d)", " by "),
-    (r"(?<=\d)x\b", " times"),
+    (r"(?<=\d)x(?= (?:faster|slower|more|less|as|per|a|the|better|bigger|larger|higher|cheaper|smaller)\b)", " times"),
     (r"~ ?(?=[\d$€£])", "about "),
     (r"(?<=\d)\+(?=[ ,.;!?)]|$)(?! ?\d)", " plus"),
     (r"\bCO2\b", "C O 2"),
 )
-assert plural

@@ -46,7 +46,7 @@ SETTLED = rules(
 def unquote(text: str) -> str:
     """Drop quotation marks, which nobody hears; an inch and an apostrophe are none."""
     if text.count('"') % 2:
-        text = re.sub(r"(?<=\d)\"", " inches", text)
+        text = re.sub(r"(?<=\d)\"(?! ?[NSEW]\b)", " inches", text)
     text = re.sub(r"(?<!\w)'n'(?!\w)", "and", re.sub(r"(?<!\d)\"|(?<=\d)\"(?! ?[xX]| ?\d)", _mark, text))
     return QUOTED.sub(r"\1", text) if "'" in text else text
 

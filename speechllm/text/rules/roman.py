@@ -42,6 +42,7 @@ PRONOUN_VERBS = (
     "always just was went said say believe felt remember hate prefer sent met heard"
 )
 PRONOUN = rf"(?! (?:{PRONOUN_VERBS.replace(' ', '|')})\b|'(?!s\b))"
+NO_VERB = PRONOUN.replace("|was|", "|")  # "King Charles I was"
 AFTER_QUEEN = r"(?= (?:of|was|is|had|has|and|died|reigned|ruled|who|became|succeeded|in|to|by|or|style)\b|'s|[,;:)]|\W*$)"
 # "the part I like": a small word before I wants an end, or a word that only a numeral stands before.
 AFTER_SMALL = r"(?=\W*$|[,;:)]| (?:of|and|or|to|through|diabetes|error|errors|trial|trials|clinical|study|studies)\b)"
@@ -49,7 +50,7 @@ AFTER_SMALL = r"(?=\W*$|[,;:)]| (?:of|and|or|to|through|diabetes|error|errors|tr
 
 def value(numeral: str) -> int:
     """14 of 'XIV'."""
-    values = [VALUES[char] for char in numeral]
+    values = [VALUES[char] for char in numeral.upper()]
     return sum(-a if a < b else a for a, b in zip(values, [*values[1:], 0], strict=True))
 
 
@@ -85,14 +86,15 @@ ROYAL = r"\b(?P<name>(?:King|Queen|Pope|Emperor|Empress|Tsar|Czar|Sultan|Kaiser|
 ALONE = r"(?<![\w.'&-])(?P<before>)"
 RULES = rules(
     (rf"{BEFORE_ANY}(?P<roman>{VALID}) ?[-–] ?(?P<last>{VALID})\b", _range),
-    (rf"{ROYAL}(?P<roman>{SEVERAL}|[VX]|I(?!')){END}{PRONOUN}{NO_INITIAL}", _ruler),
+    (rf"{ROYAL}(?P<roman>{SEVERAL}|[VX]|I(?!')){END}{NO_VERB}{NO_INITIAL}", _ruler),
     (rf"{RULER}(?P<roman>{SEVERAL}){END}", _ruler),
-    (rf"{RULER}(?P<roman>[VX]){END}{NO_INITIAL}", _ruler),
-    (rf"{RULER}(?P<roman>I){END}{AFTER_QUEEN}{PRONOUN}", _ruler),
+    (rf"(?!Malcolm X){RULER}(?P<roman>[VX]){END}{NO_INITIAL}", _ruler),
+    (rf"{RULER}(?P<roman>I){END}{AFTER_QUEEN}", _ruler),
     (rf"\b(?P<before>(?:World War|Super Bowl) )(?P<roman>{VALID}){END}", _cardinal),
     (rf"{BEFORE}(?P<roman>(?!I\b|[CDLM]\b){VALID}){END}{NO_INITIAL}", _cardinal),
     (rf"{BEFORE}(?P<roman>I|[XVLCDM](?=\W*$)){END}{PRONOUN}", _cardinal),
     (rf"{BEFORE_SMALL}(?P<roman>(?=[IVXLC]{{2}}){VALID}|[VX](?!\.?\w)){END}", _cardinal),
+    (rf"{BEFORE_ANY}(?P<roman>(?=[ivx]{{2}})x{{0,3}}(?:ix|iv|v?i{{0,3}}))\b", _cardinal),
     (rf"(?<!the )(?<!The )(?<!a ){BEFORE_SMALL}(?P<roman>I){END}{AFTER_SMALL}", _cardinal),
     (rf"(?<![\w.'-])(?P<roman>{VALID})(?= (?:century|centuries|dynasty|Dynasty|Olympics|Olympic|Olympiad|Congress|Corps)\b)",
      _ordinal),

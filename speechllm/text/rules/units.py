@@ -3,6 +3,7 @@
 import re
 
 from speechllm.text.rules.digits import NUMBER
+from speechllm.text.rules.nouns import DETERMINER, NOUN
 from speechllm.text.rules.rule import alternatives, rules
 
 PREFIXES = {"k": "kilo", "M": "mega", "G": "giga", "T": "tera", "m": "milli", "μ": "micro", "n": "nano", "p": "pico"}
@@ -39,7 +40,7 @@ OTHERS = {  # symbol: singular, plural
     "KG": "kilogram", "KM": "kilometer", "KHz": "kilohertz", "Ohm": "ohm", "kcals": "kilocalorie", "mAh": "milliamp hour",
     "yo": "year old", "pct": "percent", "lux": "lux",
 }  # fmt: skip
-UNCHANGED = {"hertz", "horsepower", "lux", "bar", "percent"}
+UNCHANGED = {"horsepower", "lux", "bar", "percent"}
 IRREGULAR = {"foot": "feet", "inch": "inches", "henry": "henries", "year old": "years old"}
 SQUARES = {"m", "km", "cm", "mm", "ft", "in", "mi", "yd"}
 # What is counted by the hour, or the like, in words: "3 times/week", "60 beats/min".
@@ -57,7 +58,7 @@ PER = {
 def plural(name: str) -> str:
     """'feet' of 'foot', 'miles per hour' of 'mile per hour'."""
     head, space, rest = name.partition(" per ") if " per " in name else name.partition(" of ")
-    if head.split()[-1] in UNCHANGED:
+    if head.split()[-1] in UNCHANGED or head.endswith("hertz"):
         return name
     if head in IRREGULAR:
         return IRREGULAR[head] + space + rest
@@ -83,17 +84,7 @@ NAMES = _names()
 LETTERS = {"A", "B", "F", "H", "T", "N", "W", "V", "J", "s", "in", "l", "kt", "min", "mo", "pt", "ac", "bar", "rad", "mi"}
 LETTERS |= {"MP", "HP", "yo", "ly", "cd", "kb", "Mb", "Gb", "px", "mos", "doz", "pixel"}
 SURE = {name for name in NAMES if name not in LETTERS}
-JOINED = {name for name in LETTERS if name not in ("A", "B", "F", "H", "T", "in", "N", "pt", "bar")}
-# Words that follow a quantity without being counted by it: "5 km from", "a 5 km run".
-NO_NOUN = (
-    "a about above across after against ago ahead along and apart are around as at away back be because before behind "
-    "below beneath between but by can could deep did does down during each every east for from had has have he high "
-    "higher if in inland inside into is it later less long longer more north of off old on onto or out outside over "
-    "per since so south than that the then there they this through thick tall to too total towards under until up was "
-    "we were west when where which while who wide will with within without would you"
-).split()
-DETERMINER = r"(?:[Aa]n?|[Tt]he|[Tt]his|[Tt]hat|[Ee]ach|[Ee]very|[Aa]nother|[Mm]y|[Hh]is|[Hh]er|[Oo]ur|[Tt]heir|[Yy]our|[Ii]ts|one|first|new)"
-NOUN = rf"(?=[ ](?!(?:{'|'.join(NO_NOUN)})\b)[a-z]{{3,}})"
+JOINED = {name for name in LETTERS if name not in ("A", "B", "F", "H", "T", "in", "N", "pt", "bar", "s")}
 FRACTIONS = {"1/2": "half", "1/4": "quarter", "3/4": "three quarter", "1/3": "one third", "2/3": "two third"}
 FRACTIONS |= {"1/8": "eighth", "3/8": "three eighth", "5/8": "five eighth", "7/8": "seven eighth", "1/16": "sixteenth"}
 WORD_UNITS = "inch foot mile pound ounce cup gallon liter litre hour acre pint quart yard carat day ton turn scale year point"
@@ -106,6 +97,11 @@ def _is_one(number: str) -> bool:
 def _unit(match: re.Match[str]) -> str:
     name = NAMES[match["unit"]]
     return f"{match['n']} {name if _is_one(match['n']) else plural(name)}"
+
+
+def _range(match: re.Match[str]) -> str:
+    first, last = (f"{int(n):,}" if n.isdigit() else n for n in (match["n"], match["last"]))
+    return f"{first} to {last} {plural(NAMES[match['unit']])}"
 
 
 def _before_noun(match: re.Match[str]) -> str:
@@ -159,9 +155,13 @@ RULES = rules(
     (rf"(?<![\w.,$€£/])(?P<n>\d+(?:\.\d+)?)-(?P<unit>{UJ}|in)\b(?!\.\w|/)\.?", _before_noun),
     (rf"(?<=\b){DETERMINER} {N} ?(?P<unit>{U}){NOT_WORD}{NOUN}", lambda m: f"{m[0][: m.start('n') - m.start()]}{_before_noun(m)}"),
     (rf"(?<![\w.]){N} ?(?P<unit>{U}|s|mi)/(?P<per>{alternatives(PER)})(?![\w^])", _per),
+    # 30s is a time after "for", else a decade or a model
+    (r"(?<=\bfor )(?P<n>\d+)(?P<unit>s)\b|(?<=\b[Ii]n )(?P<m>\d+)s\b|(?P<k>\d*\.\d+)s\b", lambda m: f"{m['n'] or m['m'] or m['k']} seconds"),
+    (rf"(?<![\w.,$€£/-])(?P<n>{NUMBER}) ?[-–] ?(?P<last>{NUMBER}) ?(?P<unit>{U}){NOT_WORD}", _range),
+    (rf"(?<![\w.,$€£/-])(?P<n>{NUMBER} (?:thousand|million|billion|trillion)) (?P<unit>{U}){NOT_WORD}", _unit),
     (rf"{QUANTITY} ?(?P<unit>{U}){NOT_WORD}(?:\.(?! [A-Z]|$))?", _unit),
     (rf"{QUANTITY}(?P<unit>{alternatives(JOINED)}){NOT_WORD}", _unit),
-    (r"(?<![\w.,$€£/-])(?P<n>\d+(?:\.\d+)?) (?P<unit>s|min|mi|mo|pt|V|W|J|N|l|rad|bar|mos)(?![\w'/^-]|\.\w)", _unit),
+    (r"(?<![\w.,$€£/-])(?P<n>\d+(?:\.\d+)?) (?<![12]\d{3} )(?P<unit>s|min|mi|mo|pt|V|W|J|N|l|rad|bar|mos)(?![\w'/^-]|\.\w)", _unit),
     (r"(?<![\w.,$€£/-])(?P<n>\d+(?:\.\d+)?) ?(?P<unit>in)(?=[,;:)]|\.?$| (?:x|by|long|wide|tall|high|deep|thick|of)\b)\.?", _unit),
     (r"(?<![\w.,$€£/-])(?P<n>\d+(?:\.\d+)?) (?P<unit>A|T|F|H)(?=[,;:)]|\.?$| (?:fuse|current|circuit|field|charger|capacitor|inductor)\b)", _unit),
     (rf"(?<=[\ds%]) ?/ ?({alternatives(k for k in PER if len(k) > 1)}|day|week|month|year|hour|minute|second|night|person|capita|head|piece|item|page|user|seat)\b", lambda m: f" per {PER.get(m[1], m[1])}"),
