@@ -36,12 +36,12 @@ ABBREVIATIONS: dict[str, Abbreviation] = {
     **_table(
         "phrase",
         "e.g.=for example; i.e.=that is; cf.=compare; viz.=namely; vs.=versus; vs=versus; approx.=approximately;"
-        "ca.=circa; b.=born; incl.=including; excl.=excluding; esp.=especially; resp.=respectively; a.k.a.=also known as;"
-        "c.=circa; Ph.=P H",
+        "ca.=circa; incl.=including; excl.=excluding; esp.=especially; resp.=respectively; a.k.a.=also known as;"
+        "Ph.=P H",
     ),
     **_table(
         "number",
-        "No.=number; no.=number; Nos.=numbers; nos.=numbers; p.=page; pp.=pages; Fig.=Figure; fig.=figure;"
+        "b.=born; c.=circa; No.=number; no.=number; Nos.=numbers; nos.=numbers; p.=page; pp.=pages; Fig.=Figure; fig.=figure;"
         "Figs.=Figures; figs.=figures; Vol.=Volume; vol.=volume; Vols.=Volumes; vols.=volumes; Ch.=Chapter;"
         "ch.=chapter; Chap.=Chapter; chap.=chapter; Sec.=Section; Sect.=Section; sect.=section; Eq.=Equation;"
         "eq.=equation; Eqs.=Equations; Art.=Article; art.=article; Ref.=Reference; ref.=reference; Tab.=Table;"

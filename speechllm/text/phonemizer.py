@@ -11,6 +11,9 @@ import threading
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
+from speechllm.text.foreign import foreign_words
+from speechllm.text.heteronyms import is_verb, reading
+
 PUNCTUATION = ' ,.;:!?—…()"“”'
 LONGEST_UNKNOWN = 24  # letters; the network for unknown words reads no further
 MARKS = "".join(sorted(set(PUNCTUATION + "'‘’-–")))
@@ -39,15 +42,13 @@ class Phonemizer:
 
     def __init__(self) -> None:
         self._g2p: Any = None
-        self._normalize: Any = None
         self._lock = threading.Lock()
 
     def load(self) -> None:
         """Load the dictionaries, a third of a second; call it in a thread to hide it behind other loading."""
         with self._lock:
             if self._g2p is None:
-                g2p, self._normalize = _import_g2p()
-                self._g2p = g2p()
+                self._g2p = _import_g2p()()
 
     def __call__(self, text: str) -> Phonemes:
         """Phonemes of one sentence.
@@ -56,16 +57,17 @@ class Phonemizer:
             text: spoken form, as `Normalizer.normalize` returns it.
 
         Returns:
-            The G2P's own string, except that an unknown word too long for it is read in pieces, not cut off.
+            The G2P's own string, except for foreign words and heteronyms that it misreads; an unknown word too long for
+            it is read in pieces, not cut off.
 
         Raises:
             ValueError: the text has no sound.
         """
         self.load()
-        # The G2P's own rules would read "I said no." as "I said number"; numbers have been read by our normaliser.
-        apart = re.sub(r"\b(no)\.", r"\1 .", text, flags=re.IGNORECASE)
-        spelled = re.sub(rf"[^\W\d_]{{{LONGEST_UNKNOWN + 1},}}", self._in_pieces, self._normalize(apart))
-        tokens = self._g2p.phonemize_tokens(self._g2p.tokenize(spelled))
+        spelled = re.sub(rf"[^\W\d_]{{{LONGEST_UNKNOWN + 1},}}", self._in_pieces, " ".join(text.split()))
+        tokens = self._g2p.tokenize(spelled)
+        self._decide(tokens, spelled)
+        tokens = self._g2p.phonemize_tokens(tokens)
         raw = "".join((token.phonemes or "") + (" " if token.whitespace else "") for token in tokens)
         phonemes = Phonemes(raw.strip(), list(_words(tokens, len(raw) - len(raw.lstrip()))))
         if not phonemes.words:
@@ -87,6 +89,25 @@ class Phonemizer:
         # The last step of the G2P writes a flap as T and a glottal stop as t.
         known -= {"ɾ", "ʔ"}
         return "".join(sorted(known | set("TtɐɪA" + PUNCTUATION) | set(self._g2p.oov.cout.values())))
+
+    def _decide(self, tokens: list[Any], text: str) -> None:
+        """Phonemes of the tokens that the G2P would misread, and parts of speech that its tagger gets wrong."""
+        position, decided = 0, ""
+        for token in tokens:
+            word, before = token.text, text[:position]
+            position += len(word) + bool(token.whitespace)
+            after = text[position:]
+            token.phonemes = self._foreign(word) or reading(word, before, after)
+            if decided and word in ("'s", "’s"):  # apart from its word, the G2P would always read it as that of "it's"
+                token.phonemes = self._g2p.lexicon._s(decided)[len(decided) :]
+            decided = "" if token.whitespace else token.phonemes or ""
+            if token.phonemes is None and not token.tag.startswith("VB") and is_verb(before, after):
+                entry = self._g2p.lexicon.golds.get(word)
+                token.tag = "VB" if isinstance(entry, dict) and "VERB" in entry else token.tag
+
+    @staticmethod
+    def _foreign(word: str) -> str | None:
+        return None if word.isascii() else foreign_words().get(word.lower())
 
     def _in_pieces(self, match: re.Match[str]) -> str:
         """A word the dictionary lacks, in equal pieces short enough for the network that reads unknown words."""
@@ -131,8 +152,8 @@ def _bare(written: str) -> str:
     return f"{bare}." if re.fullmatch(r"(?:[A-Za-z]\.)+[A-Za-z]", bare) and written.endswith(".") else bare or written
 
 
-def _import_g2p() -> tuple[Any, Any]:
-    """hibari's G2P class and its text rules.
+def _import_g2p() -> Any:
+    """hibari's G2P class, without its text rules: numbers, titles and Roman numerals have been read by ours.
 
     `import hibari` loads its synthesiser and, if installed, scipy: 0.2 s that a G2P does not need. An empty package in
     its place lets hibari.g2p be imported alone; it is removed at once, so a later `import hibari` is the real one.
@@ -145,8 +166,7 @@ def _import_g2p() -> tuple[Any, Any]:
         sys.modules["hibari"] = importlib.util.module_from_spec(spec)
     try:
         from hibari.g2p import G2P
-        from hibari.g2p.normalize import normalize
     finally:
         if bare:
             del sys.modules["hibari"]
-    return G2P, normalize
+    return G2P

@@ -5,7 +5,7 @@ of the text, in order. Works on a stream, so the text of a book, or of a chat mo
 import re
 from collections.abc import Iterable, Iterator
 
-from speechllm.text.abbreviations import MID_SENTENCE, TITLES
+from speechllm.text.abbreviations import kind_of
 
 MAX_CHARS = 220  # about 15 s of speech; longer sentences are rare in training and drift
 LOOKAHEAD = 12  # characters that decide whether a full stop ends a sentence; also a stream's delay
@@ -121,7 +121,8 @@ def _ends_sentence(text: str, start: int, match: re.Match[str]) -> bool:
     before = re.search(r"[^\s(\[\"'“‘—]*$", text[max(match.start() - LOOKBACK, 0) : match.start()])
     assert before is not None
     word = before[0]
-    if word in TITLES or (word in MID_SENTENCE and not (word in ("No", "p") and not next_char.isdigit())):
+    kind = kind_of(word)
+    if kind in ("title", "phrase") or (kind in ("number", "date") and re.match(r"\d|[IVXLC]+\b(?!')", following)):
         return False
     if re.fullmatch(r"[A-Z]", word) and word != "I":  # an initial
         return False

@@ -39,7 +39,7 @@ ACRONYMS = frozenset(
     ).split()
 )
 # fmt: on
-SHOUTED = re.compile(r"(?<![\w.])[A-Z]{2,}(?:'[A-Z]+)?(?![\w.]\w|\w)")
+SHOUTED = re.compile(r"(?<![\w.&])[A-Z]{2,}(?:'[A-Z]+)?(?![\w.]\w|\w|&)")
 OPENING = re.compile(r"^\W*(?:[A-Z]+(?:'[A-Z]+)?,? ){1,8}(?=[a-z])")
 
 
