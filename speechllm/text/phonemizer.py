@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from speechllm.text.foreign import foreign_words
-from speechllm.text.heteronyms import is_verb, reading
+from speechllm.text.heteronyms import heteronyms, is_verb, reading
 
 PUNCTUATION = ' ,.;:!?—…()"“”'
 LONGEST_UNKNOWN = 24  # letters; the network for unknown words reads no further
@@ -94,20 +94,24 @@ class Phonemizer:
         """Phonemes of the tokens that the G2P would misread, and parts of speech that its tagger gets wrong."""
         position, decided = 0, ""
         for token in tokens:
-            word, before = token.text, text[:position]
+            word, start = token.text, position
             position += len(word) + bool(token.whitespace)
-            after = text[position:]
-            token.phonemes = self._foreign(word) or reading(word, before, after)
-            if decided and word in ("'s", "’s"):  # apart from its word, the G2P would always read it as that of "it's"
+            if token.text in ("'s", "’s") and decided:  # apart from its word, the G2P would read it as that of "it's"
                 token.phonemes = self._g2p.lexicon._s(decided)[len(decided) :]
+            elif not word.isascii():
+                token.phonemes = foreign_words().get(word.lower())
+            elif word in heteronyms() or word.lower() in heteronyms():
+                token.phonemes = reading(word, text[:start], text[position:])
+            if token.phonemes is None and self._may_be_verb(token) and is_verb(text[:start], text[position:]):
+                token.tag = "VB"
             decided = "" if token.whitespace else token.phonemes or ""
-            if token.phonemes is None and not token.tag.startswith("VB") and is_verb(before, after):
-                entry = self._g2p.lexicon.golds.get(word)
-                token.tag = "VB" if isinstance(entry, dict) and "VERB" in entry else token.tag
 
-    @staticmethod
-    def _foreign(word: str) -> str | None:
-        return None if word.isascii() else foreign_words().get(word.lower())
+    def _may_be_verb(self, token: Any) -> bool:
+        """Whether the dictionary has a reading as a verb and the tagger took it for another part of speech."""
+        if token.tag.startswith("VB"):
+            return False
+        entry = self._g2p.lexicon.golds.get(token.text)
+        return isinstance(entry, dict) and "VERB" in entry
 
     def _in_pieces(self, match: re.Match[str]) -> str:
         """A word the dictionary lacks, in equal pieces short enough for the network that reads unknown words."""

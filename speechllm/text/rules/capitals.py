@@ -54,6 +54,7 @@ def quiet(text: str) -> str:
     words = SHOUTED.findall(text)
     if not words:
         return text
+    text = re.sub(r"\bI AM\b", "I am", text)
     if not re.search(r"[a-z]", text):
         return text if len(words) == 1 and len(words[0]) < 5 and words[0] not in ("IT", "SO") else _lowered(text)
     opening = OPENING.match(text)
