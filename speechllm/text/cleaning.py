@@ -39,6 +39,7 @@ PLAIN_FORMS = str.maketrans(
         **dict.fromkeys("≥≧", " greater than or equal to "),
         "≠": " not equal to ",
         "⋈": " natural join ",
+        "√": " square root of ",
         "∕": " divided by ",
         **dict.fromkeys("∗∙⋅", " times "),
         "Ω": "Ω",  # the ohm sign is the letter

@@ -29,6 +29,12 @@ NO_PLURAL = frozenset(
 )
 # fmt: on
 YEAR_CUE = rf"(?:[Ii]n|[Ss]ince|[Uu]ntil|[Tt]ill|[Bb]y|[Ff]rom|[Bb]efore|[Aa]fter|[Dd]uring|[Ee]arly|[Ll]ate|[Mm]id|circa|years?|[Ss]pring|[Ss]ummer|[Aa]utumn|[Ff]all|[Ww]inter|to|and|the|The|of|{MONTH}\.?|\d{{1,2}},?)"
+BIBLE = (
+    "Genesis Exodus Leviticus Numbers Deuteronomy Joshua Judges Ruth Samuel Kings Chronicles Ezra Nehemiah Esther Job "
+    "Psalm Psalms Proverbs Ecclesiastes Isaiah Jeremiah Lamentations Ezekiel Daniel Hosea Joel Amos Obadiah Jonah Micah "
+    "Nahum Habakkuk Zephaniah Haggai Zechariah Malachi Matthew Mark Luke John Acts Romans Corinthians Galatians Ephesians "
+    "Philippians Colossians Thessalonians Timothy Titus Philemon Hebrews James Peter Jude Revelation Quran Surah"
+).replace(" ", "|")
 QUANTIFIER = r"(?:more than|fewer than|less than|at least|at most|up to|as many as|no fewer than|a total of|another|exactly|nearly|almost|roughly|approximately|about|around|over|under|some|only|just|all|population of|crowd of|capacity of|total of|team of)"
 
 
@@ -64,6 +70,8 @@ def _large(match: re.Match[str]) -> str:
 def _range(match: re.Match[str]) -> str:
     """Ends of one to three digits, or of alike length; "1-8090" is none."""
     first, last = match[1].replace(",", ""), match[2].rstrip("%").replace(",", "")
+    if match[1] == match[2]:
+        return f"{match[1]} {match[2]}"  # fifty fifty
     alike = "." in match[0] or (len(last) - len(first) < 3 and not (len(first) > 2 and len(last) == 1))
     return f"{match[1]} to {match[2]}" if alike else match[0]
 
@@ -73,13 +81,19 @@ def _science(match: re.Match[str]) -> str:
     return f"{match[1]} times 10 to the {'minus ' if match[2] == '-' else ''}{match[3]}"
 
 
+VERSES = rules(
+    (
+        rf"\b((?:{BIBLE}) \d+):(\d+)(?: ?[-–] ?(\d+))?",
+        lambda m: f"{m[1]} {m[2]}" + (f" to {m[3]}" if m[3] else ""),
+    )
+)
 RULES = rules(
     # 10 000 people: groups of three after a first of at most three
     (r"(?<![\w.,$€£+/-])(?<!\d )([1-9]\d{0,2})((?: \d{3})+)(?! ?\d|[\w/-]|[.,]\d{4})", lambda m: (m[1] + m[2]).replace(" ", ",")),
     (r"(?<![\w.,$€£:/-])0\d{1,8}(?![\w:/-]|[.,]\d)", lambda m: spell_digits(m[0])),
     (r"(?<=\b401)[ (]*[kK]\)?", " K"),
     (r"\b401 K", "four oh one K"),
-    (r"\b([48])[Kk](?= (?:TV|video|display|resolution|monitor|screen|content|UHD|television|footage|movies?)\b)", r"\1 K"),
+    (r"\b([48])K\b(?! (?:people|[a-z]+s)\b)", r"\1 K"),  # of a screen
     (r"\b(\d+)K(?= (?:race|run|walk|runner)s?\b)", r"\1 K"),
     (rf"{PLACE}(?<![\w.,$€£:/-])({NUMBER}) ?(bn|mn|tn)\b", _magnitude),
     (rf"{PLACE}(?<![\w.,$€£:/-])({NUMBER})([KMB])(?![\w/'-])", _magnitude),
@@ -103,10 +117,10 @@ RULES = rules(
     (r"(?<=\b[A-F])-(?![\w-])", " minus"),  # a grade
     (r"(?<=\b[A-F])\+(?![\w+])", " plus"),
     (r"(?<=[A-Za-z])(?<!/[a-z])-(?=\d)(?!\d+/)", " "),
-    (r"(?<![\w-])(\d[\d,.]*)-(?=[a-z])", r"\1 "),
+    (r"(?<![\w-])(\d[\d,.]*)-(?=[A-Za-z])", r"\1 "),
     (r"(?<=\d) ?x ?(?=\d[\d.]* ?=)", " times "),
     (r"(?<=\d) ?[xX] ?(?=\d)", " by "),
-    (r"(?<=\d)x(?= (?:faster|slower|more|less|as|per|a|the|better|bigger|larger|higher|cheaper|smaller)\b)", " times"),
+    (r"(?<=\d)x(?= (?:faster|slower|more|less|as|per|a|the|better|bigger|larger|higher|cheaper|smaller)\b|/)", " times"),
     (r"~ ?(?=[\d$€£])", "about "),
     (r"(?<=\d)\+(?=[ ,.;!?)]|$)(?! ?\d)", " plus"),
     (r"\bCO2\b", "C O 2"),

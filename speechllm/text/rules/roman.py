@@ -16,7 +16,7 @@ NUMBERED = (
     "Chapter Chapters Part Parts Act Scene Section Sections Volume Volumes Book Books Phase Article Type Mark Level Stage "
     "Class Grade Episode Round Apollo Gemini Rocky War Bowl Title Appendix Fantasy Canto Psalm Vatican Saturn Polaris "
     "Trident Halley Unit Lesson Module Table Figure Plate Schedule Annex Amendment Division Group Category Tier Sonata "
-    "Symphony Quest Souls Kombat Tomb Wars Godfather Rambo Creed Saw Terminator Expo Sputnik Soyuz Gen Generation Zone"
+    "Symphony Quest Souls Kombat Tomb Wars Godfather Rambo Creed Saw Terminator Sputnik Soyuz iPhone OS Expo"
 ).split()
 NUMBERED_SMALL = (
     "chapter chapters part parts act scene section sections volume volumes book books phase article type level stage "
@@ -90,6 +90,8 @@ RULES = rules(
     (rf"{RULER}(?P<roman>{SEVERAL}){END}", _ruler),
     (rf"(?!Malcolm X){RULER}(?P<roman>[VX]){END}{NO_INITIAL}", _ruler),
     (rf"{RULER}(?P<roman>I){END}{AFTER_QUEEN}", _ruler),
+    (r"\bWW(?P<before>)(?P<roman>I{1,3})(?!\w)", lambda m: f"World War {value(m['roman'])}"),
+    (r"\bWW(?=[123]\b)", "World War "),
     (rf"\b(?P<before>(?:World War|Super Bowl) )(?P<roman>{VALID}){END}", _cardinal),
     (rf"{BEFORE}(?P<roman>(?!I\b|[CDLM]\b){VALID}){END}{NO_INITIAL}", _cardinal),
     (rf"{BEFORE}(?P<roman>I|[XVLCDM](?=\W*$)){END}{PRONOUN}", _cardinal),
@@ -98,6 +100,7 @@ RULES = rules(
     (rf"(?<!the )(?<!The )(?<!a ){BEFORE_SMALL}(?P<roman>I){END}{AFTER_SMALL}", _cardinal),
     (rf"(?<![\w.'-])(?P<roman>{VALID})(?= (?:century|centuries|dynasty|Dynasty|Olympics|Olympic|Olympiad|Congress|Corps)\b)",
      _ordinal),
+    (rf"(?P<name>\b(?:{alternatives(RULERS)}) [A-Z][a-z]+),? (?P<roman>II){END}(?= [a-z]|\W*$|'s|[,;:.])", _ruler),
     # "Thurston Howell III"
     (rf"(?P<name>\b[A-Z][a-z]+(?: [A-Z]\.)? [A-Z][a-z]+),? (?P<roman>III|IV){END}(?= [a-z]|\W*$|'s|[,;:.])", _ruler),
     (rf"{ALONE}(?P<roman>X{{0,3}}(?:V?I{{2,3}}|IX|VI)|X{{1,3}}(?:IV|VI{{0,3}}|V|I)|XX|XXX)(?![\w'&-]|\.\w)", _cardinal),

@@ -18,7 +18,7 @@ from speechllm.text.rules import (
 from speechllm.text.rules.rule import apply
 
 WORDS = [*electronic.RULES, *addresses.RULES, *abbreviations.RULES, *roman.RULES, *letters.RULES, *dates.NAMES]
-NUMBERS = [*codes.RULES, *dates.RULES, *money.RULES, *units.RULES, *numerals.RULES]
+NUMBERS = [*codes.RULES, *numerals.VERSES, *dates.RULES, *money.RULES, *units.RULES, *numerals.RULES]
 ODD = re.compile(r"[^A-Za-z ,.;:!?'\"()—-]")
 DIGIT = re.compile(r"\d")
 
@@ -29,5 +29,5 @@ def expand(text: str) -> str:
     if DIGIT.search(text):
         text = apply(NUMBERS, text)
     if ODD.search(text):
-        text = apply(symbols.RULES, text)
+        text = apply([*units.WITHOUT_NUMBER, *symbols.RULES], text)
     return " ".join(text.split())

@@ -32,7 +32,8 @@ OTHERS = {  # symbol: singular, plural
     "mpg": "mile per gallon", "mmHg": "millimeter of mercury", "cc": "cubic centimeter", "KB": "kilobyte",
     "KiB": "kibibyte", "MiB": "mebibyte", "GiB": "gibibyte", "TiB": "tebibyte", "kb": "kilobit", "Mb": "megabit",
     "Gb": "gigabit", "kbit": "kilobit", "Mbit": "megabit", "Gbit": "gigabit", "mcg": "microgram", "kgs": "kilogram",
-    "kn": "knot", "kt": "knot", "kts": "knot", "px": "pixel", "MP": "megapixel", "hp": "horsepower",
+    "Nm": "newton meter", "N m": "newton meter", "atm": "atmosphere", "ohm": "ohm", "ohms": "ohm", "kohm": "kilo-ohm",
+    "sq. km": "square kilometer", "sq. m": "square meter", "kn": "knot", "kt": "knot", "kts": "knot", "px": "pixel", "MP": "megapixel", "hp": "horsepower",
     "HP": "horsepower", "sq ft": "square foot", "sq. ft.": "square foot", "sq mi": "square mile",
     "sq. mi.": "square mile", "sq m": "square meter", "sq km": "square kilometer", "cu ft": "cubic foot",
     "cu. ft.": "cubic foot", "ft": "foot", "ft.": "foot", "in.": "inch", "in": "inch", "Mbps": "megabit per second",
@@ -51,7 +52,9 @@ PER = {
     "ft": "foot", "in": "inch", "oz": "ounce", "m2": "square meter", "m3": "cubic meter", "m^2": "square meter",
     "m^3": "cubic meter", "cm3": "cubic centimeter", "cm^3": "cubic centimeter", "sq ft": "square foot", "ha": "hectare",
     "acre": "acre", "s2": "second squared", "s^2": "second squared", "GB": "gigabyte", "MB": "megabyte", "mol": "mole",
-    "kWh": "kilowatt hour", "m²": "square meter", "K": "kelvin", "Hz": "hertz", "unit": "unit",
+    "in^2": "square inch", "ft^2": "square foot", "cm^2": "square centimeter", "in2": "square inch",
+    "day": "day", "week": "week", "month": "month", "year": "year", "hour": "hour", "minute": "minute", "second": "second",
+    "night": "night", "person": "person", "kWh": "kilowatt hour", "K": "kelvin", "Hz": "hertz", "unit": "unit",
 }  # fmt: skip
 
 
@@ -122,7 +125,9 @@ def _fraction(match: re.Match[str]) -> str:
 
 def _by_feet(match: re.Match[str]) -> str:
     sizes = re.findall(rf"{NUMBER}", match[0])
-    name = "inches" if '"' in match[0] or "''" in match[0] else "feet"
+    inches = '"' in match[0] or "''" in match[0]
+    one = re.match(NOUN, match.string[match.end() :])  # "a 12' x 10' room"
+    name = ("inch" if one else "inches") if inches else ("foot" if one else "feet")
     return " by ".join(sizes) + f" {name}"
 
 
@@ -143,6 +148,10 @@ def _angle(match: re.Match[str]) -> str:
 N, QUANTITY = rf"(?P<n>{NUMBER})", rf"(?<![\w.,$€£/-])(?P<n>-?(?:\d+ )?\d+/\d+|{NUMBER})"
 U, UJ = alternatives(SURE), alternatives([*SURE, *JOINED])
 NOT_WORD = r"(?![\w'/^]|-\d)"
+WITHOUT_NUMBER = rules(
+    (r"[$](?=/[a-z])", "dollars "),
+    (r"(?<!\w) ?/(day|week|month|year|hour|hr|min|mo|yr|sec|night|person)\b", lambda m: f" per {PER.get(m[1], m[1])}"),
+)
 RULES = rules(
     (rf"(?<![\w.])(\d{{1,3}}) ?° ?(\d{{1,2}}) ?['](?: ?({NUMBER}) ?(?:\"|''))? ?([NSEW])?(?!\w)", _angle),
     (r"(?<![\w.])(\d{1,3})(?:\.\d+)?()()° ?([NSEW])\b", lambda m: m[0].replace(m[4], {"N": "north", "S": "south", "E": "east", "W": "west"}[m[4]]).replace("°", " degrees ")),
@@ -153,7 +162,11 @@ RULES = rules(
     (rf"(?<!\w)(?<!['\"])({NUMBER})' ?(?=tall|long|wide|high|deep|ladder|ceiling|board|x\b)", r"\1 feet "),
     (rf"(?<![\w/])(?:(?P<whole>\d+)[ -])?(?P<f>\d{{1,2}}/\d{{1,2}})-(?P<unit>{U}|in|{WORD_UNITS.replace(' ', '|')})\b", _fraction),
     (rf"(?<![\w.,$€£/])(?P<n>\d+(?:\.\d+)?)-(?P<unit>{UJ}|in)\b(?!\.\w|/)\.?", _before_noun),
-    (rf"(?<=\b){DETERMINER} {N} ?(?P<unit>{U}){NOT_WORD}{NOUN}", lambda m: f"{m[0][: m.start('n') - m.start()]}{_before_noun(m)}"),
+    (r"(?<![\w'\"])(\d{1,2})'(?=[,.;)]|$)", r"\1 feet"),
+    (r"\b(10|7|4|14|21|3)(80|20|40|60)p\b", r"\1 \2 p"),  # lines of a screen
+    (rf"\b({DETERMINER} \d[\d.,]*) ?°{NOUN}", r"\1 degree"),
+    (rf"(?<![\w.,$€£/-]){N}(?P<unit>{UJ}){NOT_WORD}{NOUN}", _before_noun),
+    (rf"\b{DETERMINER} {N} ?(?P<unit>{alternatives([*SURE, 'W', 'V', 'min', 'mi', 's', 'MP', 'J', 'N'])}){NOT_WORD}\.?{NOUN}", lambda m: f"{m[0][: m.start('n') - m.start()]}{_before_noun(m)}"),
     (rf"(?<![\w.]){N} ?(?P<unit>{U}|s|mi)/(?P<per>{alternatives(PER)})(?![\w^])", _per),
     # 30s is a time after "for", else a decade or a model
     (r"(?<=\bfor )(?P<n>\d+)(?P<unit>s)\b|(?<=\b[Ii]n )(?P<m>\d+)s\b|(?P<k>\d*\.\d+)s\b", lambda m: f"{m['n'] or m['m'] or m['k']} seconds"),
@@ -161,10 +174,9 @@ RULES = rules(
     (rf"(?<![\w.,$€£/-])(?P<n>{NUMBER} (?:thousand|million|billion|trillion)) (?P<unit>{U}){NOT_WORD}", _unit),
     (rf"{QUANTITY} ?(?P<unit>{U}){NOT_WORD}(?:\.(?! [A-Z]|$))?", _unit),
     (rf"{QUANTITY}(?P<unit>{alternatives(JOINED)}){NOT_WORD}", _unit),
-    (r"(?<![\w.,$€£/-])(?P<n>\d+(?:\.\d+)?) (?<![12]\d{3} )(?P<unit>s|min|mi|mo|pt|V|W|J|N|l|rad|bar|mos)(?![\w'/^-]|\.\w)", _unit),
+    (r"(?<![\w.,$€£/-])(?P<n>\d+(?:\.\d+)?) (?<![12]\d{3} )(?P<unit>s|min|mi|mo|pt|V|W|J|N|l|rad|bar|mos|MP|yo|ly|doz|px|ac|kt|kb|Mb|Gb)(?![\w'/^-]|\.\w)", _unit),
     (r"(?<![\w.,$€£/-])(?P<n>\d+(?:\.\d+)?) ?(?P<unit>in)(?=[,;:)]|\.?$| (?:x|by|long|wide|tall|high|deep|thick|of)\b)\.?", _unit),
     (r"(?<![\w.,$€£/-])(?P<n>\d+(?:\.\d+)?) (?P<unit>A|T|F|H)(?=[,;:)]|\.?$| (?:fuse|current|circuit|field|charger|capacitor|inductor)\b)", _unit),
     (rf"(?<=[\ds%]) ?/ ?({alternatives(k for k in PER if len(k) > 1)}|day|week|month|year|hour|minute|second|night|person|capita|head|piece|item|page|user|seat)\b", lambda m: f" per {PER.get(m[1], m[1])}"),
     (r"(?<=\d)/([smh])\b(?!\w)", lambda m: f" per {PER[m[1]]}"),
-    (r"(?<!\w)/(day|week|month|year|hour|hr|min|mo|yr|sec|night|person)\b", lambda m: f"per {PER.get(m[1], m[1])}"),
 )
