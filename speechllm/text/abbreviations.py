@@ -53,7 +53,7 @@ ABBREVIATIONS: dict[str, Abbreviation] = {
         "date",
         "Jan.=January; Feb.=February; Aug.=August; Sept.=September; Oct.=October; Nov.=November; Dec.=December;"
         "Mon.=Monday; Tues.=Tuesday; Tue.=Tuesday; Wed.=Wednesday; Thurs.=Thursday; Thur.=Thursday; Thu.=Thursday;"
-        "Fri.=Friday",
+        "Fri.=Friday; ft.=feet; in.=inches; lb.=pounds; lbs.=pounds; oz.=ounces; sq.=square; cu.=cubic",
     ),
     **_table(
         "end",

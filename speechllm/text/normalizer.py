@@ -23,7 +23,7 @@ NOT_PLAIN = re.compile(
     r"|[,;:.!?]\S|—[,;:.!?— ]|--|(?<!\w)[',;:.!?—-]|['-](?!\w)"
     r"|\b(?:Mrs?|Ms|Dr|Prof|St|vs)\b|\b[A-Za-z]{1,6}\.(?=.)|\b(?:etc|Inc|Ltd|Co|Corp|Jr|Sr|al|Ave|Blvd|Rd|Ln)\.$"
     r"|\b(?:[Aa]$|A [A-Z]\b|[A-Za-z]+ A\b|[aA] to [zZ]\b)"
-    r"|[A-Z][a-z]{2,8}-[A-Z]|[A-Z][a-z]+ [IVX]\b|\b[a-z]+ [ivxIVX]+\b(?<! I)|\b(?:chapter|part|act|phase|stage|type|class|volume|book|section) I\b"
+    r"|[A-Z][a-z]{2,8}[-/–][A-Z]|\bM-F\b|\b(?:Mon|Tue|Tues|Wed|Thu|Thurs|Fri|Sat|Sun)\b|[A-Z][a-z]+ [IVX]\b|\b[a-z]+ [ivxIVX]+\b(?<! I)|\b(?:chapter|part|act|phase|stage|type|class|volume|book|section) I\b"
 )
 NUMERIC = re.compile(r"[\d$€£¥°]")
 MONTH = re.compile("|".join(rf"\b{month.lower()}\b" for month in MONTHS))

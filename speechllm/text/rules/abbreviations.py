@@ -7,7 +7,7 @@ from speechllm.text.rules.rule import alternatives, rules
 
 BEFORE_NUMBER, ALWAYS = of_kind("number"), of_kind("title", "phrase", "date", "end")
 AFTER_NUMBER = "hr. hrs. mins. secs. wk. wks. mo. mos. yr. yrs. ed.".split()  # elsewhere they are words or letters
-AMBIGUOUS = {"b.", "c.", "ca.", "v.", "Ph.", "al.", "Co.", "Fr.", "Tech.", *AFTER_NUMBER}
+AMBIGUOUS = {"b.", "c.", "ca.", "v.", "Ph.", "al.", "Co.", *"ft. in. lb. lbs. oz. sq. cu.".split(), "Fr.", "Tech.", *AFTER_NUMBER}
 PLAIN = {written: spoken for written, spoken in ALWAYS.items() if written not in AMBIGUOUS}
 ENDS = of_kind("end")
 
@@ -59,8 +59,12 @@ RULES = rules(
     (r"\bw/(?= ?\w)", "with "),
     (r"\bb/c\b", "because"),
     (r"\bc/o\b", "care of"),
+    (r"\b[aA]/c\b(?= (?:no|number|\d))", "account"),
     (r"&c\.?(?!\w)", "et cetera"),
     (r"\band/or\b", "and or"),
+    (r"\bs/he\b", "he or she"),
+    (r"(?i)\b(he|his|him|they|himself|men|boys)/(she|hers?|him|herself|women|girls)\b", r"\1 or \2"),
+    (r"(?<=\b[A-Z]{2})/(?=[A-Z]{2}\b)|(?<=\b[A-Z]{3})/(?=[A-Z]{2})|(?<=\b[A-Z]{2})/(?=[A-Z]{3})|(?<=\bA)/(?=C\b)", " "),
     (r"\bn/a\b", "N.A."),
     (r"\bN/A\b", "N.A."),
 )

@@ -26,8 +26,8 @@ SHORT_WORDS = frozenset(
 # Words among small letters too; the IT department, the US, 5 AM and WHO, PIN, ZIP are not.
 SMALL_WORDS = frozenset(
     (
-        "ALL AND ANY ARE AS AT BE BUT BY CAN DID DO FOR GO HAD HAS HE HER HIM HIS HOW IF IS ITS MAY MY NEW NO NOR NOT NOW "
-        "OF OFF OH OLD ON ONE OUR OUT SHE SO THE TO TOO TWO UP WAS WE WHY YES YET YOU"
+        "ALL AND ANY ARE AS AT BE BUT BY CAN DID DO FOR GO HAD HAS HE HER HIM HIS HOW IF IS ITS MAY MY NO NOR NOT NOW "
+        "OF OFF OH ON ONE OUR OUT SHE SO THE TO TOO TWO UP WAS WE WHY YES YET YOU"
     ).split()
 )
 ACRONYMS = frozenset(
@@ -54,7 +54,7 @@ def quiet(text: str) -> str:
     words = SHOUTED.findall(text)
     if not words:
         return text
-    text = re.sub(r"\bI AM\b", "I am", text)
+    text = re.sub(r"\bAM I\b", "am I", re.sub(r"\bI AM\b", "I am", text))
     if not re.search(r"[a-z]", text):
         return text if len(words) == 1 and len(words[0]) < 5 and words[0] not in ("IT", "SO") else _lowered(text)
     opening = OPENING.match(text)

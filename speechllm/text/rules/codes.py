@@ -9,7 +9,7 @@ from speechllm.text.rules.digits import in_groups, spell_digits, spell_groups
 from speechllm.text.rules.rule import rules
 
 CUE = (
-    r"(?:pass ?codes?|codes?|PINs?|passwords?|OTP|otp|ZIP|zip|accounts?|card|cards|serial|invoice|ticket|tracking|order|"
+    r"(?:pass ?codes?|codes?|PINs?|passwords?|OTP|otp|CVV|CVC|[Cc]ase number|ZIP|zip|accounts?|card|cards|serial|invoice|ticket|tracking|order|"
     r"confirmation|reference|booking|routing|licen[cs]e|passport|policy|extension|ISBN|IBAN|SSN|"
     r"[Cc]odes?|Account|Extension|Order|Ticket|Invoice|Password|Reference)"
 )
@@ -76,7 +76,7 @@ RULES = rules(
     (r"(?<![\w.,:/-])(?<!\d )0\d{2,4}(?:[ -]\d{2,6}){1,4}(?![\w-]|[.,:/]\d)", _phone),
     (r"(?<![\w.,:/-])1[ -]8\d\d[ -]\d{3}[ -]\d{4}(?![\w-])", _phone),
     (rf"({PHONE_CUE})(\d{{7,11}})(?![\w.,-]\d|\w)", lambda m: m[1] + in_groups(m[2])),
-    (rf"(?P<cue>\b{CUE}{BETWEEN})(?P<code>[A-Za-z]{{0,3}}\d{{3,12}}(?: \d{{2,6}})*)(?![\w/-]|[.,:]\d)", _code),
+    (rf"(?P<cue>\b{CUE}{BETWEEN})(?P<code>\d{{2,6}}(?:[ -]\d{{2,6}})+|[A-Za-z]{{0,3}}\d{{3,12}})(?![\w/-]|[.,:]\d)", _code),
     (r"(?<![\w.-])\d{5}-\d{4}(?![\w-])", lambda m: spell_groups(m[0])),
     (r"\b0x([0-9A-Fa-f]{1,16})\b", lambda m: "0 x " + " ".join(m[1].upper())),
     (r"(?<![\w.])\d+(?:\.\d+){2,}(?![\w])", _dotted),

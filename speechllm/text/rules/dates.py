@@ -55,12 +55,31 @@ def _hours(match: re.Match[str]) -> str:
 ISO = r"(?P<y>\d{4})-(?P<m>0[1-9]|1[0-2])-(?P<d>0[1-9]|[12]\d|3[01])"
 CLOCK = r"\d{1,2}(?::\d{2})?"
 NOT_INSIDE = r"(?<![\w./-])"
+def _days(match: re.Match[str]) -> str:
+    """Mon, Wed & Fri -> Monday, Wednesday & Friday."""
+    return re.sub(rf"\b{DAY}\b\.?", lambda m: DAY_OF[m[0].rstrip(".")], match[0].replace("-", ", "))
+
+
+def _day_of_month(match: re.Match[str]) -> str:
+    """'on 12/25'."""
+    return f"{match[1]}{MONTHS[int(match[2]) - 1]} {int(match[3])}"
+
+
 NAMES = rules(
+    (rf"\b{DAY}\.?(?:-{DAY}\.?){{2,}}(?!\w)", _days),
+    (r"\bM[-–]F\b", "Monday to Friday"),
+    (rf"\b{DAY}\b\.?(?:(?:, | & | and | or )(?:and |& )?{DAY}\b\.?)+", _days),
     (rf"\b({DAY})\.?{TO}({DAY})\b", lambda m: f"{DAY_OF[m[1]]} to {DAY_OF[m[2]]}"),
     (rf"\b({DAY})/({DAY})\b", lambda m: f"{DAY_OF[m[1]]} and {DAY_OF[m[2]]}"),
     (rf"\b({MONTH})\.?{TO}({MONTH})\b\.?(?! \d{{1,2}}\b)", lambda m: f"{month(m[1])} to {month(m[2])}"),
 )
 RULES = rules(
+    (r"\bFY ?(?=\d)", "FY "),
+    (r"\b(Q[1-4]) ?[-–] ?(?=Q?[1-4]\b)", r"\1 to "),
+    (r"\b(\d{4})-W0?(\d{1,2})\b", r"week \2 of \1"),
+    (r"\b([01]?\d|2[0-3])h([0-5]\d)\b", r"\1:\2"),
+    (r"(?<=\d:\d\d)Z\b", " UTC"),
+    (r"(?i)\b((?:on|by|until|since|before|after|due) )(0?[1-9]|1[0-2])/(0?[1-9]|[12]\d|3[01])(?![\w/]|\.\d)", _day_of_month),
     (rf"{NOT_INSIDE}{ISO}[T ](?P<h>[01]\d|2[0-4]):(?P<min>[0-5]\d)(?::(?P<s>[0-5]\d)(?:\.\d+)?)?(?P<zone>[Zz]|[+-]\d\d:?\d\d)?\b(?!:)", _timestamp),
     (rf"\b(Mon|Tues?|Wed|Thu(?:rs?)?|Fri|Sat|Sun)\.?(?=,? (?:{MONTH}\.?|\d|at \d)|, \d)", lambda m: DAY_OF[m[1]]),
     (rf"\b({MONTH})\.? ({DATE})(?:st|nd|rd|th)?{TO}({MONTH})\.? ({DATE})(?:st|nd|rd|th)?\b", lambda m: f"{month(m[1])} {m[2]} to {month(m[3])} {m[4]}"),

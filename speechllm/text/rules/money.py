@@ -51,6 +51,9 @@ def _coded(match: re.Match[str]) -> str:
 
 CODE = "|".join(re.escape(code) for code in sorted([*CODES, *WORDS], key=len, reverse=True))
 RULES = rules(
+    (r"\b(\d{1,2}(?:,\d{2})+),(\d{3})\b", lambda m: f"{int(m[0].replace(',', '')):,}"),  # lakhs
+    (rf"({SIGN}) ?(\d+),(\d\d)(?![\d,])|(?<![\w,.])(\d+),(\d\d) ?(€)", lambda m: f"{m[1] or m[6]}{m[2] or m[4]}.{m[3] or m[5]}"),
+    (r"-an?-(?=year|day|month|week|night|piece|person|plate|head|pop)", " a "),
     (rf"(?<![\w$])(?P<before>{CODE}) ?(?P<a>{SUM})|(?<![\w$€£])(?P<b>{SUM}) ?(?P<after>USD|EUR|GBP|JPY|CHF|AUD|CAD|INR|CNY)\b", _coded),
     (rf"(?<![\w-])({NUMBER}) ?([$€£])(?!\d)", r"\2\1"),
     (rf"(?<!\w)[-−]({SIGN})({NUMBER})|({SIGN})-({NUMBER})", lambda m: f"minus {m[1] or m[3]}{m[2] or m[4]}"),

@@ -117,7 +117,7 @@ RULES = rules(
     (r"(?<=\b[A-F])-(?![\w-])", " minus"),  # a grade
     (r"(?<=\b[A-F])\+(?![\w+])", " plus"),
     (r"(?<=[A-Za-z])(?<!/[a-z])-(?=\d)(?!\d+/)", " "),
-    (r"(?<![\w-])(\d[\d,.]*)-(?=[A-Za-z])", r"\1 "),
+    (r"(?<![\w-])(\d[\d,.]*)-(?=[a-z]|[A-Z]\b|[A-Z][a-z])", r"\1 "),
     (r"(?<=\d) ?x ?(?=\d[\d.]* ?=)", " times "),
     (r"(?<=\d) ?[xX] ?(?=\d)", " by "),
     (r"(?<=\d)x(?= (?:faster|slower|more|less|as|per|a|the|better|bigger|larger|higher|cheaper|smaller)\b|/)", " times"),

@@ -8,7 +8,12 @@ from speechllm.text.rules.digits import DIGITS
 from speechllm.text.rules.rule import apply, rules
 
 QUOTED = re.compile(r"(?<![\w.])'(?=\w)((?:[^']|(?<=\w)'(?=\w))*)(?<=[\w,.!?])'(?!\w)")
-ELIDED = r"(?:em|cause|til|bout|tis|twas)\b"  # words that begin with an apostrophe
+# The last word of a time.
+HOUR = (
+    "(?:one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|clock|seconds?|minutes?|hundred|noon|"
+    "[a-z]+teen|(?:twen|thir|for|fif)ty)"
+)
+ELIDED = r"(?i:em|cause|til|bout|tis|twas)\b"  # words that begin with an apostrophe
 
 
 def _strongest(match: re.Match[str]) -> str:
@@ -22,8 +27,9 @@ def _strongest(match: re.Match[str]) -> str:
 
 
 SETTLED = rules(
+    (r"\bus (?=dollars?\b)", "U.S. "),  # the grammar's word for US$, not the pronoun
     (r"\d", lambda m: f" {DIGITS[int(m[0])]} "),  # what the grammar left
-    (r"\b([AP])M\b\.?", r"\1.M."),  # never the verb
+    (rf"\b({HOUR}) ([AP])M\b\.?", r"\1 \2.M."),  # never the verb
     (r"[\"°€£¥₹₩₽₺₫₪₴₿₦₱¢$%#@&+=/\\^*<>|~_`{}Ωμ]", " "),
     (r"\s*–\s*", " — "),
     (r"(?<!\w)'(?!\w)|''+", " "),

@@ -177,6 +177,6 @@ RULES = rules(
     (r"(?<![\w.,$€£/-])(?P<n>\d+(?:\.\d+)?) (?<![12]\d{3} )(?P<unit>s|min|mi|mo|pt|V|W|J|N|l|rad|bar|mos|MP|yo|ly|doz|px|ac|kt|kb|Mb|Gb)(?![\w'/^-]|\.\w)", _unit),
     (r"(?<![\w.,$€£/-])(?P<n>\d+(?:\.\d+)?) ?(?P<unit>in)(?=[,;:)]|\.?$| (?:x|by|long|wide|tall|high|deep|thick|of)\b)\.?", _unit),
     (r"(?<![\w.,$€£/-])(?P<n>\d+(?:\.\d+)?) (?P<unit>A|T|F|H)(?=[,;:)]|\.?$| (?:fuse|current|circuit|field|charger|capacitor|inductor)\b)", _unit),
-    (rf"(?<=[\ds%]) ?/ ?({alternatives(k for k in PER if len(k) > 1)}|day|week|month|year|hour|minute|second|night|person|capita|head|piece|item|page|user|seat)\b", lambda m: f" per {PER.get(m[1], m[1])}"),
+    (rf"(?<=[\dsx%]) ?/ ?({alternatives(k for k in PER if len(k) > 1)}|day|week|month|year|hour|minute|second|night|person|capita|head|piece|item|page|user|seat)\b", lambda m: f" per {PER.get(m[1], m[1])}"),
     (r"(?<=\d)/([smh])\b(?!\w)", lambda m: f" per {PER[m[1]]}"),
 )
