@@ -35,7 +35,7 @@ ABBREVIATIONS: dict[str, Abbreviation] = {
     ),
     **_table(
         "phrase",
-        "e.g.=for example; i.e.=that is; cf.=compare; viz.=namely; vs.=versus; vs=versus; approx.=approximately;"
+        "E.g.=For example; I.e.=That is; Cf.=Compare; Approx.=Approximately; e.g.=for example; i.e.=that is; cf.=compare; viz.=namely; vs.=versus; vs=versus; approx.=approximately;"
         "ca.=circa; incl.=including; excl.=excluding; esp.=especially; resp.=respectively; a.k.a.=also known as;"
         "Ph.=P H",
     ),

@@ -33,7 +33,8 @@ PLAIN_FORMS = str.maketrans(
         "×": " x ",
         "÷": " divided by ",
         "±": " plus or minus ",
-        "→": " to ",
+        **dict.fromkeys("→⇒⟶", " to "),
+        **dict.fromkeys("←↑↓↔⇐⇔", " "),
         "≈": " about ",
         **dict.fromkeys("≤≦", " less than or equal to "),
         **dict.fromkeys("≥≧", " greater than or equal to "),
@@ -54,7 +55,7 @@ SUPERSCRIPTS = str.maketrans("⁺⁻⁰¹²³⁴⁵⁶⁷⁸⁹", "+-0123456789"
 WORD = re.compile(r"[^\W\d_]+|[^\x00-\x7f]")
 MIXED_FRACTION = re.compile(r"(\d?)([¼-¾⅐-⅞↉])")
 LONE_GREEK = re.compile(r"(?<![^\W\d_])[\u0391-\u03c9](?![^\W\d_])")
-SPOKEN_SYMBOLS = frozenset("°€£¥₹₩₽₺₫₪₴₿₦₱¢–—μΩ")  # kept for the rules on numbers
+SPOKEN_SYMBOLS = frozenset("★°€£¥₹₩₽₺₫₪₴₿₦₱¢–—μΩ")  # kept for the rules on numbers
 
 
 def clean(text: str) -> str:

@@ -13,7 +13,9 @@ DATA = Path(__file__).parent / "data"
 VERB_AFTER = re.compile(
     r"\b(?:i|we|you|they|will|would|can|could|should|must|may|might|cannot|let's|please|(?:do|did|does|wo|ca|could|would)n't) $"
 )
-VERB_BEFORE = re.compile(r"(?:the|an?|this|that|these|those|my|your|his|her|its|our|their|me|him|them|us|it|yourself)\b")
+VERB_BEFORE = re.compile(
+    r"(?:the|an?|this|that|these|those|my|your|his|her|its|our|their|me|him|them|us|it|yourself)\b"
+)
 NO_SUBJECT = re.compile(r"\b(?:of|with|for|than|like|between|about|to|and) (?:you|they) $|\bmay $(?<=^may )")
 
 

@@ -22,7 +22,7 @@ NOT_PLAIN = re.compile(
     r"[^A-Za-z ,;:.!?'—-]|\s{2}|[A-Z]{2}|[A-Z]\."
     r"|[,;:.!?]\S|—[,;:.!?— ]|--|(?<!\w)[',;:.!?—-]|['-](?!\w)"
     r"|\b(?:Mrs?|Ms|Dr|Prof|St|vs)\b|\b[A-Za-z]{1,6}\.(?=.)|\b(?:etc|Inc|Ltd|Co|Corp|Jr|Sr|al|Ave|Blvd|Rd|Ln)\.$"
-    r"|\b(?:[Aa]$|A [A-Z]\b|[A-Za-z]+ A\b|[aA] to [zZ]\b)"
+    r"|\b(?:[Aa]$|A [A-Z]\b|[A-Za-z]+ A\b|[aA] to [zZ]\b|A[-–]Z\b)"
     r"|[A-Z][a-z]{2,8}[-/–][A-Z]|\bM-F\b|\b(?:Mon|Tue|Tues|Wed|Thu|Thurs|Fri|Sat|Sun)\b|[A-Z][a-z]+ [IVX]\b|\b[a-z]+ [ivxIVX]+\b(?<! I)|\b(?:chapter|part|act|phase|stage|type|class|volume|book|section) I\b"
 )
 NUMERIC = re.compile(r"[\d$€£¥°]")

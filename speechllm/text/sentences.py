@@ -124,7 +124,11 @@ def _ends_sentence(text: str, start: int, match: re.Match[str]) -> bool:
     word = before[0]
     if _abbreviates(word, following) or (re.fullmatch(r"[A-Z]", word) and word != "I"):  # an initial
         # "Elm St. It was", "vitamin C. It is": these words begin no name
-        return kind_of(word) != "phrase" and bool(re.match(SUBJECT, following)) and bool(re.search(r"\w $", text[start : match.start() - len(word)]))
+        return (
+            kind_of(word) != "phrase"
+            and bool(re.match(SUBJECT, following))
+            and bool(re.search(r"\w $", text[start : match.start() - len(word)]))
+        )
     if word in ("a.m", "p.m"):
         return not re.match(r"[A-Z]{2}|\w+day\b", following)
     if re.fullmatch(r"(?:[A-Za-z]\.)+[A-Za-z]", word):  # "the U.S. Army" goes on, "in the U.S. He" does not
@@ -139,7 +143,9 @@ def _abbreviates(word: str, following: str) -> bool:
     if kind in ("title", "phrase"):
         return True
     if kind == "number":
-        return bool(re.match(r"\d|[IVXLC]{2,}\b", following)) or (word in ("Vol", "Ch", "Chap", "Pt", "Bk", "Fig") and bool(re.match(r"[IVX]\b(?!')", following)))
+        return bool(re.match(r"\d|[IVXLC]{2,}\b", following)) or (
+            word in ("Vol", "Ch", "Chap", "Pt", "Bk", "Fig") and bool(re.match(r"[IVX]\b(?!')", following))
+        )
     after = re.match(r"([\w.]*\w)\.", following)
     next_kind = kind_of(after[1]) if after else None
     return kind is not None and (following[0].isdigit() or next_kind in ("end", "date"))

@@ -7,7 +7,19 @@ from speechllm.text.rules.rule import alternatives, rules
 
 BEFORE_NUMBER, ALWAYS = of_kind("number"), of_kind("title", "phrase", "date", "end")
 AFTER_NUMBER = "hr. hrs. mins. secs. wk. wks. mo. mos. yr. yrs. ed.".split()  # elsewhere they are words or letters
-AMBIGUOUS = {"b.", "c.", "ca.", "v.", "Ph.", "al.", "Co.", *"ft. in. lb. lbs. oz. sq. cu.".split(), "Fr.", "Tech.", *AFTER_NUMBER}
+AMBIGUOUS = {
+    "b.",
+    "c.",
+    "ca.",
+    "v.",
+    "Ph.",
+    "al.",
+    "Co.",
+    *"ft. in. lb. lbs. oz. sq. cu.".split(),
+    "Fr.",
+    "Tech.",
+    *AFTER_NUMBER,
+}
 PLAIN = {written: spoken for written, spoken in ALWAYS.items() if written not in AMBIGUOUS}
 ENDS = of_kind("end")
 

@@ -10,7 +10,15 @@ STREETS = {
     "Ct": "Court", "Pl": "Place", "Sq": "Square", "Hwy": "Highway", "Pkwy": "Parkway", "Expy": "Expressway",
     "Ter": "Terrace", "Cir": "Circle", "Trl": "Trail", "hwy": "Highway", "st": "Street", "ave": "Avenue",
 }  # fmt: skip
-COMPASS = {"N": "North", "S": "South", "E": "East", "W": "West", "NE": "Northeast", "NW": "Northwest", "SE": "Southeast"}
+COMPASS = {
+    "N": "North",
+    "S": "South",
+    "E": "East",
+    "W": "West",
+    "NE": "Northeast",
+    "NW": "Northwest",
+    "SE": "Southeast",
+}
 COMPASS |= {"SW": "Southwest"}
 STATES = dict(
     pair.split("=")
@@ -27,7 +35,9 @@ STATES = dict(
 
 def _street(match: re.Match[str]) -> str:
     side = f"{COMPASS[match['side']]} " if match["side"] else ""
-    ends = match["stop"] and (not match.string[match.end() :].strip(" \"')") or re.match(r" +[A-Z]", match.string[match.end() :]))
+    ends = match["stop"] and (
+        not match.string[match.end() :].strip(" \"')") or re.match(r" +[A-Z]", match.string[match.end() :])
+    )
     return f"{_number(match['n'])} {side}{match['name']} {STREETS[match['kind']]}{'.' if ends else ''}"
 
 
@@ -47,7 +57,10 @@ def _post_code(match: re.Match[str]) -> str:
 
 NAME = r"(?:[A-Z][a-z]+|\d+(?:st|nd|rd|th))(?: [A-Z][a-z]+)?"
 RULES = rules(
-    (rf"(?<![\w.,$-])(?P<n>\d{{1,5}}) (?:(?P<side>{alternatives(COMPASS)})\.? )?(?P<name>{NAME}) (?P<kind>{alternatives(STREETS)})(?P<stop>\.?)(?!\w)", _street),
+    (
+        rf"(?<![\w.,$-])(?P<n>\d{{1,5}}) (?:(?P<side>{alternatives(COMPASS)})\.? )?(?P<name>{NAME}) (?P<kind>{alternatives(STREETS)})(?P<stop>\.?)(?!\w)",
+        _street,
+    ),
     (rf"(?<=, )({alternatives(STATES)})(?=\.?$|, (?:USA|U\.S\.)|,? and\b|, [a-z])(?<!, OK)", lambda m: STATES[m[1]]),
     (rf"(?<![\w.])({alternatives(STATES)})(,?) (\d{{5}})(?:-(\d{{4}}))?(?![\w-])", _post_code),
 )

@@ -41,7 +41,9 @@ def _dotted(match: re.Match[str]) -> str:
 def _identifier(match: re.Match[str]) -> str:
     """747-400 -> seven four seven four hundred; parts that fall, or a part with a zero in front, are no range."""
     first, *others = re.findall(r"\d+", match[0])
-    return " ".join([spell_digits(first), *(part if re.fullmatch(r"[1-9]00", part) else spell_digits(part) for part in others)])
+    return " ".join(
+        [spell_digits(first), *(part if re.fullmatch(r"[1-9]00", part) else spell_digits(part) for part in others)]
+    )
 
 
 def _hyphenated(match: re.Match[str]) -> str:
@@ -76,7 +78,10 @@ RULES = rules(
     (r"(?<![\w.,:/-])(?<!\d )0\d{2,4}(?:[ -]\d{2,6}){1,4}(?![\w-]|[.,:/]\d)", _phone),
     (r"(?<![\w.,:/-])1[ -]8\d\d[ -]\d{3}[ -]\d{4}(?![\w-])", _phone),
     (rf"({PHONE_CUE})(\d{{7,11}})(?![\w.,-]\d|\w)", lambda m: m[1] + in_groups(m[2])),
-    (rf"(?P<cue>\b{CUE}{BETWEEN})(?P<code>\d{{2,6}}(?:[ -]\d{{2,6}})+|[A-Za-z]{{0,3}}\d{{3,12}})(?![\w/-]|[.,:]\d)", _code),
+    (
+        rf"(?P<cue>\b{CUE}{BETWEEN})(?P<code>\d{{2,6}}(?:[ -]\d{{2,6}})+|[A-Za-z]{{0,3}}\d{{3,12}})(?![\w/-]|[.,:]\d)",
+        _code,
+    ),
     (r"(?<![\w.-])\d{5}-\d{4}(?![\w-])", lambda m: spell_groups(m[0])),
     (r"\b0x([0-9A-Fa-f]{1,16})\b", lambda m: "0 x " + " ".join(m[1].upper())),
     (r"(?<![\w.])\d+(?:\.\d+){2,}(?![\w])", _dotted),

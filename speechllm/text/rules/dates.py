@@ -26,7 +26,9 @@ def _timestamp(match: re.Match[str]) -> str:
     """2023-01-02T10:00:00Z -> January 2, 2023 at 10:00 UTC."""
     seconds = f" and {int(match['s'])} seconds" if match["s"] and int(match["s"]) else ""
     zone = match["zone"] or ""
-    spoken = "UTC" if zone in ("Z", "z") else f"UTC {'minus' if zone[0] == '-' else 'plus'} {int(zone[1:3])}" if zone else ""
+    spoken = (
+        "UTC" if zone in ("Z", "z") else f"UTC {'minus' if zone[0] == '-' else 'plus'} {int(zone[1:3])}" if zone else ""
+    )
     return f"{_iso(match)} at {int(match['h'])}:{match['min']}{seconds} {spoken}".rstrip()
 
 
@@ -55,6 +57,8 @@ def _hours(match: re.Match[str]) -> str:
 ISO = r"(?P<y>\d{4})-(?P<m>0[1-9]|1[0-2])-(?P<d>0[1-9]|[12]\d|3[01])"
 CLOCK = r"\d{1,2}(?::\d{2})?"
 NOT_INSIDE = r"(?<![\w./-])"
+
+
 def _days(match: re.Match[str]) -> str:
     """Mon, Wed & Fri -> Monday, Wednesday & Friday."""
     return re.sub(rf"\b{DAY}\b\.?", lambda m: DAY_OF[m[0].rstrip(".")], match[0].replace("-", ", "))
@@ -79,14 +83,32 @@ RULES = rules(
     (r"\b(\d{4})-W0?(\d{1,2})\b", r"week \2 of \1"),
     (r"\b([01]?\d|2[0-3])h([0-5]\d)\b", r"\1:\2"),
     (r"(?<=\d:\d\d)Z\b", " UTC"),
-    (r"(?i)\b((?:on|by|until|since|before|after|due) )(0?[1-9]|1[0-2])/(0?[1-9]|[12]\d|3[01])(?![\w/]|\.\d)", _day_of_month),
-    (rf"{NOT_INSIDE}{ISO}[T ](?P<h>[01]\d|2[0-4]):(?P<min>[0-5]\d)(?::(?P<s>[0-5]\d)(?:\.\d+)?)?(?P<zone>[Zz]|[+-]\d\d:?\d\d)?\b(?!:)", _timestamp),
+    (
+        r"(?i)\b((?:on|by|until|since|before|after|due) )(0?[1-9]|1[0-2])/(0?[1-9]|[12]\d|3[01])(?![\w/]|\.\d)",
+        _day_of_month,
+    ),
+    (
+        rf"{NOT_INSIDE}{ISO}[T ](?P<h>[01]\d|2[0-4]):(?P<min>[0-5]\d)(?::(?P<s>[0-5]\d)(?:\.\d+)?)?(?P<zone>[Zz]|[+-]\d\d:?\d\d)?\b(?!:)",
+        _timestamp,
+    ),
     (rf"\b(Mon|Tues?|Wed|Thu(?:rs?)?|Fri|Sat|Sun)\.?(?=,? (?:{MONTH}\.?|\d|at \d)|, \d)", lambda m: DAY_OF[m[1]]),
-    (rf"\b({MONTH})\.? ({DATE})(?:st|nd|rd|th)?{TO}({MONTH})\.? ({DATE})(?:st|nd|rd|th)?\b", lambda m: f"{month(m[1])} {m[2]} to {month(m[3])} {m[4]}"),
-    (rf"\b({MONTH})\.? ({DATE})(?:st|nd|rd|th)?{TO}({DATE})(?:st|nd|rd|th)?\b(?![-–:])", lambda m: f"{month(m[1])} {m[2]} to {ordinal(int(m[3]))}"),
-    (rf"(?<![\w.-])(?:the )?({DATE})(?:st|nd|rd|th)?{TO}({DATE})(?:st|nd|rd|th)? (?:of )?({MONTH})\b\.?", lambda m: f"the {ordinal(int(m[1]))} to the {ordinal(int(m[2]))} of {month(m[3])}"),
+    (
+        rf"\b({MONTH})\.? ({DATE})(?:st|nd|rd|th)?{TO}({MONTH})\.? ({DATE})(?:st|nd|rd|th)?\b",
+        lambda m: f"{month(m[1])} {m[2]} to {month(m[3])} {m[4]}",
+    ),
+    (
+        rf"\b({MONTH})\.? ({DATE})(?:st|nd|rd|th)?{TO}({DATE})(?:st|nd|rd|th)?\b(?![-–:])",
+        lambda m: f"{month(m[1])} {m[2]} to {ordinal(int(m[3]))}",
+    ),
+    (
+        rf"(?<![\w.-])(?:the )?({DATE})(?:st|nd|rd|th)?{TO}({DATE})(?:st|nd|rd|th)? (?:of )?({MONTH})\b\.?",
+        lambda m: f"the {ordinal(int(m[1]))} to the {ordinal(int(m[2]))} of {month(m[3])}",
+    ),
     (rf"\b({MONTH})\.?(?=[ -]\d)", lambda m: month(m[1])),
-    (rf"(?<=\d )({MONTH})\b\.?(?=[ ,]+\d{{4}}|\W*$)|(?<=\d(?:st|nd|rd|th) )({MONTH})\b\.?", lambda m: month(m[1] or m[2])),
+    (
+        rf"(?<=\d )({MONTH})\b\.?(?=[ ,]+\d{{4}}|\W*$)|(?<=\d(?:st|nd|rd|th) )({MONTH})\b\.?",
+        lambda m: month(m[1] or m[2]),
+    ),
     (r"(?<![\d/])(0?[1-9]|1[0-2])/(\d{4})\b(?!/)", lambda m: f"{MONTHS[int(m[1]) - 1]} {m[2]}"),
     (r"(?<![\w/.-])((?:19|20)\d\d)/(\d{4}|\d\d)(?![\w/])", _two_years),
     (r"\b(2[01])([1-9])0(?:'?s)\b", _decade),

@@ -10,8 +10,10 @@ LETTERED = (
 RULES = rules(
     (r"(?<=[a-z])\((s|es|ren)\)", r"\1"),  # item(s)
     (r"(?<![\w(])\(?([A-Za-z])\)(?=[ ,.;:]|$)", lambda m: f"{m[1].upper()}.,"),  # a) and (a)
+    (r"(?<=\b[A-F])-(?=[,;.!?)]|$)", " minus"),  # a grade
+    (r"(?<=\b[A-F])\+(?![\w+])", " plus"),
     (r"(?<![\w.-])A(?= [A-Z](?: |$))|(?<=^)[Aa](?=\W*$)", "A."),
-    (rf"\b({alternatives(LETTERED)}) A\b(?!\.)", r"\1 A."),
+    (rf"\b({alternatives(LETTERED)}) A\b(?!\.| (?:minus|plus)\b)", r"\1 A."),
     (r"(?<=\bfrom )[Aa](?= to [Zz]\b)|\b[Aa](?= to [Zz]\b)|\bA(?=[-–]Z\b)", "A."),
     (r"(?<=A\.)[-–](?=Z\b)", " to "),
 )

@@ -34,7 +34,7 @@ def _magnitude(match: re.Match[str]) -> str:
 
 
 def _range(match: re.Match[str]) -> str:
-    """"$5-10 million" -> five to ten million dollars: the scale behind is of both ends."""
+    """ "$5-10 million" -> five to ten million dollars: the scale behind is of both ends."""
     sign, first, last = match["sign"], match["first"], match["last"]
     scale = re.search(rf"{SCALE}$", last)
     if scale and not re.search(rf"{SCALE}$", first):
@@ -52,9 +52,15 @@ def _coded(match: re.Match[str]) -> str:
 CODE = "|".join(re.escape(code) for code in sorted([*CODES, *WORDS], key=len, reverse=True))
 RULES = rules(
     (r"\b(\d{1,2}(?:,\d{2})+),(\d{3})\b", lambda m: f"{int(m[0].replace(',', '')):,}"),  # lakhs
-    (rf"({SIGN}) ?(\d+),(\d\d)(?![\d,])|(?<![\w,.])(\d+),(\d\d) ?(€)", lambda m: f"{m[1] or m[6]}{m[2] or m[4]}.{m[3] or m[5]}"),
+    (
+        rf"({SIGN}) ?(\d+),(\d\d)(?![\d,])|(?<![\w,.])(\d+),(\d\d) ?(€)",
+        lambda m: f"{m[1] or m[6]}{m[2] or m[4]}.{m[3] or m[5]}",
+    ),
     (r"-an?-(?=year|day|month|week|night|piece|person|plate|head|pop)", " a "),
-    (rf"(?<![\w$])(?P<before>{CODE}) ?(?P<a>{SUM})|(?<![\w$€£])(?P<b>{SUM}) ?(?P<after>USD|EUR|GBP|JPY|CHF|AUD|CAD|INR|CNY)\b", _coded),
+    (
+        rf"(?<![\w$])(?P<before>{CODE}) ?(?P<a>{SUM})|(?<![\w$€£])(?P<b>{SUM}) ?(?P<after>USD|EUR|GBP|JPY|CHF|AUD|CAD|INR|CNY)\b",
+        _coded,
+    ),
     (rf"(?<![\w-])({NUMBER}) ?([$€£])(?!\d)", r"\2\1"),
     (rf"(?<!\w)[-−]({SIGN})({NUMBER})|({SIGN})-({NUMBER})", lambda m: f"minus {m[1] or m[3]}{m[2] or m[4]}"),
     (rf"(?P<sign>{SIGN})(?P<first>{SUM}) ?[-–] ?(?P=sign)?(?P<last>{SUM})", _range),
@@ -63,5 +69,8 @@ RULES = rules(
     (r"(?<![\d.,])1 ?¢", "1 cent"),
     (rf"({NUMBER}) ?([₹₩₽₺₫₪₴₿₦₱¢])", lambda m: f"{m[1]} {CURRENCIES[m[2]]}"),
     (rf"({SIGN})({NUMBER})\+", r"\1\2 plus"),
-    (rf"(?<=\b)({DETERMINER} )({SIGN})(\d[\d,]*(?:(?:\.\d+)? (?:million|billion|trillion))?){NOUN}", lambda m: f"{m[1]}{m[3]} {NAMES[m[2]]}"),
+    (
+        rf"(?<=\b)({DETERMINER} )({SIGN})(\d[\d,]*(?:(?:\.\d+)? (?:million|billion|trillion))?){NOUN}",
+        lambda m: f"{m[1]}{m[3]} {NAMES[m[2]]}",
+    ),
 )

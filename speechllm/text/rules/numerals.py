@@ -89,7 +89,10 @@ VERSES = rules(
 )
 RULES = rules(
     # 10 000 people: groups of three after a first of at most three
-    (r"(?<![\w.,$€£+/-])(?<!\d )([1-9]\d{0,2})((?: \d{3})+)(?! ?\d|[\w/-]|[.,]\d{4})", lambda m: (m[1] + m[2]).replace(" ", ",")),
+    (
+        r"(?<![\w.,$€£+/-])(?<!\d )([1-9]\d{0,2})((?: \d{3})+)(?! ?\d|[\w/-]|[.,]\d{4})",
+        lambda m: (m[1] + m[2]).replace(" ", ","),
+    ),
     (r"(?<![\w.,$€£:/-])0\d{1,8}(?![\w:/-]|[.,]\d)", lambda m: spell_digits(m[0])),
     (r"(?<=\b401)[ (]*[kK]\)?", " K"),
     (r"\b401 K", "four oh one K"),
@@ -97,30 +100,46 @@ RULES = rules(
     (r"\b(\d+)K(?= (?:race|run|walk|runner)s?\b)", r"\1 K"),
     (rf"{PLACE}(?<![\w.,$€£:/-])({NUMBER}) ?(bn|mn|tn)\b", _magnitude),
     (rf"{PLACE}(?<![\w.,$€£:/-])({NUMBER})([KMB])(?![\w/'-])", _magnitude),
-    (rf"{PLACE}(?<![\w.,$€£:/-])({NUMBER})k(?![\w/'])(?:-(?=[a-z]))?", lambda m: f"{round(float(m[1].replace(',', '')) * 1000):,} "),
+    (
+        rf"{PLACE}(?<![\w.,$€£:/-])({NUMBER})k(?![\w/'])(?:-(?=[a-z]))?",
+        lambda m: f"{round(float(m[1].replace(',', '')) * 1000):,} ",
+    ),
     (r"(?<![\w.,$€£:/-])(\d+\.\d+)(T)\b", _magnitude),
     (r"(?<![\w.])(-?\d+(?:\.\d+)?)[eE]([+-]?)(\d{1,3})(?!\w)", _science),
     (rf"(?<=\d) ?[x*] ?(?=10 ?\^)", " times "),
     (r"(?<![\w./])(\d{2,3})/(\d{2,3})(?= ?(?:mmHg|millimeters? of|mm ?Hg)|(?<=/[6-9]\d)(?![\d/]))", r"\1 over \2"),
-    (r"(?<![\w/-])(\d{2,})/(\d{2,})(?![\w/-])", lambda m: m[0] if int(m[1]) < int(m[2]) or m[1] == m[2] or len(m[1]) == 4 else f"{m[1]} over {m[2]}"),
+    (
+        r"(?<![\w/-])(\d{2,})/(\d{2,})(?![\w/-])",
+        lambda m: m[0] if int(m[1]) < int(m[2]) or m[1] == m[2] or len(m[1]) == 4 else f"{m[1]} over {m[2]}",
+    ),
     (r"(?<![\d/])(\d{1,2})/(5|10)(?= stars\b| rating\b|\.? *$)(?<=\d)", lambda m: m[0]),
     (r"(?<![\d/])(\d+)/\1(?![\d/])", r"\1 \1"),  # 50/50
     (r"(?<![\w.,$€£:/-])(?P<n>[1-9]\d{3})(?:-| )(?P<noun>[a-z][a-z']+)", _count),
-    (rf"(\b(?:more than|fewer than|less than|at least|at most|up to|as many as|a total of|population of|crowd of|capacity of) )(\d{{4}})(?![\w,/:-]|\.\d)", _quantified),
+    (
+        rf"(\b(?:more than|fewer than|less than|at least|at most|up to|as many as|a total of|population of|crowd of|capacity of) )(\d{{4}})(?![\w,/:-]|\.\d)",
+        _quantified,
+    ),
     (r"(?<![\w.,$€£/:-])-?([1-9]\d{4,14})(?![\w,/:-]|\.\d)", lambda m: ("-" if m[0][0] == "-" else "") + grouped(m[1])),
     (r"(?<![\w.,$€£/:-])([1-9]\d{4,14})(?=\.\d+(?![\w.]))", _large),
     (r"(?<![\w.,/:-])([1-9]\d{4,14})(?=(?:st|nd|rd|th)\b)", _large),
     (r"(?<=\d) ?- ?(?=\d+ ?=)", " minus "),
-    (r"(?<![\w.-])(\d{1,3}(?:,\d{3})+|\d{1,4}(?:\.\d+)?) ?[-–] ?(\d{1,3}(?:,\d{3})+%?|\d{1,4}(?:\.\d+)?%?)(?![\w.-]*\d)(?!-?\w)(?! ?=)", _range),
+    (r"(?<=\d) ?/ ?(?=\d+ ?=)", " divided by "),
+    (r"(?<![\d.])1 ?★", "1 star"),
+    (r"(?<=\d) ?★+", " stars"),
+    (
+        r"(?<![\w.-])(\d{1,3}(?:,\d{3})+|\d{1,4}(?:\.\d+)?) ?[-–] ?(\d{1,3}(?:,\d{3})+%?|\d{1,4}(?:\.\d+)?%?)(?![\w.-]*\d)(?!-?\w)(?! ?=)",
+        _range,
+    ),
     (r"(?<![\w.-])(\d{1,3}(?:st|nd|rd|th)) ?[-–] ?(\d{1,3}(?:st|nd|rd|th))\b", r"\1 to \2"),
     (r"(?<![\w.-])(\d+(?:\.\d+)?)% ?[-–] ?(\d+(?:\.\d+)?%)", r"\1% to \2"),
-    (r"(?<=\b[A-F])-(?![\w-])", " minus"),  # a grade
-    (r"(?<=\b[A-F])\+(?![\w+])", " plus"),
     (r"(?<=[A-Za-z])(?<!/[a-z])-(?=\d)(?!\d+/)", " "),
     (r"(?<![\w-])(\d[\d,.]*)-(?=[a-z]|[A-Z]\b|[A-Z][a-z])", r"\1 "),
     (r"(?<=\d) ?x ?(?=\d[\d.]* ?=)", " times "),
     (r"(?<=\d) ?[xX] ?(?=\d)", " by "),
-    (r"(?<=\d)x(?= (?:faster|slower|more|less|as|per|a|the|better|bigger|larger|higher|cheaper|smaller)\b|/)", " times"),
+    (
+        r"(?<=\d)x(?= (?:faster|slower|more|less|as|per|a|the|better|bigger|larger|higher|cheaper|smaller)\b|/)",
+        " times",
+    ),
     (r"~ ?(?=[\d$€£])", "about "),
     (r"(?<=\d)\+(?=[ ,.;!?)]|$)(?! ?\d)", " plus"),
     (r"\bCO2\b", "C O 2"),

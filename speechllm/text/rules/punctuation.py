@@ -30,7 +30,7 @@ SETTLED = rules(
     (r"\bus (?=dollars?\b)", "U.S. "),  # the grammar's word for US$, not the pronoun
     (r"\d", lambda m: f" {DIGITS[int(m[0])]} "),  # what the grammar left
     (rf"\b({HOUR}) ([AP])M\b\.?", r"\1 \2.M."),  # never the verb
-    (r"[\"°€£¥₹₩₽₺₫₪₴₿₦₱¢$%#@&+=/\\^*<>|~_`{}Ωμ]", " "),
+    (r"[\"°€£¥₹₩₽₺₫₪₴₿₦₱¢$%#@&+=/\\^*<>|~_`{}Ωμ★]", " "),
     (r"\s*–\s*", " — "),
     (r"(?<!\w)'(?!\w)|''+", " "),
     (rf"(?<!\w)'(?=\w)(?!{ELIDED})", ""),

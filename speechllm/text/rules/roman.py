@@ -43,7 +43,9 @@ PRONOUN_VERBS = (
 )
 PRONOUN = rf"(?! (?:{PRONOUN_VERBS.replace(' ', '|')})\b|'(?!s\b))"
 NO_VERB = PRONOUN.replace("|was|", "|")  # "King Charles I was"
-AFTER_QUEEN = r"(?= (?:of|was|is|had|has|and|died|reigned|ruled|who|became|succeeded|in|to|by|or|style)\b|'s|[,;:)]|\W*$)"
+AFTER_QUEEN = (
+    r"(?= (?:of|was|is|had|has|and|died|reigned|ruled|who|became|succeeded|in|to|by|or|style)\b|'s|[,;:)]|\W*$)"
+)
 # "the part I like": a small word before I wants an end, or a word that only a numeral stands before.
 AFTER_SMALL = r"(?=\W*$|[,;:)]| (?:of|and|or|to|through|diabetes|error|errors|trial|trials|clinical|study|studies)\b)"
 
@@ -98,8 +100,10 @@ RULES = rules(
     (rf"{BEFORE_SMALL}(?P<roman>(?=[IVXLC]{{2}}){VALID}|[VX](?!\.?\w)){END}", _cardinal),
     (rf"{BEFORE_ANY}(?P<roman>(?=[ivx]{{2}})x{{0,3}}(?:ix|iv|v?i{{0,3}}))\b", _cardinal),
     (rf"(?<!the )(?<!The )(?<!a ){BEFORE_SMALL}(?P<roman>I){END}{AFTER_SMALL}", _cardinal),
-    (rf"(?<![\w.'-])(?P<roman>{VALID})(?= (?:century|centuries|dynasty|Dynasty|Olympics|Olympic|Olympiad|Congress|Corps)\b)",
-     _ordinal),
+    (
+        rf"(?<![\w.'-])(?P<roman>{VALID})(?= (?:century|centuries|dynasty|Dynasty|Olympics|Olympic|Olympiad|Congress|Corps)\b)",
+        _ordinal,
+    ),
     (rf"(?P<name>\b(?:{alternatives(RULERS)}) [A-Z][a-z]+),? (?P<roman>II){END}(?= [a-z]|\W*$|'s|[,;:.])", _ruler),
     # "Thurston Howell III"
     (rf"(?P<name>\b[A-Z][a-z]+(?: [A-Z]\.)? [A-Z][a-z]+),? (?P<roman>III|IV){END}(?= [a-z]|\W*$|'s|[,;:.])", _ruler),

@@ -84,13 +84,36 @@ def _names() -> dict[str, str]:
 
 NAMES = _names()
 # These are also letters, words or parts of names, so that they want a closer look.
-LETTERS = {"A", "B", "F", "H", "T", "N", "W", "V", "J", "s", "in", "l", "kt", "min", "mo", "pt", "ac", "bar", "rad", "mi"}
+LETTERS = {
+    "A",
+    "B",
+    "F",
+    "H",
+    "T",
+    "N",
+    "W",
+    "V",
+    "J",
+    "s",
+    "in",
+    "l",
+    "kt",
+    "min",
+    "mo",
+    "pt",
+    "ac",
+    "bar",
+    "rad",
+    "mi",
+}
 LETTERS |= {"MP", "HP", "yo", "ly", "cd", "kb", "Mb", "Gb", "px", "mos", "doz", "pixel"}
 SURE = {name for name in NAMES if name not in LETTERS}
 JOINED = {name for name in LETTERS if name not in ("A", "B", "F", "H", "T", "in", "N", "pt", "bar", "s")}
 FRACTIONS = {"1/2": "half", "1/4": "quarter", "3/4": "three quarter", "1/3": "one third", "2/3": "two third"}
 FRACTIONS |= {"1/8": "eighth", "3/8": "three eighth", "5/8": "five eighth", "7/8": "seven eighth", "1/16": "sixteenth"}
-WORD_UNITS = "inch foot mile pound ounce cup gallon liter litre hour acre pint quart yard carat day ton turn scale year point"
+WORD_UNITS = (
+    "inch foot mile pound ounce cup gallon liter litre hour acre pint quart yard carat day ton turn scale year point"
+)
 
 
 def _is_one(number: str) -> bool:
@@ -154,29 +177,64 @@ WITHOUT_NUMBER = rules(
 )
 RULES = rules(
     (rf"(?<![\w.])(\d{{1,3}}) ?° ?(\d{{1,2}}) ?['](?: ?({NUMBER}) ?(?:\"|''))? ?([NSEW])?(?!\w)", _angle),
-    (r"(?<![\w.])(\d{1,3})(?:\.\d+)?()()° ?([NSEW])\b", lambda m: m[0].replace(m[4], {"N": "north", "S": "south", "E": "east", "W": "west"}[m[4]]).replace("°", " degrees ")),
-    (r"(?<![\w.])\d+ ?d ?\d+ ?h(?: ?\d+ ?m(?:in)?)?\b|(?<![\w.])\d+ ?h(?:rs?)? ?\d+ ?m(?:in)?(?: ?\d+ ?s)?\b|(?<![\w.])\d+ ?m(?:in)? \d+ ?s\b|(?<![\w.])\d+m\d+s\b", _duration),
+    (
+        r"(?<![\w.])(\d{1,3})(?:\.\d+)?()()° ?([NSEW])\b",
+        lambda m: (
+            m[0].replace(m[4], {"N": "north", "S": "south", "E": "east", "W": "west"}[m[4]]).replace("°", " degrees ")
+        ),
+    ),
+    (
+        r"(?<![\w.])\d+ ?d ?\d+ ?h(?: ?\d+ ?m(?:in)?)?\b|(?<![\w.])\d+ ?h(?:rs?)? ?\d+ ?m(?:in)?(?: ?\d+ ?s)?\b|(?<![\w.])\d+ ?m(?:in)? \d+ ?s\b|(?<![\w.])\d+m\d+s\b",
+        _duration,
+    ),
     (r"(?<![\w.])(\d+)h\b(?!')", lambda m: f"{m[1]} hour{'' if m[1] == '1' else 's'}"),
-    (rf"(?<![\w.])({NUMBER})(?:'|\"|'') ?(?:[xX]|by) ?({NUMBER})(?:'|\"|'')(?: ?(?:[xX]|by) ?({NUMBER})(?:'|\"|''))?", _by_feet),
-    (r"(?<!\w)(\d+)' ?(\d+(?: \d/\d)?)(?:''|\"| ?inches| ?in\b\.?)?(?=\W|$)(?!')", lambda m: f"{m[1]} {'foot' if m[1] == '1' else 'feet'} {m[2]} {'inch' if m[2] == '1' else 'inches'}"),
+    (
+        rf"(?<![\w.])({NUMBER})(?:'|\"|'') ?(?:[xX]|by) ?({NUMBER})(?:'|\"|'')(?: ?(?:[xX]|by) ?({NUMBER})(?:'|\"|''))?",
+        _by_feet,
+    ),
+    (
+        r"(?<!\w)(\d+)' ?(\d+(?: \d/\d)?)(?:''|\"| ?inches| ?in\b\.?)?(?=\W|$)(?!')",
+        lambda m: f"{m[1]} {'foot' if m[1] == '1' else 'feet'} {m[2]} {'inch' if m[2] == '1' else 'inches'}",
+    ),
     (rf"(?<!\w)(?<!['\"])({NUMBER})' ?(?=tall|long|wide|high|deep|ladder|ceiling|board|x\b)", r"\1 feet "),
-    (rf"(?<![\w/])(?:(?P<whole>\d+)[ -])?(?P<f>\d{{1,2}}/\d{{1,2}})-(?P<unit>{U}|in|{WORD_UNITS.replace(' ', '|')})\b", _fraction),
+    (
+        rf"(?<![\w/])(?:(?P<whole>\d+)[ -])?(?P<f>\d{{1,2}}/\d{{1,2}})-(?P<unit>{U}|in|{WORD_UNITS.replace(' ', '|')})\b",
+        _fraction,
+    ),
     (rf"(?<![\w.,$€£/])(?P<n>\d+(?:\.\d+)?)-(?P<unit>{UJ}|in)\b(?!\.\w|/)\.?", _before_noun),
     (r"(?<![\w'\"])(\d{1,2})'(?=[,.;)]|$)", r"\1 feet"),
     (r"\b(10|7|4|14|21|3)(80|20|40|60)p\b", r"\1 \2 p"),  # lines of a screen
     (rf"\b({DETERMINER} \d[\d.,]*) ?°{NOUN}", r"\1 degree"),
     (rf"(?<![\w.,$€£/-]){N}(?P<unit>{UJ}){NOT_WORD}{NOUN}", _before_noun),
-    (rf"\b{DETERMINER} {N} ?(?P<unit>{alternatives([*SURE, 'W', 'V', 'min', 'mi', 's', 'MP', 'J', 'N'])}){NOT_WORD}\.?{NOUN}", lambda m: f"{m[0][: m.start('n') - m.start()]}{_before_noun(m)}"),
+    (
+        rf"\b{DETERMINER} {N} ?(?P<unit>{alternatives([*SURE, 'W', 'V', 'min', 'mi', 's', 'MP', 'J', 'N'])}){NOT_WORD}\.?{NOUN}",
+        lambda m: f"{m[0][: m.start('n') - m.start()]}{_before_noun(m)}",
+    ),
     (rf"(?<![\w.]){N} ?(?P<unit>{U}|s|mi)/(?P<per>{alternatives(PER)})(?![\w^])", _per),
     # 30s is a time after "for", else a decade or a model
-    (r"(?<=\bfor )(?P<n>\d+)(?P<unit>s)\b|(?<=\b[Ii]n )(?P<m>\d+)s\b|(?P<k>\d*\.\d+)s\b", lambda m: f"{m['n'] or m['m'] or m['k']} seconds"),
+    (
+        r"(?<=\bfor )(?P<n>\d+)(?P<unit>s)\b|(?<=\b[Ii]n )(?P<m>\d+)s\b|(?P<k>\d*\.\d+)s\b",
+        lambda m: f"{m['n'] or m['m'] or m['k']} seconds",
+    ),
     (rf"(?<![\w.,$€£/-])(?P<n>{NUMBER}) ?[-–] ?(?P<last>{NUMBER}) ?(?P<unit>{U}){NOT_WORD}", _range),
     (rf"(?<![\w.,$€£/-])(?P<n>{NUMBER} (?:thousand|million|billion|trillion)) (?P<unit>{U}){NOT_WORD}", _unit),
     (rf"{QUANTITY} ?(?P<unit>{U}){NOT_WORD}(?:\.(?! [A-Z]|$))?", _unit),
     (rf"{QUANTITY}(?P<unit>{alternatives(JOINED)}){NOT_WORD}", _unit),
-    (r"(?<![\w.,$€£/-])(?P<n>\d+(?:\.\d+)?) (?<![12]\d{3} )(?P<unit>s|min|mi|mo|pt|V|W|J|N|l|rad|bar|mos|MP|yo|ly|doz|px|ac|kt|kb|Mb|Gb)(?![\w'/^-]|\.\w)", _unit),
-    (r"(?<![\w.,$€£/-])(?P<n>\d+(?:\.\d+)?) ?(?P<unit>in)(?=[,;:)]|\.?$| (?:x|by|long|wide|tall|high|deep|thick|of)\b)\.?", _unit),
-    (r"(?<![\w.,$€£/-])(?P<n>\d+(?:\.\d+)?) (?P<unit>A|T|F|H)(?=[,;:)]|\.?$| (?:fuse|current|circuit|field|charger|capacitor|inductor)\b)", _unit),
-    (rf"(?<=[\dsx%]) ?/ ?({alternatives(k for k in PER if len(k) > 1)}|day|week|month|year|hour|minute|second|night|person|capita|head|piece|item|page|user|seat)\b", lambda m: f" per {PER.get(m[1], m[1])}"),
+    (
+        r"(?<![\w.,$€£/-])(?P<n>\d+(?:\.\d+)?) (?<![12]\d{3} )(?P<unit>s|min|mi|mo|pt|V|W|J|N|l|rad|bar|mos|MP|yo|ly|doz|px|ac|kt|kb|Mb|Gb)(?![\w'/^-]|\.\w)",
+        _unit,
+    ),
+    (
+        r"(?<![\w.,$€£/-])(?P<n>\d+(?:\.\d+)?) ?(?P<unit>in)(?=[,;:)]|\.?$| (?:x|by|long|wide|tall|high|deep|thick|of)\b)\.?",
+        _unit,
+    ),
+    (
+        r"(?<![\w.,$€£/-])(?P<n>\d+(?:\.\d+)?) (?P<unit>A|T|F|H)(?=[,;:)]|\.?$| (?:fuse|current|circuit|field|charger|capacitor|inductor)\b)",
+        _unit,
+    ),
+    (
+        rf"(?<=[\dsx%]) ?/ ?({alternatives(k for k in PER if len(k) > 1)}|day|week|month|year|hour|minute|second|night|person|capita|head|piece|item|page|user|seat)\b",
+        lambda m: f" per {PER.get(m[1], m[1])}",
+    ),
     (r"(?<=\d)/([smh])\b(?!\w)", lambda m: f" per {PER[m[1]]}"),
 )
