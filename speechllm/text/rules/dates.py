@@ -2,8 +2,8 @@
 
 import re
 
-from speechllm.text.rules.rule import alternatives, rules
 from speechllm.text.rules.roman import ordinal
+from speechllm.text.rules.rule import alternatives, rules
 
 MONTHS = "January February March April May June July August September October November December".split()
 WEEKDAYS = "Monday Tuesday Wednesday Thursday Friday Saturday Sunday".split()

@@ -106,7 +106,7 @@ RULES = rules(
     ),
     (r"(?<![\w.,$€£:/-])(\d+\.\d+)(T)\b", _magnitude),
     (r"(?<![\w.])(-?\d+(?:\.\d+)?)[eE]([+-]?)(\d{1,3})(?!\w)", _science),
-    (rf"(?<=\d) ?[x*] ?(?=10 ?\^)", " times "),
+    (r"(?<=\d) ?[x*] ?(?=10 ?\^)", " times "),
     (r"(?<![\w./])(\d{2,3})/(\d{2,3})(?= ?(?:mmHg|millimeters? of|mm ?Hg)|(?<=/[6-9]\d)(?![\d/]))", r"\1 over \2"),
     (
         r"(?<![\w/-])(\d{2,})/(\d{2,})(?![\w/-])",
@@ -116,7 +116,7 @@ RULES = rules(
     (r"(?<![\d/])(\d+)/\1(?![\d/])", r"\1 \1"),  # 50/50
     (r"(?<![\w.,$€£:/-])(?P<n>[1-9]\d{3})(?:-| )(?P<noun>[a-z][a-z']+)", _count),
     (
-        rf"(\b(?:more than|fewer than|less than|at least|at most|up to|as many as|a total of|population of|crowd of|capacity of) )(\d{{4}})(?![\w,/:-]|\.\d)",
+        r"(\b(?:more than|fewer than|less than|at least|at most|up to|as many as|a total of|population of|crowd of|capacity of) )(\d{4})(?![\w,/:-]|\.\d)",
         _quantified,
     ),
     (r"(?<![\w.,$€£/:-])-?([1-9]\d{4,14})(?![\w,/:-]|\.\d)", lambda m: ("-" if m[0][0] == "-" else "") + grouped(m[1])),

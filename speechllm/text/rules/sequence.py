@@ -12,13 +12,14 @@ from speechllm.text.rules import (
     money,
     numerals,
     roman,
+    sizes,
     symbols,
     units,
 )
 from speechllm.text.rules.rule import apply
 
 WORDS = [*electronic.RULES, *addresses.RULES, *abbreviations.RULES, *roman.RULES, *letters.RULES, *dates.NAMES]
-NUMBERS = [*codes.RULES, *numerals.VERSES, *dates.RULES, *money.RULES, *units.RULES, *numerals.RULES]
+NUMBERS = [*codes.RULES, *numerals.VERSES, *dates.RULES, *money.RULES, *sizes.RULES, *units.RULES, *numerals.RULES]
 ODD = re.compile(r"[^A-Za-z ,.;:!?'\"()—-]")
 DIGIT = re.compile(r"\d")
 
