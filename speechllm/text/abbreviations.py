@@ -35,13 +35,15 @@ ABBREVIATIONS: dict[str, Abbreviation] = {
     ),
     **_table(
         "phrase",
-        "E.g.=For example; I.e.=That is; Cf.=Compare; Approx.=Approximately; e.g.=for example; i.e.=that is; cf.=compare; viz.=namely; vs.=versus; vs=versus; approx.=approximately;"
+        "E.g.=For example; I.e.=That is; Cf.=Compare; Approx.=Approximately; e.g.=for example;"
+        "i.e.=that is; cf.=compare; viz.=namely; vs.=versus; vs=versus; approx.=approximately;"
         "ca.=circa; incl.=including; excl.=excluding; esp.=especially; resp.=respectively; a.k.a.=also known as;"
         "Ph.=P H",
     ),
     **_table(
         "number",
-        "b.=born; c.=circa; No.=number; no.=number; Nos.=numbers; nos.=numbers; p.=page; pp.=pages; Fig.=Figure; fig.=figure;"
+        "b.=born; c.=circa; No.=number; no.=number; Nos.=numbers; nos.=numbers; p.=page; pp.=pages; Fig.=Figure;"
+        "fig.=figure;"
         "Figs.=Figures; figs.=figures; Vol.=Volume; vol.=volume; Vols.=Volumes; vols.=volumes; Ch.=Chapter;"
         "ch.=chapter; Chap.=Chapter; chap.=chapter; Sec.=Section; Sect.=Section; sect.=section; Eq.=Equation;"
         "eq.=equation; Eqs.=Equations; Art.=Article; art.=article; Ref.=Reference; ref.=reference; Tab.=Table;"
@@ -59,7 +61,8 @@ ABBREVIATIONS: dict[str, Abbreviation] = {
         "end",
         "Jr.=Junior; Sr.=Senior; Inc.=Incorporated; Ltd.=Limited; Co.=Company; Corp.=Corporation; Bros.=Brothers;"
         "Dept.=Department; dept.=department; Univ.=University; Ave.=Avenue; Blvd.=Boulevard; Rd.=Road; Ln.=Lane;"
-        "Hwy.=Highway; Pkwy.=Parkway; Expy.=Expressway; Apt.=Apartment; Bldg.=Building; Assn.=Association; etc.=et cetera;"
+        "Hwy.=Highway; Pkwy.=Parkway; Expy.=Expressway; Apt.=Apartment; Bldg.=Building; Assn.=Association;"
+        "etc.=et cetera;"
         "al.=al; est.=established; Est.=Established; Govt.=Government; govt.=government; Esq.=Esquire; a.m.=A.M.;"
         "p.m.=P.M.; Ph.D.=P.H.D.; ed.=edition; eds.=editors; misc.=miscellaneous; Tech.=Tech; Natl.=National;"
         "Intl.=International; Mfg.=Manufacturing; Cir.=Circle; Sq.=Square; Terr.=Terrace; yr.=year; yrs.=years;"

@@ -11,7 +11,8 @@ from typing import NamedTuple
 DATA = Path(__file__).parent / "data"
 # After these, and as a sentence's first word before those, a word that may be a noun or a verb is a verb.
 VERB_AFTER = re.compile(
-    r"\b(?:i|we|you|they|will|would|can|could|should|must|may|might|cannot|let's|please|(?:do|did|does|wo|ca|could|would)n't) $"
+    r"\b(?:i|we|you|they|will|would|can|could|should|must|may|might|cannot|let's|please|"
+    r"(?:do|did|does|wo|ca|could|would)n't) $"
 )
 VERB_BEFORE = re.compile(
     r"(?:the|an?|this|that|these|those|my|your|his|her|its|our|their|me|him|them|us|it|yourself)\b"

@@ -9,11 +9,15 @@ from collections.abc import Callable
 
 Replacement = str | Callable[[re.Match[str]], str]
 # fmt: off
-BLOCKS = "p div br li ul ol dl dt dd tr table thead tbody section article header footer main nav aside h1 h2 h3 h4 h5 h6 " \
-         "blockquote pre hr figure figcaption form fieldset body html head title center option"
-INLINE = "a abbr acronym address b bdi bdo big button cite code col colgroup data del dfn em font i iframe img input ins " \
-         "kbd label link mark meta noscript object picture q ruby rp rt s samp select small source span strike strong sub " \
-         "summary details sup svg td th time tt u var video audio wbr nobr"
+BLOCKS = (
+    "p div br li ul ol dl dt dd tr table thead tbody section article header footer main nav aside h1 h2 h3 h4 h5 h6 "
+    "blockquote pre hr figure figcaption form fieldset body html head title center option"
+)
+INLINE = (
+    "a abbr acronym address b bdi bdo big button cite code col colgroup data del dfn em font i iframe img input ins kbd "
+    "label link mark meta noscript object picture q ruby rp rt s samp select small source span strike strong sub summary "
+    "details sup svg td th time tt u var video audio wbr nobr"
+)
 # fmt: on
 ATTRIBUTES = r"(?:\s+[^<>]*?)?\s*/?"
 
@@ -48,7 +52,8 @@ RULES = _rules(
     (r"^[ \t]*[-*+•][ \t]+(?:\[[ xX]\][ \t]+)?(?=\S)", ""),
     (r"!\[([^\]\n]*)\]\([^()\s]*(?:\([^()\s]*\))?[^()\n]*\)", r"\1"),
     (
-        r"(?<![\[!])\[((?:[^\[\]\n]|\[[^\[\]\n]*\])+)\]\((?:<[^<>\n]*>|[^()\s]*(?:\([^()\s]*\))?[^()\s]*)(?:\s+[\"'(][^\n]*?[\"')])?\)",
+        r"(?<![\[!])\[((?:[^\[\]\n]|\[[^\[\]\n]*\])+)\]"
+        r"\((?:<[^<>\n]*>|[^()\s]*(?:\([^()\s]*\))?[^()\s]*)(?:\s+[\"'(][^\n]*?[\"')])?\)",
         r"\1",
     ),
     (r"(?<![\[!\w])\[([^\[\]\n]+)\]\[[^\[\]\n]*\]", r"\1"),
@@ -57,8 +62,13 @@ RULES = _rules(
     (r"(?<![\w\\])(_{1,3})(?=[^\s_])([^\n]{1,500}?)(?<=[^\s_\\])\1(?!\w)", r"\2"),
     (r"~~(?=\S)([^\n]{1,500}?)~~", r"\1"),
     (r"\[\^[^\[\]\s]+\]", ""),
-    (r"(?<=[\w.,;:!?\"'”’)\]])\[(?:\d{1,3}(?:[,–-] ?\d{1,3})*|[a-z]|note \d+|nb \d+|citation needed|sic)\](?!\()", ""),
-    (r"(?<=[^\W\d_]{3})[⁰¹²³⁴-⁹]+(?![⁻⁺\w])|(?<=[.,;:!?\"'”’)])[⁰¹²³⁴-⁹]+", ""),  # but m² and E = mc²
+    (
+        r"(?<=[\w.,;:!?\"'”’)\]])"
+        r"\[(?:\d{1,3}(?:[,–-] ?\d{1,3})*|[a-z]|note \d+|nb \d+|citation needed|sic)\](?!\()",
+        "",
+    ),
+    (r"(?<=[^\W\d_]{3})[⁰¹²³⁴-⁹]+(?![⁻⁺\w])", ""),  # but m² and E = mc²
+    (r"(?<=[.,;:!?\"'”’)])[⁰¹²³⁴-⁹]+", ""),
     (r"\\([\\`*_{}\[\]()#+.!|<>~-])", r"\1"),
     (r"&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});", lambda match: html.unescape(match[0])),
 )

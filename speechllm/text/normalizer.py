@@ -23,13 +23,15 @@ NOT_PLAIN = re.compile(
     r"|[,;:.!?]\S|—[,;:.!?— ]|--|(?<!\w)[',;:.!?—-]|['-](?!\w)"
     r"|\b(?:Mrs?|Ms|Dr|Prof|St|vs)\b|\b[A-Za-z]{1,6}\.(?=.)|\b(?:etc|Inc|Ltd|Co|Corp|Jr|Sr|al|Ave|Blvd|Rd|Ln)\.$"
     r"|\b(?:[Aa]$|A [A-Z]\b|[A-Za-z]+ A\b|[aA] to [zZ]\b|A[-–]Z\b)"
-    r"|[A-Z][a-z]{2,8}[-/–][A-Z]|\bM-F\b|\b(?:Mon|Tue|Tues|Wed|Thu|Thurs|Fri|Sat|Sun)\b|[A-Z][a-z]+ [IVX]\b|\b[a-z]+ [ivxIVX]+\b(?<! I)|\b(?:chapter|part|act|phase|stage|type|class|volume|book|section) I\b"
+    r"|[A-Z][a-z]{2,8}[-/–][A-Z]|\bM-F\b|\b(?:Mon|Tue|Tues|Wed|Thu|Thurs|Fri|Sat|Sun)\b"
+    r"|[A-Z][a-z]+ [IVX]\b|\b[a-z]+ [ivxIVX]+\b(?<! I)"
+    r"|\b(?:chapter|part|act|phase|stage|type|class|volume|book|section) I\b"
 )
 NUMERIC = re.compile(r"[\d$€£¥°]")
 MONTH = re.compile("|".join(rf"\b{month.lower()}\b" for month in MONTHS))
 LONGEST_RUN = 20  # tokens; the grammar's time and memory grow faster than its input
-# The grammar takes up to 10 ms for a digit or a mark, 3 ms for a letter or a space. What a sentence has beyond this many
-# milliseconds, some eighty digits and marks, is no text that anyone wrote, and is read digit by digit.
+# The grammar takes up to 10 ms for a digit or a mark, 3 ms for a letter or a space. What a sentence has beyond this
+# many milliseconds, some eighty digits and marks, is no text that anyone wrote, and is read digit by digit.
 PATIENCE = 800
 
 

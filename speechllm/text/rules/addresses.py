@@ -1,4 +1,4 @@
-"""Streets and states of the USA by their place in an address; NeMo knows them only with a number of four digits before."""
+"""Streets and states of the USA by their place in an address; NeMo knows fewer streets, and no state alone."""
 
 import re
 
@@ -58,7 +58,8 @@ def _post_code(match: re.Match[str]) -> str:
 NAME = r"(?:[A-Z][a-z]+|\d+(?:st|nd|rd|th))(?: [A-Z][a-z]+)?"
 RULES = rules(
     (
-        rf"(?<![\w.,$-])(?P<n>\d{{1,5}}) (?:(?P<side>{alternatives(COMPASS)})\.? )?(?P<name>{NAME}) (?P<kind>{alternatives(STREETS)})(?P<stop>\.?)(?!\w)",
+        rf"(?<![\w.,$-])(?P<n>\d{{1,5}}) (?:(?P<side>{alternatives(COMPASS)})\.? )?(?P<name>{NAME}) "
+        rf"(?P<kind>{alternatives(STREETS)})(?P<stop>\.?)(?!\w)",
         _street,
     ),
     (rf"(?<=, )({alternatives(STATES)})(?=\.?$|, (?:USA|U\.S\.)|,? and\b|, [a-z])(?<!, OK)", lambda m: STATES[m[1]]),

@@ -9,12 +9,14 @@ from speechllm.text.rules.digits import in_groups, spell_digits, spell_groups
 from speechllm.text.rules.rule import rules
 
 CUE = (
-    r"(?:pass ?codes?|codes?|PINs?|passwords?|OTP|otp|CVV|CVC|[Cc]ase number|ZIP|zip|accounts?|card|cards|serial|invoice|ticket|tracking|order|"
-    r"confirmation|reference|booking|routing|licen[cs]e|passport|policy|extension|ISBN|IBAN|SSN|"
-    r"[Cc]odes?|Account|Extension|Order|Ticket|Invoice|Password|Reference)"
+    r"(?:(?i:codes?|passcodes?|passwords?|otp|zip|accounts?|extension|order|ticket|invoice|reference|confirmation|serial|"
+    r"tracking|booking|routing|licen[cs]e|passport|policy|case number)|cards?|PINs?|CVV|CVC|ISBN|IBAN|SSN)"
 )
 BETWEEN = r"(?: (?:number|no\.|num|ID|id|is|was|of|ending in|ends in|begins with))*(?: number)?[ :#]+"
-PHONE_CUE = r"(?i:\b(?:call|phone|tel|telephone|fax|dial|text|ring|mobile|cell|hotline|whatsapp)(?: (?:us|me|him|her|at|on|is|number))*[ :.]+)"
+PHONE_CUE = (
+    r"(?i:\b(?:call|phone|tel|telephone|fax|dial|text|ring|mobile|cell|hotline|whatsapp)"
+    r"(?: (?:us|me|him|her|at|on|is|number))*[ :.]+)"
+)
 
 
 def _phone(match: re.Match[str]) -> str:

@@ -10,7 +10,8 @@ WEEKDAYS = "Monday Tuesday Wednesday Thursday Friday Saturday Sunday".split()
 MONTH_OF = {name[:3]: name for name in MONTHS} | {name: name for name in MONTHS} | {"Sept": "September"}
 DAY_OF = {name[:3]: name for name in WEEKDAYS} | {name: name for name in WEEKDAYS}
 DAY_OF |= {"Tues": "Tuesday", "Thur": "Thursday", "Thurs": "Thursday"}
-MONTH = rf"(?:{alternatives([*MONTH_OF, *map(str.upper, MONTH_OF), *(m.lower() for m in MONTH_OF if m not in ('Mar', 'May', 'Dec', 'Jun'))])})"
+SMALL_MONTHS = [name.lower() for name in MONTH_OF if name not in ("Mar", "May", "Dec", "Jun")]  # others are words
+MONTH = rf"(?:{alternatives([*MONTH_OF, *map(str.upper, MONTH_OF), *SMALL_MONTHS])})"
 DAY = rf"(?:{alternatives(DAY_OF)})"
 DATE = r"(?:0?[1-9]|[12]\d|3[01])"
 TO = r" ?[-–] ?"
@@ -88,7 +89,8 @@ RULES = rules(
         _day_of_month,
     ),
     (
-        rf"{NOT_INSIDE}{ISO}[T ](?P<h>[01]\d|2[0-4]):(?P<min>[0-5]\d)(?::(?P<s>[0-5]\d)(?:\.\d+)?)?(?P<zone>[Zz]|[+-]\d\d:?\d\d)?\b(?!:)",
+        rf"{NOT_INSIDE}{ISO}[T ](?P<h>[01]\d|2[0-4]):(?P<min>[0-5]\d)(?::(?P<s>[0-5]\d)(?:\.\d+)?)?"
+        r"(?P<zone>[Zz]|[+-]\d\d:?\d\d)?\b(?!:)",
         _timestamp,
     ),
     (rf"\b(Mon|Tues?|Wed|Thu(?:rs?)?|Fri|Sat|Sun)\.?(?=,? (?:{MONTH}\.?|\d|at \d)|, \d)", lambda m: DAY_OF[m[1]]),

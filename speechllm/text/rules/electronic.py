@@ -1,6 +1,6 @@
 """Addresses of mail and the web, names of files, hashtags, names of programming languages.
 
-NeMo reads an address letter by letter where it does not know a word ("W W W dot example dot C O M"), and says the scheme.
+NeMo says the scheme of an address and reads letter by letter what it does not know ("dot example dot C O M").
 """
 
 import re

@@ -58,7 +58,8 @@ RULES = rules(
     ),
     (r"-an?-(?=year|day|month|week|night|piece|person|plate|head|pop)", " a "),
     (
-        rf"(?<![\w$])(?P<before>{CODE}) ?(?P<a>{SUM})|(?<![\w$€£])(?P<b>{SUM}) ?(?P<after>USD|EUR|GBP|JPY|CHF|AUD|CAD|INR|CNY)\b",
+        rf"(?<![\w$])(?P<before>{CODE}) ?(?P<a>{SUM})"
+        rf"|(?<![\w$€£])(?P<b>{SUM}) ?(?P<after>USD|EUR|GBP|JPY|CHF|AUD|CAD|INR|CNY)\b",
         _coded,
     ),
     (rf"(?<![\w-])({NUMBER}) ?([$€£])(?!\d)", r"\2\1"),

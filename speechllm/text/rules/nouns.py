@@ -6,7 +6,11 @@ NO_NOUN = (
     "below beneath between but by can could deep did does down during each every east for from had has have he high "
     "higher if in inland inside into is it later less long longer more north of off old on onto or out outside over "
     "per since so south than that the then there they this through thick tall to too total towards under until up was "
-    "we were west when where which while who wide will with within without would you today tomorrow yesterday daily weekly now again apiece altogether"
+    "we were west when where which while who wide will with within without would you "
+    "today tomorrow yesterday daily weekly now again apiece altogether"
 ).split()
-DETERMINER = r"(?:[Aa]n?|[Tt]he|[Tt]his|[Tt]hat|[Ee]ach|[Ee]very|[Aa]nother|[Mm]y|[Hh]is|[Hh]er|[Oo]ur|[Tt]heir|[Yy]our|[Ii]ts|one|first|new)"
+DETERMINER = (
+    r"(?:[Aa]n?|[Tt]he|[Tt]his|[Tt]hat|[Ee]ach|[Ee]very|[Aa]nother|[Mm]y|[Hh]is|[Hh]er|[Oo]ur|[Tt]heir|[Yy]our|[Ii]ts|"
+    r"one|first|new)"
+)
 NOUN = rf"(?=[ ](?!(?:{'|'.join(NO_NOUN)})\b)[a-z]{{3,}})"

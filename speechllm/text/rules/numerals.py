@@ -12,7 +12,10 @@ from speechllm.text.rules.rule import rules
 SCALES = {"K": "thousand", "k": "thousand", "M": "million", "mn": "million", "B": "billion", "bn": "billion"}
 SCALES |= {"T": "trillion", "tn": "trillion"}
 # "Section 5B" is a letter, "5B dollars" a magnitude.
-PLACE = r"(?<!\b[Ss]ection )(?<!\b[Rr]oom )(?<!\b[Aa]partment )(?<!\b[Gg]ate )(?<!\b[Ss]eat )(?<!\b[Aa]ct )(?<!\b[Uu]nit )(?<!\b[Ff]lat )(?<!\b[Bb]us )(?<!\b[Rr]oute )(?<!\b[Rr]ow )(?<!\b[Pp]latform )(?<!\b[Gg]rade )(?<!\b[Cc]lass )(?<!\b[Hh]all )(?<!\b[Ff]igure )(?<!\b[Bb]lock )"
+PLACE = "".join(
+    rf"(?<!\b[{name[0].upper()}{name[0]}]{name[1:]} )"
+    for name in "section room apartment gate seat act unit flat bus route row platform grade class hall figure block".split()
+)
 # fmt: off
 COUNTED = (
     "people men women children soldiers voters residents inhabitants students workers employees members users sheep fish "
@@ -28,14 +31,23 @@ NO_PLURAL = frozenset(
     .split()
 )
 # fmt: on
-YEAR_CUE = rf"(?:[Ii]n|[Ss]ince|[Uu]ntil|[Tt]ill|[Bb]y|[Ff]rom|[Bb]efore|[Aa]fter|[Dd]uring|[Ee]arly|[Ll]ate|[Mm]id|circa|years?|[Ss]pring|[Ss]ummer|[Aa]utumn|[Ff]all|[Ww]inter|to|and|the|The|of|{MONTH}\.?|\d{{1,2}},?)"
+YEAR_CUE = (
+    r"(?:(?i:in|since|until|till|by|from|before|after|during|early|late|mid|circa|years?|spring|summer|autumn|fall|winter|"
+    rf"to|and|the|of)|{MONTH}\.?|\d{{1,2}},?)"
+)
 BIBLE = (
     "Genesis Exodus Leviticus Numbers Deuteronomy Joshua Judges Ruth Samuel Kings Chronicles Ezra Nehemiah Esther Job "
     "Psalm Psalms Proverbs Ecclesiastes Isaiah Jeremiah Lamentations Ezekiel Daniel Hosea Joel Amos Obadiah Jonah Micah "
     "Nahum Habakkuk Zephaniah Haggai Zechariah Malachi Matthew Mark Luke John Acts Romans Corinthians Galatians Ephesians "
     "Philippians Colossians Thessalonians Timothy Titus Philemon Hebrews James Peter Jude Revelation Quran Surah"
 ).replace(" ", "|")
-QUANTIFIER = r"(?:more than|fewer than|less than|at least|at most|up to|as many as|no fewer than|a total of|another|exactly|nearly|almost|roughly|approximately|about|around|over|under|some|only|just|all|population of|crowd of|capacity of|total of|team of)"
+COMPARED = (
+    "more than|fewer than|less than|at least|at most|up to|as many as|no fewer than|a total of|population of|crowd of|"
+    "capacity of|total of|team of"
+)
+QUANTIFIER = (
+    f"(?:{COMPARED}|another|exactly|nearly|almost|roughly|approximately|about|around|over|under|some|only|just|all)"
+)
 
 
 def grouped(digits: str) -> str:
@@ -81,6 +93,7 @@ def _science(match: re.Match[str]) -> str:
     return f"{match[1]} times 10 to the {'minus ' if match[2] == '-' else ''}{match[3]}"
 
 
+SHORT = r"(?:\d{1,3}(?:,\d{3})+|\d{1,4}(?:\.\d+)?)"
 VERSES = rules(
     (
         rf"\b((?:{BIBLE}) \d+):(\d+)(?: ?[-–] ?(\d+))?",
@@ -116,10 +129,10 @@ RULES = rules(
     (r"(?<![\d/])(\d+)/\1(?![\d/])", r"\1 \1"),  # 50/50
     (r"(?<![\w.,$€£:/-])(?P<n>[1-9]\d{3})(?:-| )(?P<noun>[a-z][a-z']+)", _count),
     (
-        r"(\b(?:more than|fewer than|less than|at least|at most|up to|as many as|a total of|population of|crowd of|capacity of) )(\d{4})(?![\w,/:-]|\.\d)",
+        rf"(\b(?:{COMPARED}) )(\d{{4}})(?![\w,/:-]|\.\d)",
         _quantified,
     ),
-    (r"(?<![\w.,$€£/:-])-?([1-9]\d{4,14})(?![\w,/:-]|\.\d)", lambda m: ("-" if m[0][0] == "-" else "") + grouped(m[1])),
+    (r"(?<![\w.,$€£/:-])(-?)([1-9]\d{4,14})(?![\w,/:-]|\.\d)", lambda m: m[1] + grouped(m[2])),
     (r"(?<![\w.,$€£/:-])([1-9]\d{4,14})(?=\.\d+(?![\w.]))", _large),
     (r"(?<![\w.,/:-])([1-9]\d{4,14})(?=(?:st|nd|rd|th)\b)", _large),
     (r"(?<=\d) ?- ?(?=\d+ ?=)", " minus "),
@@ -127,7 +140,7 @@ RULES = rules(
     (r"(?<![\d.])1 ?★", "1 star"),
     (r"(?<=\d) ?★+", " stars"),
     (
-        r"(?<![\w.-])(\d{1,3}(?:,\d{3})+|\d{1,4}(?:\.\d+)?) ?[-–] ?(\d{1,3}(?:,\d{3})+%?|\d{1,4}(?:\.\d+)?%?)(?![\w.-]*\d)(?!-?\w)(?! ?=)",
+        rf"(?<![\w.-])({SHORT}) ?[-–] ?({SHORT}%?)(?![\w.-]*\d)(?!-?\w)(?! ?=)",
         _range,
     ),
     (r"(?<![\w.-])(\d{1,3}(?:st|nd|rd|th)) ?[-–] ?(\d{1,3}(?:st|nd|rd|th))\b", r"\1 to \2"),

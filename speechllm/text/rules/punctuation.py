@@ -1,5 +1,6 @@
-"""What nobody hears goes, and each pause is written once. `settle` ends the work: only letters, apostrophes, hyphens and
-`,.;:!?—` remain.
+"""What nobody hears goes, and each pause is written once.
+
+`settle` ends the work: only letters, apostrophes, hyphens and `,.;:!?—` remain.
 """
 
 import re

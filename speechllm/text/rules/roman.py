@@ -13,26 +13,27 @@ SMALL = r"(?=[IVX])X{0,3}(?:IX|IV|V?I{0,3})"  # 1 to 39: no king had a higher nu
 SEVERAL = r"(?=[IVX]{2})X{0,3}(?:IX|IV|V?I{0,3})"
 # fmt: off
 NUMBERED = (
-    "Chapter Chapters Part Parts Act Scene Section Sections Volume Volumes Book Books Phase Article Type Mark Level Stage "
-    "Class Grade Episode Round Apollo Gemini Rocky War Bowl Title Appendix Fantasy Canto Psalm Vatican Saturn Polaris "
-    "Trident Halley Unit Lesson Module Table Figure Plate Schedule Annex Amendment Division Group Category Tier Sonata "
-    "Symphony Quest Souls Kombat Tomb Wars Godfather Rambo Creed Saw Terminator Sputnik Soyuz iPhone OS Expo"
+    "Chapter Chapters Part Parts Act Scene Section Sections Volume Volumes Book Books Phase Article Type Mark Level "
+    "Stage Class Grade Episode Round Apollo Gemini Rocky War Bowl Title Appendix Fantasy Canto Psalm Vatican Saturn "
+    "Polaris Trident Halley Unit Lesson Module Table Figure Plate Schedule Annex Amendment Division Group Category "
+    "Tier Sonata Symphony Quest Souls Kombat Tomb Wars Godfather Rambo Creed Saw Terminator Sputnik Soyuz iPhone OS "
+    "Expo"
 ).split()
 NUMBERED_SMALL = (
     "chapter chapters part parts act scene section sections volume volumes book books phase article type level stage "
-    "class grade episode round title appendix canto unit lesson module table figure plate schedule annex division group "
-    "category tier mark"
+    "class grade episode round title appendix canto unit lesson module table figure plate schedule annex division "
+    "group category tier mark"
 ).split()
 RULERS = (
-    "Henry Louis Edward George William Charles James Richard Elizabeth Napoleon Pius Benedict Leo Paul Ramses Ramesses "
-    "Frederick Philip Alexander Nicholas Catherine Ivan Ferdinand Gustav John Francis Mary Clement Gregory Innocent "
-    "Urban Boniface Sixtus Adrian Celestine Eugene Martin Callixtus Julius Stephen Sylvester Victor Honorius Peter "
-    "Leopold Rudolf Maximilian Otto Christian Haakon Olav Harald Erik Eric Carl Karl Baldwin Robert David Malcolm "
-    "Kenneth Constantine Justinian Theodosius Ptolemy Cleopatra Thutmose Amenhotep Seti Darius Xerxes Artaxerxes "
-    "Antiochus Mithridates Mehmed Selim Murad Suleiman Bayezid Afonso Pedro Alfonso Sancho Joseph Umberto Emmanuel "
-    "Wilhelm Ludwig Albert Margaret Margrethe Isabella Carlos Felipe Baudouin Casimir Sigismund Stephen Andrew Ladislaus "
-    "Rama Menelik Valentinian Tiberius Michael Basil Manuel Andronikos Conrad Lothair Philippe Charlemagne Akbar Shah "
-    "Hamid Faisal Hussein Abdullah Farouk Fuad Zog Boris Carol Simeon"
+    "Henry Louis Edward George William Charles James Richard Elizabeth Napoleon Pius Benedict Leo Paul Ramses "
+    "Ramesses Frederick Philip Alexander Nicholas Catherine Ivan Ferdinand Gustav John Francis Mary Clement Gregory "
+    "Innocent Urban Boniface Sixtus Adrian Celestine Eugene Martin Callixtus Julius Stephen Sylvester Victor Honorius "
+    "Peter Leopold Rudolf Maximilian Otto Christian Haakon Olav Harald Erik Eric Carl Karl Baldwin Robert David "
+    "Malcolm Kenneth Constantine Justinian Theodosius Ptolemy Cleopatra Thutmose Amenhotep Seti Darius Xerxes "
+    "Artaxerxes Antiochus Mithridates Mehmed Selim Murad Suleiman Bayezid Afonso Pedro Alfonso Sancho Joseph Umberto "
+    "Emmanuel Wilhelm Ludwig Albert Margaret Margrethe Isabella Carlos Felipe Baudouin Casimir Sigismund Stephen "
+    "Andrew Ladislaus Rama Menelik Valentinian Tiberius Michael Basil Manuel Andronikos Conrad Lothair Philippe "
+    "Charlemagne Akbar Shah Hamid Faisal Hussein Abdullah Farouk Fuad Zog Boris Carol Simeon"
 ).split()
 # fmt: on
 # What follows the pronoun; after "chapter I", "Mary I" and the like it tells the two apart.
@@ -101,7 +102,8 @@ RULES = rules(
     (rf"{BEFORE_ANY}(?P<roman>(?=[ivx]{{2}})x{{0,3}}(?:ix|iv|v?i{{0,3}}))\b", _cardinal),
     (rf"(?<!the )(?<!The )(?<!a ){BEFORE_SMALL}(?P<roman>I){END}{AFTER_SMALL}", _cardinal),
     (
-        rf"(?<![\w.'-])(?P<roman>{VALID})(?= (?:century|centuries|dynasty|Dynasty|Olympics|Olympic|Olympiad|Congress|Corps)\b)",
+        rf"(?<![\w.'-])(?P<roman>{VALID})"
+        r"(?= (?:century|centuries|[Dd]ynasty|Olympics|Olympic|Olympiad|Congress|Corps)\b)",
         _ordinal,
     ),
     (rf"(?P<name>\b(?:{alternatives(RULERS)}) [A-Z][a-z]+),? (?P<roman>II){END}(?= [a-z]|\W*$|'s|[,;:.])", _ruler),

@@ -1,4 +1,4 @@
-"""Quantities with a unit: singular before a noun ("a 5-lb bag"), "per", ranges; NeMo reads few units and none of these."""
+"""Quantities with a unit: singular before a noun ("a 5-lb bag"), "per", ranges; NeMo reads few units."""
 
 import re
 
