@@ -14,9 +14,9 @@ BLOCKS = (
     "blockquote pre hr figure figcaption form fieldset body html head title center option"
 )
 INLINE = (
-    "a abbr acronym address b bdi bdo big button cite code col colgroup data del dfn em font i iframe img input ins kbd "
-    "label link mark meta noscript object picture q ruby rp rt s samp select small source span strike strong sub summary "
-    "details sup svg td th time tt u var video audio wbr nobr"
+    "a abbr acronym address b bdi bdo big button cite code col colgroup data del dfn em font i iframe img input ins "
+    "kbd label link mark meta noscript object picture q ruby rp rt s samp select small source span strike strong sub "
+    "summary details sup svg td th time tt u var video audio wbr nobr"
 )
 # fmt: on
 ATTRIBUTES = r"(?:\s+[^<>]*?)?\s*/?"

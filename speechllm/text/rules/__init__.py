@@ -2,10 +2,10 @@
 
 | written form | who reads it | what the rules change before it |
 |---|---|---|
-| cardinal, ordinal, decimal, fraction, year | NeMo | numerals.py: magnitudes, since it spells five digits and more |
+| cardinal, ordinal, decimal, fraction, year | NeMo | numerals.py, counts.py: it spells five digits and more |
 | date, time, decade | NeMo | dates.py: short names, ranges, timestamps, the 2010s |
 | money | NeMo | money.py: $2.5k, 5€, USD, rupees, ranges |
-| measure | units.py | it knows few units, no "5-lb bag" and no "3 ft x 5 ft" |
+| measure | units.py, sizes.py | it knows few units, no "5-lb bag" and no "3 ft x 5 ft" |
 | phone, card, code, post code, identifier | codes.py | NeMo knows American phone numbers alone |
 | mail, web, files | electronic.py | NeMo says the scheme and spells names |
 | Roman numerals | roman.py | NeMo has none |

@@ -54,7 +54,7 @@ def _hyphenated(match: re.Match[str]) -> str:
         return match[0]  # a date
     if re.fullmatch(r"[12]\d{3}", parts[0]) and len(parts[1]) in (2, 4):
         return match[0]  # years
-    falling = int(parts[0]) >= int(parts[1]) and len(parts[0]) >= 3 and len(parts[1]) > 1
+    falling = (len(parts[0]), parts[0]) >= (len(parts[1]), parts[1]) and len(parts[0]) >= 3 and len(parts[1]) > 1
     odd = len(parts[1]) > 4 or len(parts[0]) > 4 or any(len(part) > 1 and part[0] == "0" for part in parts)
     plane = re.fullmatch(r"7\d7", parts[0]) and parts[1].endswith("00")
     return _identifier(match) if falling or odd or plane or len(parts) > 3 else match[0]

@@ -20,6 +20,20 @@ def in_groups(digits: str) -> str:
     return ", ".join(map(spell_digits, groups))
 
 
+def grouped(digits: str) -> str:
+    """'12345' -> '12,345', in which the grammar sees a magnitude; of any length, unlike `int`."""
+    digits = digits.lstrip("0") or "0"
+    first = len(digits) % 3 or 3
+    return ",".join([digits[:first], *(digits[i : i + 3] for i in range(first, len(digits), 3))])
+
+
+def thousandfold(number: str) -> str:
+    """'2.5' -> '2,500'."""
+    whole, _, part = number.replace(",", "").partition(".")
+    rest = part[3:].rstrip("0")
+    return grouped(whole + part[:3].ljust(3, "0")) + (f".{rest}" if rest else "")
+
+
 def spell_groups(text: str) -> str:
     """The groups as written: '4111 1111' -> 'four one one one, one one one one'."""
     return ", ".join(spell_digits(group) for group in re.findall(r"\d+", text))

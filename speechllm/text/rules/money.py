@@ -2,7 +2,7 @@
 
 import re
 
-from speechllm.text.rules.digits import NUMBER
+from speechllm.text.rules.digits import NUMBER, grouped, thousandfold
 from speechllm.text.rules.nouns import DETERMINER, NOUN
 from speechllm.text.rules.rule import rules
 
@@ -29,12 +29,12 @@ def _magnitude(match: re.Match[str]) -> str:
     """$2.5k -> $2,500; NeMo knows millions and more, if they are spelled."""
     sign, number, magnitude = match[1], match[2].replace(",", ""), match[3].lower()
     if SCALES.get(magnitude, magnitude) == "thousand":
-        return f"{sign}{round(float(number) * 1000):,}"
+        return f"{sign}{thousandfold(number)}"
     return f"{sign}{number} {SCALES.get(magnitude, magnitude)}"
 
 
 def _range(match: re.Match[str]) -> str:
-    """ "$5-10 million" -> five to ten million dollars: the scale behind is of both ends."""
+    """$5-10 million -> five to ten million dollars: the scale behind is of both ends."""
     sign, first, last = match["sign"], match["first"], match["last"]
     scale = re.search(rf"{SCALE}$", last)
     if scale and not re.search(rf"{SCALE}$", first):
@@ -51,7 +51,7 @@ def _coded(match: re.Match[str]) -> str:
 
 CODE = "|".join(re.escape(code) for code in sorted([*CODES, *WORDS], key=len, reverse=True))
 RULES = rules(
-    (r"\b(\d{1,2}(?:,\d{2})+),(\d{3})\b", lambda m: f"{int(m[0].replace(',', '')):,}"),  # lakhs
+    (r"\b(\d{1,2}(?:,\d{2})+),(\d{3})\b", lambda m: grouped(m[0].replace(",", ""))),  # lakhs
     (
         rf"({SIGN}) ?(\d+),(\d\d)(?![\d,])|(?<![\w,.])(\d+),(\d\d) ?(€)",
         lambda m: f"{m[1] or m[6]}{m[2] or m[4]}.{m[3] or m[5]}",

@@ -6,6 +6,7 @@ from speechllm.text.rules import (
     abbreviations,
     addresses,
     codes,
+    counts,
     dates,
     electronic,
     letters,
@@ -19,7 +20,16 @@ from speechllm.text.rules import (
 from speechllm.text.rules.rule import apply
 
 WORDS = [*electronic.RULES, *addresses.RULES, *abbreviations.RULES, *roman.RULES, *letters.RULES, *dates.NAMES]
-NUMBERS = [*codes.RULES, *numerals.VERSES, *dates.RULES, *money.RULES, *sizes.RULES, *units.RULES, *numerals.RULES]
+NUMBERS = [
+    *codes.RULES,
+    *counts.VERSES,
+    *dates.RULES,
+    *money.RULES,
+    *sizes.RULES,
+    *units.RULES,
+    *counts.RULES,
+    *numerals.RULES,
+]
 ODD = re.compile(r"[^A-Za-z ,.;:!?'\"()—-]")
 DIGIT = re.compile(r"\d")
 

@@ -2,7 +2,7 @@
 
 import re
 
-from speechllm.text.rules.digits import NUMBER
+from speechllm.text.rules.digits import NUMBER, grouped
 from speechllm.text.rules.nouns import DETERMINER, NOUN
 from speechllm.text.rules.rule import alternatives, rules
 from speechllm.text.rules.unit_names import JOINED, NAMES, PER, SURE, plural
@@ -25,7 +25,7 @@ def _unit(match: re.Match[str]) -> str:
 
 
 def _range(match: re.Match[str]) -> str:
-    first, last = (f"{int(n):,}" if n.isdigit() else n for n in (match["n"], match["last"]))
+    first, last = (grouped(n) if n.isdigit() else n for n in (match["n"], match["last"]))
     return f"{first} to {last} {plural(NAMES[match['unit']])}"
 
 

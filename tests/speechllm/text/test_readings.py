@@ -12,8 +12,8 @@ HERE = Path(__file__).parent
 # Written differently, said alike.
 ALIKE = {"eighty's": "eighties", "misses norris": "missus norris"}
 SEMIOTIC_CLASSES = (
-    "cardinal ordinal decimal fraction date time money measure electronic phone serial roman numeral abbreviation address "
-    "math range percent decade timestamp punctuation capitals accents letter identifier"
+    "cardinal ordinal decimal fraction date time money measure electronic phone serial roman numeral abbreviation "
+    "address math range percent decade timestamp punctuation capitals accents letter identifier"
 )
 
 
