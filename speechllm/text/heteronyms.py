@@ -24,8 +24,8 @@ class Cue(NamedTuple):
     """A reading and where it holds."""
 
     phonemes: str
-    before: re.Pattern[str]
-    after: re.Pattern[str]
+    before: str  # patterns
+    after: str
 
 
 def reading(word: str, before: str, after: str) -> str | None:
@@ -38,7 +38,14 @@ def reading(word: str, before: str, after: str) -> str | None:
     if not cues:
         return None
     before, after = before.lower().replace("'ll ", " will "), after.lower().lstrip()
-    return next((cue.phonemes for cue in cues if cue.before.search(before) and cue.after.match(after)), None)
+    return next(
+        (
+            cue.phonemes
+            for cue in cues
+            if _compiled(f"(?:{cue.before})$").search(before) and _compiled(cue.after).match(after)
+        ),
+        None,
+    )
 
 
 def is_verb(before: str, after: str) -> bool:
@@ -50,11 +57,16 @@ def is_verb(before: str, after: str) -> bool:
 
 
 @cache
+def _compiled(pattern: str) -> re.Pattern[str]:
+    return re.compile(pattern)
+
+
+@cache
 def heteronyms() -> dict[str, list[Cue]]:
     """Word -> its cues, in the order in which they are tried."""
     found: dict[str, list[Cue]] = {}
     for line in (DATA / "heteronyms.tsv").read_text("utf-8").splitlines():
         if not line.startswith("#"):
             word, phonemes, before, after = line.split("\t")
-            found.setdefault(word, []).append(Cue(phonemes, re.compile(f"(?:{before})$"), re.compile(after)))
+            found.setdefault(word, []).append(Cue(phonemes, before, after))
     return found

@@ -8,12 +8,6 @@ import re
 import threading
 from typing import TYPE_CHECKING
 
-from speechllm.text.cleaning import clean
-from speechllm.text.rules.capitals import quiet
-from speechllm.text.rules.dates import MONTHS
-from speechllm.text.rules.punctuation import settle, unquote
-from speechllm.text.rules.sequence import expand
-
 if TYPE_CHECKING:
     from speechllm.text.grammar import Grammar
 
@@ -28,7 +22,7 @@ NOT_PLAIN = re.compile(
     r"|\b(?:chapter|part|act|phase|stage|type|class|volume|book|section) I\b"
 )
 NUMERIC = re.compile(r"[\d$€£¥°]")
-MONTH = re.compile("|".join(rf"\b{month.lower()}\b" for month in MONTHS))
+MONTH = re.compile(r"\b(?:january|february|march|april|may|june|july|august|september|october|november|december)\b")
 LONGEST_RUN = 20  # tokens; the grammar's time and memory grow faster than its input
 # The grammar takes up to 10 ms for a digit or a mark, 3 ms for a letter or a space. What a sentence has beyond this
 # many milliseconds, some eighty digits and marks, is no text that anyone wrote, and is read digit by digit.
@@ -59,6 +53,12 @@ class Normalizer:
         stripped = text.strip()
         if stripped and not NOT_PLAIN.search(stripped):
             return stripped
+        # Not before they are needed: a plain sentence is spoken without them.
+        from speechllm.text.cleaning import clean
+        from speechllm.text.rules.capitals import quiet
+        from speechllm.text.rules.punctuation import settle, unquote
+        from speechllm.text.rules.sequence import expand
+
         spoken = expand(quiet(unquote(clean(text))))
         if NUMERIC.search(spoken):
             spoken = self._read_numbers(spoken)

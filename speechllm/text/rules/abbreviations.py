@@ -3,7 +3,7 @@
 import re
 
 from speechllm.text.abbreviations import ABBREVIATIONS, BY_POSITION, WITHOUT_STOP, of_kind
-from speechllm.text.rules.rule import alternatives, rules
+from speechllm.text.rules.rule import Rules, alternatives
 
 BEFORE_NUMBER, ALWAYS = of_kind("number"), of_kind("title", "phrase", "date", "end")
 AFTER_NUMBER = "hr. hrs. mins. secs. wk. wks. mo. mos. yr. yrs. ed.".split()  # elsewhere they are words or letters
@@ -50,7 +50,7 @@ def _ampersand(match: re.Match[str]) -> str:
     return " and ".join(".".join(side) + "." if side == "AT" else side for side in match[0].split("&"))
 
 
-RULES = rules(
+RULES = Rules(
     (r"\b[A-Z]{1,3}&[A-Z]{1,3}\b", _ampersand),
     (rf"(?<![\w.])({alternatives(BEFORE_NUMBER)}) ?(?=\d|[IVXLC]{{2,}}\b)", lambda m: BEFORE_NUMBER[m[1]] + " "),
     (r"\b(Vol|vol|Ch|ch|Chap|chap|Pt|Bk|Fig)\. (?=[IVX]\b(?!'))", lambda m: BEFORE_NUMBER[f"{m[1]}."] + " "),

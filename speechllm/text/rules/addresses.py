@@ -3,7 +3,7 @@
 import re
 
 from speechllm.text.rules.digits import spell_digits
-from speechllm.text.rules.rule import alternatives, rules
+from speechllm.text.rules.rule import Rules, alternatives
 
 STREETS = {
     "St": "Street", "Ave": "Avenue", "Av": "Avenue", "Rd": "Road", "Blvd": "Boulevard", "Dr": "Drive", "Ln": "Lane",
@@ -56,7 +56,7 @@ def _post_code(match: re.Match[str]) -> str:
 
 
 NAME = r"(?:[A-Z][a-z]+|\d+(?:st|nd|rd|th))(?: [A-Z][a-z]+)?"
-RULES = rules(
+RULES = Rules(
     (
         rf"(?<![\w.,$-])(?P<n>\d{{1,5}}) (?:(?P<side>{alternatives(COMPASS)})\.? )?(?P<name>{NAME}) "
         rf"(?P<kind>{alternatives(STREETS)})(?P<stop>\.?)(?!\w)",

@@ -6,7 +6,7 @@ NeMo knows American phone numbers alone, and reads the groups of a card and a co
 import re
 
 from speechllm.text.rules.digits import in_groups, spell_digits, spell_groups
-from speechllm.text.rules.rule import rules
+from speechllm.text.rules.rule import Rules
 
 CUE = (
     r"(?:(?i:codes?|passcodes?|passwords?|otp|zip|accounts?|extension|order|ticket|invoice|reference|confirmation|serial|"
@@ -61,7 +61,7 @@ def _hyphenated(match: re.Match[str]) -> str:
 
 
 START, END = r"(?<![\w.,$€£/+-])", r"(?![\w/-]|[.,:]\d)"
-RULES = rules(
+RULES = Rules(
     (r"\b24/7\b", "twenty four seven"),
     (r"\b9/11\b(?!/)", "nine eleven"),
     (r"(?<![\w.,$-])(911)(?= *(?:$|[.!?,;]|now|call|operator|emergency))", lambda m: spell_digits(m[1])),

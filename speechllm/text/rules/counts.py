@@ -4,7 +4,7 @@ import re
 
 from speechllm.text.rules.dates import MONTH
 from speechllm.text.rules.digits import grouped
-from speechllm.text.rules.rule import rules
+from speechllm.text.rules.rule import Rules
 
 COUNTED = (
     "people men women children soldiers voters residents inhabitants students workers employees members users sheep "
@@ -56,8 +56,8 @@ def _verse(match: re.Match[str]) -> str:
     return f"{match[1]} {match[2]}" + (f" to {match[3]}" if match[3] else "")
 
 
-VERSES = rules((rf"\b((?:{BIBLE}) \d+):(\d+)(?: ?[-–] ?(\d+))?", _verse))
-RULES = rules(
+VERSES = Rules((rf"\b((?:{BIBLE}) \d+):(\d+)(?: ?[-–] ?(\d+))?", _verse))
+RULES = Rules(
     (r"(?<![\w.,$€£:/-])(?P<n>[1-9]\d{3})(?:-| )(?P<noun>[a-z][a-z']+)", _count),
     (
         rf"(\b(?:{COMPARED}) )(\d{{4}})(?![\w,/:-]|\.\d)",

@@ -3,15 +3,17 @@
 import re
 
 from speechllm.text.rules.roman import ordinal
-from speechllm.text.rules.rule import alternatives, rules
+from speechllm.text.rules.rule import Rules, alternatives
 
 MONTHS = "January February March April May June July August September October November December".split()
 WEEKDAYS = "Monday Tuesday Wednesday Thursday Friday Saturday Sunday".split()
 MONTH_OF = {name[:3]: name for name in MONTHS} | {name: name for name in MONTHS} | {"Sept": "September"}
 DAY_OF = {name[:3]: name for name in WEEKDAYS} | {name: name for name in WEEKDAYS}
 DAY_OF |= {"Tues": "Tuesday", "Thur": "Thursday", "Thurs": "Thursday"}
-SMALL_MONTHS = [name.lower() for name in MONTH_OF if name not in ("Mar", "May", "Dec", "Jun")]  # others are words
-MONTH = rf"(?:{alternatives([*MONTH_OF, *map(str.upper, MONTH_OF), *SMALL_MONTHS])})"
+MONTH = (
+    r"(?i:jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|sept?(?:ember)?|oct(?:ober)?|"
+    r"nov(?:ember)?|dec(?:ember)?)"
+)
 DAY = rf"(?:{alternatives(DAY_OF)})"
 DATE = r"(?:0?[1-9]|[12]\d|3[01])"
 TO = r" ?[-–] ?"
@@ -70,7 +72,7 @@ def _day_of_month(match: re.Match[str]) -> str:
     return f"{match[1]}{MONTHS[int(match[2]) - 1]} {int(match[3])}"
 
 
-NAMES = rules(
+NAMES = Rules(
     (rf"\b{DAY}\.?(?:-{DAY}\.?){{2,}}(?!\w)", _days),
     (r"\bM[-–]F\b", "Monday to Friday"),
     (rf"\b{DAY}\b\.?(?:(?:, | & | and | or )(?:and |& )?{DAY}\b\.?)+", _days),
@@ -78,7 +80,7 @@ NAMES = rules(
     (rf"\b({DAY})/({DAY})\b", lambda m: f"{DAY_OF[m[1]]} and {DAY_OF[m[2]]}"),
     (rf"\b({MONTH})\.?{TO}({MONTH})\b\.?(?! \d{{1,2}}\b)", lambda m: f"{month(m[1])} to {month(m[2])}"),
 )
-RULES = rules(
+RULES = Rules(
     (r"\bFY ?(?=\d)", "FY "),
     (r"\b(Q[1-4]) ?[-–] ?(?=Q?[1-4]\b)", r"\1 to "),
     (r"\b(\d{4})-W0?(\d{1,2})\b", r"week \2 of \1"),

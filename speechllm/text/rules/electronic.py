@@ -6,7 +6,7 @@ NeMo says the scheme of an address and reads letter by letter what it does not k
 import re
 
 from speechllm.text.rules.digits import spell_digits
-from speechllm.text.rules.rule import rules
+from speechllm.text.rules.rule import Rules
 
 MARKS = {"@": "at", ".": "dot", "/": "slash", "?": "question mark", "=": "equals", "&": "ampersand", "-": "dash"}
 MARKS |= {"_": "underscore", "#": "hash", "%": "percent", ":": "colon", "~": "tilde", "+": "plus"}
@@ -40,7 +40,7 @@ def _file(match: re.Match[str]) -> str:
     return f"{match[1]} dot {_parts(match[2])}"
 
 
-RULES = rules(
+RULES = Rules(
     (r"(?i)\b(?:https?|ftp|file)://\S+|\bwww\.\S+|(?:\bmailto:)?\w[\w.&+-]*@[\w-]+(?:\.[\w-]+)+(?:/\S*)?", _address),
     (rf"(?i)(?<![\w@.])(?:[a-z0-9_-]+\.)+(?:{DOMAINS})\b(?!\.\w)(?:/\S*)?", _address),
     (r"(?<=[a-z])\.(?=[A-Z][a-z])", ". "),  # a missing space between sentences
@@ -52,4 +52,5 @@ RULES = rules(
     (r"(?<![\w#])#(?=\d)", "number "),
     (r"(?<![\w#])#(?=[A-Za-z])(?!\w*#)", " hashtag "),
     (r"@(?=\w)", " at "),
+    needs=r"[@#<>+]|[/.]\w|www",
 )

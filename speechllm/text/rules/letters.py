@@ -1,13 +1,13 @@
 """The letter A, which is no article: "a)", "vitamin A", "A B C"."""
 
-from speechllm.text.rules.rule import alternatives, rules
+from speechllm.text.rules.rule import Rules, alternatives
 
 LETTERED = (
     "vitamin Vitamin grade Grade plan Plan point Point type Type team Team group Group class Class hepatitis "
     "Hepatitis section Section option Option appendix Appendix letter Letter exhibit Exhibit part Part Series series "
     "Schedule schedule Gate gate Block block"
 ).split()
-RULES = rules(
+RULES = Rules(
     (r"(?<=[a-z])\((s|es|ren)\)", r"\1"),  # item(s)
     (r"(?<![\w(])\(?([A-Za-z])\)(?=[ ,.;:]|$)", lambda m: f"{m[1].upper()}.,"),  # a) and (a)
     (r"(?<=\b[A-F])-(?=[,;.!?)]|$)", " minus"),  # a grade

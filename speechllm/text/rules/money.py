@@ -4,7 +4,7 @@ import re
 
 from speechllm.text.rules.digits import NUMBER, grouped, thousandfold
 from speechllm.text.rules.nouns import DETERMINER, NOUN
-from speechllm.text.rules.rule import rules
+from speechllm.text.rules.rule import Rules
 
 CURRENCIES = {
     "₹": "rupees", "₩": "won", "₽": "rubles", "₺": "lira", "₫": "dong", "₪": "shekels", "₴": "hryvnia",
@@ -50,7 +50,7 @@ def _coded(match: re.Match[str]) -> str:
 
 
 CODE = "|".join(re.escape(code) for code in sorted([*CODES, *WORDS], key=len, reverse=True))
-RULES = rules(
+RULES = Rules(
     (r"\b(\d{1,2}(?:,\d{2})+),(\d{3})\b", lambda m: grouped(m[0].replace(",", ""))),  # lakhs
     (
         rf"({SIGN}) ?(\d+),(\d\d)(?![\d,])|(?<![\w,.])(\d+),(\d\d) ?(€)",
@@ -74,4 +74,5 @@ RULES = rules(
         rf"(?<=\b)({DETERMINER} )({SIGN})(\d[\d,]*(?:(?:\.\d+)? (?:million|billion|trillion))?){NOUN}",
         lambda m: f"{m[1]}{m[3]} {NAMES[m[2]]}",
     ),
+    needs=r"[$€£¥₹₩₽₺₫₪₴₿₦₱¢]|[A-Z]{3}|Rs|\d,\d\d,|-an?-",
 )

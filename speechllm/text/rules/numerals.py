@@ -6,7 +6,7 @@ What comes out are digits with commas, which NeMo reads as a magnitude.
 import re
 
 from speechllm.text.rules.digits import NUMBER, grouped, spell_digits, thousandfold
-from speechllm.text.rules.rule import rules
+from speechllm.text.rules.rule import Rules
 
 SCALES = {"K": "thousand", "k": "thousand", "M": "million", "mn": "million", "B": "billion", "bn": "billion"}
 SCALES |= {"T": "trillion", "tn": "trillion"}
@@ -46,7 +46,7 @@ def _science(match: re.Match[str]) -> str:
 
 SHORT = r"(?:\d{1,3}(?:,\d{3})+|\d{1,4}(?:\.\d+)?)"
 
-RULES = rules(
+RULES = Rules(
     # 10 000 people: groups of three after a first of at most three
     (
         r"(?<![\w.,$€£+/-])(?<!\d )([1-9]\d{0,2})((?: \d{3})+)(?! ?\d|[\w/-]|[.,]\d{4})",

@@ -6,7 +6,7 @@
 import re
 
 from speechllm.text.rules.digits import DIGITS
-from speechllm.text.rules.rule import apply, rules
+from speechllm.text.rules.rule import Rules
 
 QUOTED = re.compile(r"(?<![\w.])'(?=\w)((?:[^']|(?<=\w)'(?=\w))*)(?<=[\w,.!?])'(?!\w)")
 # The last word of a time.
@@ -27,7 +27,7 @@ def _strongest(match: re.Match[str]) -> str:
     return ("." + pause.replace(".", "")) if acronym else pause
 
 
-SETTLED = rules(
+SETTLED = Rules(
     (r"\bus (?=dollars?\b)", "U.S. "),  # the grammar's word for US$, not the pronoun
     (r"\d", lambda m: f" {DIGITS[int(m[0])]} "),  # what the grammar left
     (rf"\b({HOUR}) ([AP])M\b\.?", r"\1 \2.M."),  # never the verb
@@ -66,4 +66,4 @@ def _mark(match: re.Match[str]) -> str:
 
 def settle(text: str) -> str:
     """Only letters, apostrophes, hyphens and `,.;:!?—` remain, each pause written once."""
-    return " ".join(apply(SETTLED, text).split())
+    return " ".join(SETTLED(text).split())

@@ -5,7 +5,7 @@ Initials ("George C. Marshall"), the pronoun ("the article I wrote") and names (
 
 import re
 
-from speechllm.text.rules.rule import alternatives, rules
+from speechllm.text.rules.rule import Rules, alternatives
 
 VALUES = {"I": 1, "V": 5, "X": 10, "L": 50, "C": 100, "D": 500, "M": 1000}
 VALID = r"(?=[IVXLCDM])M{0,3}(?:CM|CD|D?C{0,3})(?:XC|XL|L?X{0,3})(?:IX|IV|V?I{0,3})"
@@ -87,7 +87,7 @@ BEFORE_ANY = rf"(?P<before>\b(?:{alternatives([*NUMBERED, *NUMBERED_SMALL])}) )"
 RULER = rf"\b(?P<name>{alternatives(RULERS)}) "
 ROYAL = r"\b(?P<name>(?:King|Queen|Pope|Emperor|Empress|Tsar|Czar|Sultan|Kaiser|Prince|Shah|St\.|Saint) [A-Z][a-z]+) "
 ALONE = r"(?<![\w.'&-])(?P<before>)"
-RULES = rules(
+RULES = Rules(
     (rf"{BEFORE_ANY}(?P<roman>{VALID}) ?[-–] ?(?P<last>{VALID})\b", _range),
     (rf"{ROYAL}(?P<roman>{SEVERAL}|[VX]|I(?!')){END}{NO_VERB}{NO_INITIAL}", _ruler),
     (rf"{RULER}(?P<roman>{SEVERAL}){END}", _ruler),
@@ -112,4 +112,7 @@ RULES = rules(
     (rf"{ALONE}(?P<roman>X{{0,3}}(?:V?I{{2,3}}|IX|VI)|X{{1,3}}(?:IV|VI{{0,3}}|V|I)|XX|XXX)(?![\w'&-]|\.\w)", _cardinal),
     # a year on a monument: MCMLXXXIV; with fewer letters it would be a word or an acronym
     (rf"{ALONE}(?P<roman>(?=[IVXLCDM]{{5}}|MM[XVI]|MC[MDLX]){VALID})(?![\w'&-])", _cardinal),
+    needs=r"[IVXLCDM]{2,}\b|[A-Z][a-z]+ [IVX]\b|\b(?:"
+    + "|".join(NUMBERED_SMALL)
+    + r") I\b|\b[a-z]+ [ivxIVX]+\b(?<! I)",
 )

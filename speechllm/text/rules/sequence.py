@@ -17,28 +17,22 @@ from speechllm.text.rules import (
     symbols,
     units,
 )
-from speechllm.text.rules.rule import apply
 
-WORDS = [*electronic.RULES, *addresses.RULES, *abbreviations.RULES, *roman.RULES, *letters.RULES, *dates.NAMES]
-NUMBERS = [
-    *codes.RULES,
-    *counts.VERSES,
-    *dates.RULES,
-    *money.RULES,
-    *sizes.RULES,
-    *units.RULES,
-    *counts.RULES,
-    *numerals.RULES,
-]
+WORDS = (electronic.RULES, addresses.RULES, abbreviations.RULES, roman.RULES, letters.RULES, dates.NAMES)
+NUMBERS = (
+    *(codes.RULES, counts.VERSES, dates.RULES, money.RULES, sizes.RULES, units.RULES, counts.RULES, numerals.RULES),
+)
+SIGNS = (units.WITHOUT_NUMBER, symbols.RULES)
 ODD = re.compile(r"[^A-Za-z ,.;:!?'\"()—-]")
 DIGIT = re.compile(r"\d")
 
 
 def expand(text: str) -> str:
     """Written words, abbreviations and odd numbers -> words, and numbers in a form that the grammar reads well."""
-    text = apply(WORDS, text)
-    if DIGIT.search(text):
-        text = apply(NUMBERS, text)
-    if ODD.search(text):
-        text = apply([*units.WITHOUT_NUMBER, *symbols.RULES], text)
+    for rules in WORDS:
+        text = rules(text)
+    for rules in NUMBERS if DIGIT.search(text) else ():
+        text = rules(text)
+    for rules in SIGNS if ODD.search(text) else ():
+        text = rules(text)
     return " ".join(text.split())

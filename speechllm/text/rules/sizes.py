@@ -4,7 +4,7 @@ import re
 
 from speechllm.text.rules.digits import NUMBER
 from speechllm.text.rules.nouns import DETERMINER, NOUN
-from speechllm.text.rules.rule import rules
+from speechllm.text.rules.rule import Rules
 
 COMPASS = {"N": "north", "S": "south", "E": "east", "W": "west"}
 FOOT_OR_INCH = r"(?:'|\"|'')"
@@ -47,7 +47,7 @@ def _feet_and_inches(match: re.Match[str]) -> str:
 
 MINUTES, SECONDS = r"\d+ ?m(?:in)?", r"\d+ ?s"
 HOURS = r"\d+ ?h(?:rs?)?"
-RULES = rules(
+RULES = Rules(
     (rf"(?<![\w.])(\d{{1,3}}) ?° ?(\d{{1,2}}) ?'(?: ?({NUMBER}) ?(?:\"|''))?(?: ?([NSEW]))?(?!\w)", _angle),
     (r"(?<![\w.])(\d{1,3}(?:\.\d+)?) ?° ?([NSEW])\b", _latitude),
     (rf"(?<![\w.])\d+ ?d ?{HOURS}(?: ?{MINUTES})?\b", _duration),
@@ -64,4 +64,5 @@ RULES = rules(
     (r"(?<![\w'\"])(\d{1,2})'(?=[,.;)]|$)", r"\1 feet"),
     (r"\b(10|7|4|14|21|3)(80|20|40|60)p\b", r"\1 \2 p"),  # lines of a screen
     (rf"\b({DETERMINER} \d[\d.,]*) ?°{NOUN}", r"\1 degree"),
+    needs=r"['\"°]|\d ?(?:d|h|hrs?|m|min|p)\b|\d[dhm]\d",
 )

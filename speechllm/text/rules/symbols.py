@@ -2,7 +2,7 @@
 
 import re
 
-from speechllm.text.rules.rule import rules
+from speechllm.text.rules.rule import Rules
 
 
 def _power(match: re.Match[str]) -> str:
@@ -10,7 +10,7 @@ def _power(match: re.Match[str]) -> str:
     return f" to the power of {sign}{match[2]}"
 
 
-RULES = rules(
+RULES = Rules(
     (r"(?<=[A-Za-z)]) ?\^ ?2(?!\d)", " squared"),
     (r"(?<=[A-Za-z)]) ?\^ ?3(?!\d)", " cubed"),
     (r"(?<=\d) ?\^ ?2(?!\d)", " squared"),

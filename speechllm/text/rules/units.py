@@ -4,7 +4,7 @@ import re
 
 from speechllm.text.rules.digits import NUMBER, grouped
 from speechllm.text.rules.nouns import DETERMINER, NOUN
-from speechllm.text.rules.rule import alternatives, rules
+from speechllm.text.rules.rule import Rules, alternatives
 from speechllm.text.rules.unit_names import JOINED, NAMES, PER, SURE, plural
 
 FRACTIONS = {"1/2": "half", "1/4": "quarter", "3/4": "three quarter", "1/3": "one third", "2/3": "two third"}
@@ -67,7 +67,9 @@ COUNTED_BY = alternatives([*(unit for unit in PER if len(unit) > 1), *"capita he
 EVERY = "day|week|month|year|hour|hr|min|mo|yr|sec|night|person"
 NOT_WORD = r"(?![\w'/^]|-\d)"
 ENDS = r"(?=[,;:)]|\.?$"  # to be closed with the words that may follow
-RULES = rules(
+AFTER_NUMBER = re.compile(r"\d[ -]?([A-Za-zμΩ°.^]+\d?(?:/[A-Za-z]*)?)|/\w")
+FIRST_WORDS = {*NAMES, *WORD_UNITS, "sq", "cu", "fl", "N", "thousand", "million", "billion", "trillion"}
+RULES = Rules(
     (
         rf"(?<![\w/])(?:(?P<whole>\d+)[ -])?(?P<f>\d{{1,2}}/\d{{1,2}})-(?P<unit>{U}|in|{alternatives(WORD_UNITS)})\b",
         _fraction,
@@ -87,8 +89,11 @@ RULES = rules(
     (rf"{ALONE}{PLAIN} (?P<unit>A|T|F|H){ENDS}| (?:fuse|current|circuit|field|charger|capacitor|inductor)\b)", _unit),
     (rf"(?<=[\dsx%]) ?/ ?({COUNTED_BY})\b", _per_word),
     (r"(?<=\d)/([smh])\b(?!\w)", _per_word),
+    needs=lambda text: any(
+        (word[1] or "").rstrip(".") in FIRST_WORDS or "/" in word[0] for word in AFTER_NUMBER.finditer(text)
+    ),
 )
-WITHOUT_NUMBER = rules(
+WITHOUT_NUMBER = Rules(
     (r"[$](?=/[a-z])", "dollars "),
     (rf"(?<!\w) ?/({EVERY})\b", _per_word),
 )
