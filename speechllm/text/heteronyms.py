@@ -27,6 +27,10 @@ class Cue(NamedTuple):
     before: str  # patterns
     after: str
 
+    def fits(self, before: str, after: str) -> bool:
+        """Whether both patterns match; `before` up to its end."""
+        return bool(_compiled(f"(?:{self.before})$").search(before) and _compiled(self.after).match(after))
+
 
 def reading(word: str, before: str, after: str) -> str | None:
     """Phonemes of `word` between its neighbours; None where the G2P decides.
@@ -38,14 +42,7 @@ def reading(word: str, before: str, after: str) -> str | None:
     if not cues:
         return None
     before, after = before.lower().replace("'ll ", " will "), after.lower().lstrip()
-    return next(
-        (
-            cue.phonemes
-            for cue in cues
-            if _compiled(f"(?:{cue.before})$").search(before) and _compiled(cue.after).match(after)
-        ),
-        None,
-    )
+    return next((cue.phonemes for cue in cues if cue.fits(before, after)), None)
 
 
 def is_verb(before: str, after: str) -> bool:

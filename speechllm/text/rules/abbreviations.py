@@ -79,5 +79,6 @@ RULES = Rules(
     (r"(?<=\b[A-Z]{2})/(?=[A-Z]{2}\b)|(?<=\b[A-Z]{3})/(?=[A-Z]{2})|(?<=\b[A-Z]{2})/(?=[A-Z]{3})|(?<=\bA)/(?=C\b)", " "),
     (r"\bn/a\b", "N.A."),
     (r"\bN/A\b", "N.A."),
+    needs=r"[./&]|\b(?:Mrs?|Ms|Dr|Prof|St) [A-Z]|\bvs\b|\bv ?\d| v [A-Z]",
 )
 assert set(PLAIN) < set(ABBREVIATIONS)

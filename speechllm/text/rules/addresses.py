@@ -64,4 +64,5 @@ RULES = Rules(
     ),
     (rf"(?<=, )({alternatives(STATES)})(?=\.?$|, (?:USA|U\.S\.)|,? and\b|, [a-z])(?<!, OK)", lambda m: STATES[m[1]]),
     (rf"(?<![\w.])({alternatives(STATES)})(,?) (\d{{5}})(?:-(\d{{4}}))?(?![\w-])", _post_code),
+    needs=r"[A-Z]{2}\b|\d (?:[A-Z]|\d+(?:st|nd|rd|th))",
 )

@@ -90,4 +90,5 @@ RULES = Rules(
     (rf"(?i)(?<=\bversion )(\d+)\.(\d+){END}", r"\1 point \2"),
     (r"(?<=Boeing )7(\d7)\b(?!-)", r"7 \1"),
     (r"(?<![\w.,$€£:/-])\d+-\d+(?:-\d+)*(?![\w%:/-]|\.\d|,\d| ?(?:[°%=]|BC|kg|km|lb|m\b))", _hyphenated),
+    needs=r"\d{3}|\d[ ./-]\(?\d|\b[04]x",
 )

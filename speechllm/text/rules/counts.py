@@ -56,11 +56,12 @@ def _verse(match: re.Match[str]) -> str:
     return f"{match[1]} {match[2]}" + (f" to {match[3]}" if match[3] else "")
 
 
-VERSES = Rules((rf"\b((?:{BIBLE}) \d+):(\d+)(?: ?[-–] ?(\d+))?", _verse))
+VERSES = Rules((rf"\b((?:{BIBLE}) \d+):(\d+)(?: ?[-–] ?(\d+))?", _verse), needs=r":\d")
 RULES = Rules(
     (r"(?<![\w.,$€£:/-])(?P<n>[1-9]\d{3})(?:-| )(?P<noun>[a-z][a-z']+)", _count),
     (
         rf"(\b(?:{COMPARED}) )(\d{{4}})(?![\w,/:-]|\.\d)",
         _quantified,
     ),
+    needs=r"\d{4}",
 )

@@ -11,8 +11,8 @@ MONTH_OF = {name[:3]: name for name in MONTHS} | {name: name for name in MONTHS}
 DAY_OF = {name[:3]: name for name in WEEKDAYS} | {name: name for name in WEEKDAYS}
 DAY_OF |= {"Tues": "Tuesday", "Thur": "Thursday", "Thurs": "Thursday"}
 MONTH = (
-    r"(?i:jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|sept?(?:ember)?|oct(?:ober)?|"
-    r"nov(?:ember)?|dec(?:ember)?)"
+    r"(?:(?i:jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|june?|july?|aug(?:ust)?|sept?(?:ember)?|oct(?:ober)?|"
+    r"nov(?:ember)?|dec(?:ember)?)|May|MAY)"
 )
 DAY = rf"(?:{alternatives(DAY_OF)})"
 DATE = r"(?:0?[1-9]|[12]\d|3[01])"
@@ -79,6 +79,7 @@ NAMES = Rules(
     (rf"\b({DAY})\.?{TO}({DAY})\b", lambda m: f"{DAY_OF[m[1]]} to {DAY_OF[m[2]]}"),
     (rf"\b({DAY})/({DAY})\b", lambda m: f"{DAY_OF[m[1]]} and {DAY_OF[m[2]]}"),
     (rf"\b({MONTH})\.?{TO}({MONTH})\b\.?(?! \d{{1,2}}\b)", lambda m: f"{month(m[1])} to {month(m[2])}"),
+    needs=rf"\b{DAY}\b|M[-–]F|{MONTH}\.? ?[-–]",
 )
 RULES = Rules(
     (r"\bFY ?(?=\d)", "FY "),
@@ -128,4 +129,5 @@ RULES = Rules(
     (rf"(?<=\d)(?={ZONES}\b)", " "),
     (r"\b([12]\d{3}|\d{1,3}) ?(BC|AD|BCE|CE)\b", r"\1 \2"),
     (r"\bmid-(?=['\d])", "mid "),
+    needs=rf"[:/–-]|\d0?'?s\b|\d ?[AaPp]\.? ?[Mm]|\b{MONTH}|\b{DAY}\b|\bFY|\bQ\d|\d ?[A-Z]|\dh\d|mid",
 )

@@ -16,4 +16,5 @@ RULES = Rules(
     (rf"\b({alternatives(LETTERED)}) A\b(?!\.| (?:minus|plus)\b)", r"\1 A."),
     (r"(?<=\bfrom )[Aa](?= to [Zz]\b)|\b[Aa](?= to [Zz]\b)|\bA(?=[-–]Z\b)", "A."),
     (r"(?<=A\.)[-–](?=Z\b)", " to "),
+    needs=r"[()]|\b[A-Fa]\b",
 )

@@ -112,7 +112,8 @@ RULES = Rules(
     (rf"{ALONE}(?P<roman>X{{0,3}}(?:V?I{{2,3}}|IX|VI)|X{{1,3}}(?:IV|VI{{0,3}}|V|I)|XX|XXX)(?![\w'&-]|\.\w)", _cardinal),
     # a year on a monument: MCMLXXXIV; with fewer letters it would be a word or an acronym
     (rf"{ALONE}(?P<roman>(?=[IVXLCDM]{{5}}|MM[XVI]|MC[MDLX]){VALID})(?![\w'&-])", _cardinal),
-    needs=r"[IVXLCDM]{2,}\b|[A-Z][a-z]+ [IVX]\b|\b(?:"
-    + "|".join(NUMBERED_SMALL)
-    + r") I\b|\b[a-z]+ [ivxIVX]+\b(?<! I)",
+    needs=(
+        r"[IVXLCDM]{2,}\b|WW\d|[A-Z][A-Za-z]+ [IVX]\b|\b[a-z]+ [ivxIVX]+\b(?<! I)"
+        rf"|\b(?:{'|'.join(NUMBERED_SMALL)}) I\b"
+    ),
 )

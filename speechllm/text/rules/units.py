@@ -67,6 +67,13 @@ COUNTED_BY = alternatives([*(unit for unit in PER if len(unit) > 1), *"capita he
 EVERY = "day|week|month|year|hour|hr|min|mo|yr|sec|night|person"
 NOT_WORD = r"(?![\w'/^]|-\d)"
 ENDS = r"(?=[,;:)]|\.?$"  # to be closed with the words that may follow
+
+
+def _has_unit(text: str) -> bool:
+    """Whether a word behind a number may be a unit."""
+    return any((word[1] or "").rstrip(".") in FIRST_WORDS or "/" in word[0] for word in AFTER_NUMBER.finditer(text))
+
+
 AFTER_NUMBER = re.compile(r"\d[ -]?([A-Za-zμΩ°.^]+\d?(?:/[A-Za-z]*)?)|/\w")
 FIRST_WORDS = {*NAMES, *WORD_UNITS, "sq", "cu", "fl", "N", "thousand", "million", "billion", "trillion"}
 RULES = Rules(
@@ -89,9 +96,7 @@ RULES = Rules(
     (rf"{ALONE}{PLAIN} (?P<unit>A|T|F|H){ENDS}| (?:fuse|current|circuit|field|charger|capacitor|inductor)\b)", _unit),
     (rf"(?<=[\dsx%]) ?/ ?({COUNTED_BY})\b", _per_word),
     (r"(?<=\d)/([smh])\b(?!\w)", _per_word),
-    needs=lambda text: any(
-        (word[1] or "").rstrip(".") in FIRST_WORDS or "/" in word[0] for word in AFTER_NUMBER.finditer(text)
-    ),
+    needs=_has_unit,
 )
 WITHOUT_NUMBER = Rules(
     (r"[$](?=/[a-z])", "dollars "),
