@@ -81,22 +81,7 @@ NAMES = Rules(
     (rf"\b({MONTH})\.?{TO}({MONTH})\b\.?(?! \d{{1,2}}\b)", lambda m: f"{month(m[1])} to {month(m[2])}"),
     needs=rf"\b{DAY}\b|M[-–]F|{MONTH}\.? ?[-–]",
 )
-RULES = Rules(
-    (r"\bFY ?(?=\d)", "FY "),
-    (r"\b(Q[1-4]) ?[-–] ?(?=Q?[1-4]\b)", r"\1 to "),
-    (r"\b(\d{4})-W0?(\d{1,2})\b", r"week \2 of \1"),
-    (r"\b([01]?\d|2[0-3])h([0-5]\d)\b", r"\1:\2"),
-    (r"(?<=\d:\d\d)Z\b", " UTC"),
-    (
-        r"(?i)\b((?:on|by|until|since|before|after|due) )(0?[1-9]|1[0-2])/(0?[1-9]|[12]\d|3[01])(?![\w/]|\.\d)",
-        _day_of_month,
-    ),
-    (
-        rf"{NOT_INSIDE}{ISO}[T ](?P<h>[01]\d|2[0-4]):(?P<min>[0-5]\d)(?::(?P<s>[0-5]\d)(?:\.\d+)?)?"
-        r"(?P<zone>[Zz]|[+-]\d\d:?\d\d)?\b(?!:)",
-        _timestamp,
-    ),
-    (rf"\b(Mon|Tues?|Wed|Thu(?:rs?)?|Fri|Sat|Sun)\.?(?=,? (?:{MONTH}\.?|\d|at \d)|, \d)", lambda m: DAY_OF[m[1]]),
+WITH_MONTH = Rules(
     (
         rf"\b({MONTH})\.? ({DATE})(?:st|nd|rd|th)?{TO}({MONTH})\.? ({DATE})(?:st|nd|rd|th)?\b",
         lambda m: f"{month(m[1])} {m[2]} to {month(m[3])} {m[4]}",
@@ -114,6 +99,24 @@ RULES = Rules(
         rf"(?<=\d )({MONTH})\b\.?(?=[ ,]+\d{{4}}|\W*$)|(?<=\d(?:st|nd|rd|th) )({MONTH})\b\.?",
         lambda m: month(m[1] or m[2]),
     ),
+    needs=rf"\b{MONTH}",
+)
+RULES = Rules(
+    (rf"\b(Mon|Tues?|Wed|Thu(?:rs?)?|Fri|Sat|Sun)\.?(?=,? (?:{MONTH}\.?|\d|at \d)|, \d)", lambda m: DAY_OF[m[1]]),
+    (r"\bFY ?(?=\d)", "FY "),
+    (r"\b(Q[1-4]) ?[-–] ?(?=Q?[1-4]\b)", r"\1 to "),
+    (r"\b(\d{4})-W0?(\d{1,2})\b", r"week \2 of \1"),
+    (r"\b([01]?\d|2[0-3])h([0-5]\d)\b", r"\1:\2"),
+    (r"(?<=\d:\d\d)Z\b", " UTC"),
+    (
+        r"(?i)\b((?:on|by|until|since|before|after|due) )(0?[1-9]|1[0-2])/(0?[1-9]|[12]\d|3[01])(?![\w/]|\.\d)",
+        _day_of_month,
+    ),
+    (
+        rf"{NOT_INSIDE}{ISO}[T ](?P<h>[01]\d|2[0-4]):(?P<min>[0-5]\d)(?::(?P<s>[0-5]\d)(?:\.\d+)?)?"
+        r"(?P<zone>[Zz]|[+-]\d\d:?\d\d)?\b(?!:)",
+        _timestamp,
+    ),
     (r"(?<![\d/])(0?[1-9]|1[0-2])/(\d{4})\b(?!/)", lambda m: f"{MONTHS[int(m[1]) - 1]} {m[2]}"),
     (r"(?<![\w/.-])((?:19|20)\d\d)/(\d{4}|\d\d)(?![\w/])", _two_years),
     (r"\b(2[01])([1-9])0(?:'?s)\b", _decade),
@@ -129,5 +132,5 @@ RULES = Rules(
     (rf"(?<=\d)(?={ZONES}\b)", " "),
     (r"\b([12]\d{3}|\d{1,3}) ?(BC|AD|BCE|CE)\b", r"\1 \2"),
     (r"\bmid-(?=['\d])", "mid "),
-    needs=rf"[:/–-]|\d0?'?s\b|\d ?[AaPp]\.? ?[Mm]|\b{MONTH}|\b{DAY}\b|\bFY|\bQ\d|\d ?[A-Z]|\dh\d|mid",
+    needs=rf"[:/–-]|\d0?'?s\b|\d ?[AaPp]\.? ?[Mm]|\b{DAY}\b|\bFY|\bQ\d|\d ?[A-Z]|\dh\d|mid|(?i:on|by|due) \d",
 )

@@ -11,16 +11,16 @@ from speechllm.text.rules.rule import Rules
 SCALES = {"K": "thousand", "k": "thousand", "M": "million", "mn": "million", "B": "billion", "bn": "billion"}
 SCALES |= {"T": "trillion", "tn": "trillion"}
 # "Section 5B" is a letter, "5B dollars" a magnitude.
-PLACE = "".join(
-    rf"(?<!\b[{name[0].upper()}{name[0]}]{name[1:]} )"
-    for name in (
-        "section room apartment gate seat act unit flat bus route row platform grade class hall figure block".split()
-    )
+PLACES = frozenset(
+    "section room apartment gate seat act unit flat bus route row platform grade class hall figure block".split()
 )
 
 
 def _magnitude(match: re.Match[str]) -> str:
     number, scale = match[1], match[2]
+    before = match.string[: match.start()].rsplit(None, 1)
+    if before and before[-1].lower() in PLACES:
+        return match[0]
     if scale in "Kk":
         return thousandfold(number)
     return f"{number} {SCALES[scale]}"
@@ -57,10 +57,10 @@ RULES = Rules(
     (r"\b401 K", "four oh one K"),
     (r"\b([48])K\b(?! (?:people|[a-z]+s)\b)", r"\1 K"),  # of a screen
     (r"\b(\d+)K(?= (?:race|run|walk|runner)s?\b)", r"\1 K"),
-    (rf"{PLACE}(?<![\w.,$€£:/-])({NUMBER}) ?(bn|mn|tn)\b", _magnitude),
-    (rf"{PLACE}(?<![\w.,$€£:/-])({NUMBER})([KMB])(?![\w/'-])", _magnitude),
+    (rf"(?<![\w.,$€£:/-])({NUMBER}) ?(bn|mn|tn)\b", _magnitude),
+    (rf"(?<![\w.,$€£:/-])({NUMBER})([KMB])(?![\w/'-])", _magnitude),
     (
-        rf"{PLACE}(?<![\w.,$€£:/-])({NUMBER})k(?![\w/'])(?:-(?=[a-z]))?",
+        rf"(?<![\w.,$€£:/-])({NUMBER})k(?![\w/'])(?:-(?=[a-z]))?",
         lambda m: f"{thousandfold(m[1])} ",
     ),
     (r"(?<![\w.,$€£:/-])(\d+\.\d+)(T)\b", _magnitude),

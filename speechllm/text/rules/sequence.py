@@ -20,7 +20,17 @@ from speechllm.text.rules import (
 
 WORDS = (electronic.RULES, addresses.RULES, abbreviations.RULES, roman.RULES, letters.RULES, dates.NAMES)
 NUMBERS = (
-    *(codes.RULES, counts.VERSES, dates.RULES, money.RULES, sizes.RULES, units.RULES, counts.RULES, numerals.RULES),
+    *(
+        codes.RULES,
+        counts.VERSES,
+        dates.WITH_MONTH,
+        dates.RULES,
+        money.RULES,
+        sizes.RULES,
+        units.RULES,
+        counts.RULES,
+        numerals.RULES,
+    ),
 )
 SIGNS = (units.WITHOUT_NUMBER, symbols.RULES)
 ODD = re.compile(r"[^A-Za-z ,.;:!?'\"()—-]")
