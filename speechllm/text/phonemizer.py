@@ -8,7 +8,8 @@ import importlib.util
 import re
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import cached_property
 from typing import Any, NamedTuple
 
 from speechllm.text.foreign import foreign_words
@@ -16,6 +17,7 @@ from speechllm.text.heteronyms import heteronyms, is_verb, reading
 
 PUNCTUATION = ' ,.;:!?—…()"“”'
 LONGEST_UNKNOWN = 24  # letters; the network for unknown words reads no further
+MOST_REMEMBERED = 10_000  # unknown words
 MARKS = "".join(sorted(set(PUNCTUATION + "'‘’-–")))
 
 
@@ -34,6 +36,27 @@ class Phonemes(NamedTuple):
     words: list[Word]
 
 
+class UnknownWords:
+    """The network that reads words the dictionaries lack, loaded with the first; a book has its names many times."""
+
+    def __init__(self, network: Callable[[], Any]):
+        self._network = network
+        self._read: dict[str, str | None] = {}
+
+    @cached_property
+    def network(self) -> Any:
+        """The network itself."""
+        return self._network()
+
+    def __call__(self, word: str) -> str | None:
+        """Phonemes of a word; None where no letter of it can be read."""
+        if word not in self._read:
+            if len(self._read) >= MOST_REMEMBERED:
+                self._read.clear()
+            self._read[word] = self.network(word)
+        return self._read[word]
+
+
 class Phonemizer:
     """American English grapheme-to-phoneme conversion. Safe to share between threads.
 
@@ -48,7 +71,8 @@ class Phonemizer:
         """Load the dictionaries, a third of a second; call it in a thread to hide it behind other loading."""
         with self._lock:
             if self._g2p is None:
-                self._g2p = _import_g2p()()
+                g2p, network = _import_g2p()
+                self._g2p = g2p(oov=UnknownWords(network))
 
     def __call__(self, text: str) -> Phonemes:
         """Phonemes of one sentence.
@@ -88,7 +112,7 @@ class Phonemizer:
         }
         # The last step of the G2P writes a flap as T and a glottal stop as t.
         known -= {"ɾ", "ʔ"}
-        return "".join(sorted(known | set("TtɐɪA" + PUNCTUATION) | set(self._g2p.oov.cout.values())))
+        return "".join(sorted(known | set("TtɐɪA" + PUNCTUATION) | set(self._g2p.oov.network.cout.values())))
 
     def _decide(self, tokens: list[Any], text: str) -> None:
         """Phonemes of the tokens that the G2P would misread, and parts of speech that its tagger gets wrong."""
@@ -156,8 +180,8 @@ def _bare(written: str) -> str:
     return f"{bare}." if re.fullmatch(r"(?:[A-Za-z]\.)+[A-Za-z]", bare) and written.endswith(".") else bare or written
 
 
-def _import_g2p() -> Any:
-    """hibari's G2P class, without its text rules: numbers, titles and Roman numerals have been read by ours.
+def _import_g2p() -> tuple[Any, Any]:
+    """hibari's G2P class and its network for unknown words, but not its text rules: ours have been there.
 
     `import hibari` loads its synthesiser and, if installed, scipy: 0.2 s that a G2P does not need. An empty package in
     its place lets hibari.g2p be imported alone; it is removed at once, so a later `import hibari` is the real one.
@@ -170,7 +194,8 @@ def _import_g2p() -> Any:
         sys.modules["hibari"] = importlib.util.module_from_spec(spec)
     try:
         from hibari.g2p import G2P
+        from hibari.g2p.oov import OOV
     finally:
         if bare:
             del sys.modules["hibari"]
-    return G2P
+    return G2P, OOV
