@@ -12,6 +12,7 @@ MARKS = {"@": "at", ".": "dot", "/": "slash", "?": "question mark", "=": "equals
 MARKS |= {"_": "underscore", "#": "hash", "%": "percent", ":": "colon", "~": "tilde", "+": "plus"}
 DOMAINS = "com|org|net|edu|gov|io|co|uk|de|fr|ai|dev|app|info|me|tv|eu|ca|au|us|ch"
 SPELLED = frozenset("www uk io tv ai eu http https ftp html css pdf xml sql php url api".split())
+TAGS = "a|b|br|code|div|em|font|h[1-6]|hr|i|img|li|ol|p|pre|s|small|span|strong|sub|sup|t[dhr]|table|u|ul"
 FILES = "py|js|ts|json|txt|pdf|html?|css|csv|tsv|docx?|xlsx?|pptx?|png|jpe?g|gif|svg|mp[34]|wav|zip|gz|exe|md|ya?ml|xml"
 EXTENSIONS = {"jpg": "jpeg", "py": "py", "js": "JS", "ts": "TS", "md": "MD", "exe": "EXE", "gz": "GZ", "txt": "TXT"}
 
@@ -46,7 +47,8 @@ RULES = Rules(
     (r"(?<=[a-z])\.(?=[A-Z][a-z])", ". "),  # a missing space between sentences
     (rf"(?i)([a-z0-9])\.({FILES})\b", _file),
     (r"(?<=[a-z0-9])(?<![ap]\.m)\.(?=[a-z]{2,5}\b)", " dot "),
-    (r"</?[A-Za-z][^<>]*>", " "),  # what is left of markup
+    (rf"(?i)</?(?:{TAGS})(?:\s[^<>]*)?/?>", " "),  # what is left of markup
+    (r"</?([A-Za-z][^<>]*)>", r" \1 "),  # <name>: brackets are silent
     (r"\bC\+\+", "C plus plus"),
     (r"\b([CF])#(?!\w)", r"\1 sharp"),
     (r"(?<![\w#])#(?=\d)", "number "),
