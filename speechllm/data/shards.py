@@ -81,7 +81,7 @@ def hash_of(parts: Iterable[str | Tensor]) -> str:
         text = part if isinstance(part, str) else f"{part.dtype} {tuple(part.shape)}"
         digest.update(f"{len(text)} {text}".encode())
         if isinstance(part, Tensor):
-            digest.update(part.contiguous().numpy())
+            digest.update(part.contiguous().numpy().tobytes())
     return digest.hexdigest()[:16]
 
 
