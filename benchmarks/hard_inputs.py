@@ -20,7 +20,7 @@ from rich.progress import track
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from benchmarks.judges.asr import Recognizer, load_recognizer  # noqa: E402
-from benchmarks.judges.error_rates import character_errors  # noqa: E402
+from benchmarks.judges.error_rates import character_errors, last_word_heard  # noqa: E402
 from benchmarks.report.environment import environment, origin  # noqa: E402
 from benchmarks.report.intervals import bootstrap_interval, format_interval  # noqa: E402
 from benchmarks.report.markdown import markdown_table  # noqa: E402
@@ -29,12 +29,19 @@ from benchmarks.speakers.text_to_speech import System, load_systems  # noqa: E40
 from benchmarks.texts.hard_texts import HARD_INPUTS  # noqa: E402
 from benchmarks.texts.transcripts import normalize_transcript  # noqa: E402
 from pipelines.shared.errors import UserError, guard  # noqa: E402
-from pipelines.speaking.synthesis import MAX_CHARS  # noqa: E402
+from pipelines.speaking.passages import MAX_CHARS  # noqa: E402
 from speechllm.text.normalizer import Normalizer  # noqa: E402
 from speechllm.text.sentences import split_sentences  # noqa: E402
 
 FEW = 3  # words; a recogniser needs about that many to go by
-HEAD = ("system", "CER % of all characters", f"of {FEW} words and more", "inputs heard without an error", "n")
+HEAD = (
+    "system",
+    "CER % of all characters",
+    f"of {FEW} words and more",
+    "last word of them heard",
+    "inputs heard without an error",
+    "n",
+)
 
 
 @dataclass(frozen=True)
@@ -90,8 +97,11 @@ def table(inputs: list[HeardInput], seed: int = 0) -> str:
     for name in dict.fromkeys(one.system for one in inputs):
         mine = [one for one in inputs if one.system == name]
         longer = [one for one in mine if len(one.reference.split()) >= FEW]
+        last = 100 * float(np.mean([last_word_heard(one.reference, one.hypothesis) for one in longer or mine]))
         right = 100 * float(np.mean([one.errors == 0 for one in mine]))
-        rows.append([name, error_rate(mine, seed), error_rate(longer, seed), f"{right:.0f} %", len(mine)])
+        rows.append(
+            [name, error_rate(mine, seed), error_rate(longer, seed), f"{last:.0f} %", f"{right:.0f} %", len(mine)]
+        )
     return markdown_table(HEAD, rows)
 
 

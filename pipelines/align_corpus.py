@@ -2,7 +2,8 @@
 
     python pipelines/align_corpus.py --shards data/heart-codes --tokenizer runs/tokenizer.model
 
-Minutes on two CPU cores. Writes a NAME.positions beside every shard; shards that have one are left alone.
+Minutes on two CPU cores. Writes a NAME.positions beside every shard; shards that have theirs are left alone, those of
+older codes are made again. Utterances with more text than their sound has time for are shown.
 """
 
 import argparse
@@ -15,6 +16,7 @@ from rich.progress import track
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from pipelines.corpus.rejects import SHOWN, Reject, write_rejects  # noqa: E402
 from pipelines.shared.errors import UserError, guard  # noqa: E402
 from speechllm.data.shards import Example, Shard, open_shards  # noqa: E402
 from speechllm.text.tokenizer import Tokenizer  # noqa: E402
@@ -36,6 +38,21 @@ def prepare(examples: list[Example], aligner: Aligner, silent: torch.Tensor) -> 
     indices = [audible(e.ids, silent)[: aligner.steps_per_frame * len(e.codes)] for e in examples]
     heard = [replace(e, ids=e.ids[i]) for e, i in zip(examples, indices, strict=True)]
     return collate(heard, aligner.spec.levels), indices
+
+
+def aligned(shard: Shard) -> bool:
+    """Whether a shard has its alignment; one of other codes, or a damaged one, is said to be made again."""
+    try:
+        return shard.read_positions() is not None
+    except ValueError as error:
+        print(f"{error}: made again")
+        return False
+
+
+def overfull(shards: list[Shard], aligner: Aligner, silent: torch.Tensor) -> list[str]:
+    """Names of utterances that have more audible tokens than steps: their texts are cut before they are aligned."""
+    examples = (shard[i] for shard in shards for i in range(len(shard)))
+    return [e.name for e in examples if len(audible(e.ids, silent)) > aligner.steps_per_frame * len(e.codes)]
 
 
 def train(aligner: Aligner, shards: list[Shard], silent: torch.Tensor, args: argparse.Namespace) -> None:
@@ -87,8 +104,8 @@ def main(argv: list[str] | None = None, prog: str | None = None) -> None:
 
     if args.num_threads:
         torch.set_num_threads(args.num_threads)
-    shards = open_shards(args.shards)
-    todo = [shard for shard in shards if not shard.positions_path.is_file()]
+    shards = open_shards(args.shards, aligned=False)
+    todo = [shard for shard in shards if not aligned(shard)]
     if not todo:
         print(f"{args.shards}: all {len(shards)} shards are aligned")
         return
@@ -99,6 +116,12 @@ def main(argv: list[str] | None = None, prog: str | None = None) -> None:
     torch.manual_seed(0)
     vocab_size = max(int(shard.tensors["ids"].max()) for shard in shards) + 1
     aligner = Aligner(shards[0].spec, vocab_size)
+    names = overfull(todo, aligner, silent)
+    if names:
+        shown = ", ".join(names[:SHOWN]) + ", ..." * (len(names) > SHOWN)
+        count = f"{len(names):,} of {sum(map(len, todo)):,} utterances"
+        print(f"{count} have more text than their sound has time for, is it theirs? {shown}")
+        write_rejects(args.shards / "overfull.jsonl", [Reject(name, "more text than time") for name in names])
     train(aligner, shards[: args.train_shards], silent, args)
     for shard in track(todo, "aligning"):
         align(aligner, shard, silent)

@@ -4,17 +4,18 @@
     python pipelines/prepare_corpus.py ljspeech LJSpeech-1.1 --out data/ljspeech.jsonl
     python pipelines/prepare_corpus.py libritts LibriTTS/train-clean-100 --out data/libritts.jsonl
     python pipelines/prepare_corpus.py folder recordings --out data/recordings.jsonl
+    python pipelines/prepare_corpus.py nemo train_manifest.json --out data/nemo.jsonl
     python pipelines/prepare_corpus.py join a/manifest.jsonl b/manifest.jsonl --exclude bob --out both/manifest.jsonl
     python pipelines/prepare_corpus.py validate data/heart/manifest.jsonl
 
 The teacher is hibari's "heart" (Apache-2.0, installed from PyPI): the same seed gives the same corpus, sample for
-sample. An interrupted run continues with the same command.
+sample. An interrupted run continues with the same command. ljspeech reads other tables of `id|text` and more columns
+too. Every recording is decoded; what cannot be used is shown, and listed with its reason in OUT.rejects.jsonl.
 """
 
 import argparse
 import os
 import sys
-from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
@@ -25,14 +26,17 @@ from rich.progress import track
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from pipelines.corpus import manifest  # noqa: E402
+from pipelines.corpus.importing import read_corpus  # noqa: E402
 from pipelines.corpus.joining import join  # noqa: E402
+from pipelines.corpus.layouts import READERS  # noqa: E402
 from pipelines.corpus.manifest import Utterance  # noqa: E402
-from pipelines.shared.atomic import partial  # noqa: E402
-from pipelines.shared.errors import UserError, guard  # noqa: E402
+from pipelines.corpus.rejects import MOST, Reject, report  # noqa: E402
+from pipelines.shared.atomic import replacing  # noqa: E402
+from pipelines.shared.errors import UserError, guard, resumable  # noqa: E402
+from pipelines.shared.text_files import read_text  # noqa: E402
 
 SAMPLE_RATE = 22_050
 CHUNK = 200  # sentences per unit of work, and per resume point
-AUDIO_SUFFIXES = (".wav", ".flac", ".ogg", ".mp3")
 
 
 def speak_chunk(sentences: list[str], first: int, out: Path) -> Path:
@@ -49,8 +53,8 @@ def speak_chunk(sentences: list[str], first: int, out: Path) -> Path:
             continue
         audio = soxr.resample(teacher.from_phonemes(phonemes[0], seed=number), teacher.sample_rate, SAMPLE_RATE)
         file = out / "wavs" / f"{number:06d}.wav"
-        soundfile.write(partial(file), audio, SAMPLE_RATE, subtype="PCM_16")
-        partial(file).replace(file)
+        with replacing(file) as temporary:
+            soundfile.write(temporary, audio, SAMPLE_RATE, subtype="PCM_16")
         duration_s = round(len(audio) / SAMPLE_RATE, 4)
         utterances.append(Utterance(file.stem, f"wavs/{file.name}", sentence, "heart", duration_s, phonemes[0]))
     manifest.write(listing, utterances)
@@ -61,68 +65,23 @@ def teacher(texts: Path, hours: float, out: Path, workers: int) -> list[Utteranc
     """Let the teacher read `texts` until `hours` of speech are on disk."""
     if not texts.is_file():
         raise UserError(f"{texts} does not exist; make it with pipelines/corpus_texts.py")
-    sentences = [line for line in texts.read_text("utf-8").splitlines() if line.strip()]
+    sentences = [line for line in read_text(texts).split("\n") if line.strip()]
     for name in ("wavs", "parts"):
         (out / name).mkdir(parents=True, exist_ok=True)
-    starts = range(0, len(sentences), CHUNK)
+    starts, read = range(0, len(sentences), CHUNK), 0
     utterances: list[Utterance] = []
     with ProcessPoolExecutor(workers) as pool:
         jobs = [pool.submit(speak_chunk, sentences[start : start + CHUNK], start, out) for start in starts]
         for job in track(jobs, "speaking"):
-            utterances += manifest.read(job.result())
+            listing, read = job.result(), min(read + CHUNK, len(sentences))
+            utterances += manifest.read(listing) if listing.stat().st_size else []
             if sum(u.duration_s for u in utterances) >= hours * 3600:
                 pool.shutdown(cancel_futures=True)
                 break
-    return utterances
-
-
-def ljspeech(root: Path) -> Iterator[Utterance]:
-    """LJSpeech: metadata.csv of `id|text|normalised text` beside wavs/."""
-    table = root / "metadata.csv"
-    if not table.is_file():
-        raise UserError(f"{table} does not exist; LJSpeech is a folder with metadata.csv and wavs/")
-    for line in table.read_text("utf-8").split("\n"):
-        name, *texts = line.split("|")
-        if texts:
-            yield Utterance(name, str(root / "wavs" / f"{name}.wav"), texts[-1], "lj")
-
-
-def libritts(root: Path) -> Iterator[Utterance]:
-    """LibriTTS: speaker/chapter/*.wav, each with its .normalized.txt."""
-    for text in sorted(root.glob("*/*/*.normalized.txt")):
-        audio = text.with_name(text.name.replace(".normalized.txt", ".wav"))
-        yield Utterance(audio.stem, str(audio), text.read_text("utf-8").strip(), text.parts[-3])
-
-
-def folder(root: Path) -> Iterator[Utterance]:
-    """Any folder of audio files, each with a .txt of the same name."""
-    for audio in sorted(path for path in root.rglob("*") if path.suffix.lower() in AUDIO_SUFFIXES):
-        text = audio.with_suffix(".txt")
-        if text.is_file():
-            name = "_".join(audio.relative_to(root).with_suffix("").parts)
-            yield Utterance(name, str(audio), text.read_text("utf-8").strip())
-
-
-def imported(layout: str, root: Path, out: Path) -> list[Utterance]:
-    """Read a corpus on disk; paths become relative to the manifest that will be written to `out`."""
-    if not root.is_dir():
-        raise UserError(f"{root} is not a folder; expected a corpus in {layout} layout")
-    utterances = []
-    read = {"ljspeech": ljspeech, "libritts": libritts, "folder": folder}[layout]
-    for utterance in track(list(read(root)), "reading"):
-        path = Path(utterance.audio)
-        if not path.is_file():
-            raise UserError(f"{path} does not exist, but {root} has a text for it; restore it or remove the text")
-        if not utterance.text.strip():
-            raise UserError(f"{path} has an empty text; write it or remove the recording")
-        try:
-            duration_s = round(soundfile.info(path).duration, 4)
-        except soundfile.LibsndfileError:
-            raise UserError(f"{path} is not readable audio; restore or remove it") from None
-        audio = os.path.relpath(path, out.parent)
-        utterances.append(Utterance(utterance.id, audio, utterance.text, utterance.speaker, duration_s))
-    if not utterances:
-        raise UserError(f"{root} holds nothing in {layout} layout; see --help for the layouts")
+    spoken = {u.id for u in utterances}
+    reason = "more than one sentence, or nothing to say"
+    unread = [Reject(sentences[i], reason) for i in range(read) if f"{i:06d}" not in spoken]
+    report(out / "manifest.rejects.jsonl", unread, read, most=1.0)
     return utterances
 
 
@@ -139,6 +98,7 @@ def validate(path: Path) -> None:
     print(f"{path}: {len(utterances):,} utterances, {sum(u.duration_s for u in utterances) / 3600:.2f} h, no problems")
 
 
+@resumable
 def main(argv: list[str] | None = None, prog: str | None = None) -> None:
     parser = argparse.ArgumentParser(prog, description=__doc__.split("\n")[0], epilog=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
@@ -147,10 +107,13 @@ def main(argv: list[str] | None = None, prog: str | None = None) -> None:
     speak.add_argument("--hours", type=float, default=24.0, help="hours of speech to make")
     speak.add_argument("--workers", type=int, default=os.cpu_count() or 1, help="processes, one core each")
     speak.add_argument("--out", type=Path, required=True, help="folder for wavs/ and manifest.jsonl")
-    for layout in ("ljspeech", "libritts", "folder"):
-        reader = commands.add_parser(layout, help=f"read a corpus in {layout} layout")
+    for layout, read in READERS.items():
+        reader = commands.add_parser(layout, help=(read.__doc__ or "").split("\n")[0])
         reader.add_argument("root", type=Path)
         reader.add_argument("--out", type=Path, required=True, help="manifest to write, .jsonl")
+        reader.add_argument("--max-rejects", type=float, default=MOST, help="largest share that may be unusable")
+        if layout == "ljspeech":
+            reader.add_argument("--columns", default="", help="such as 'id|text|speaker|-', where it is not clear")
     joiner = commands.add_parser("join", help="several manifests as one")
     joiner.add_argument("manifests", type=Path, nargs="+")
     joiner.add_argument("--exclude", nargs="+", default=[], help="speakers to leave out, blends with them too")
@@ -169,7 +132,9 @@ def main(argv: list[str] | None = None, prog: str | None = None) -> None:
     elif args.command == "join":
         utterances, out = join(args.manifests, args.out, args.exclude, args.first), args.out
     else:
-        utterances, out = imported(args.command, args.root, args.out), args.out
+        utterances, rejects = read_corpus(args.command, args.root, args.out, getattr(args, "columns", ""))
+        out, bad = args.out, [one for one in rejects if not one.orphan]
+        report(out.with_suffix(".rejects.jsonl"), rejects, len(utterances) + len(bad), args.max_rejects)
     manifest.write(out, utterances)
     print(f"{out}: {len(utterances):,} utterances, {sum(u.duration_s for u in utterances) / 3600:.2f} h")
 

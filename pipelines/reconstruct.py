@@ -29,7 +29,7 @@ from codec.dsp.blocks import regroup  # noqa: E402
 from codec.metrics import Comparison, codebook_use  # noqa: E402
 from pipelines.shared.errors import UserError, guard  # noqa: E402
 from pipelines.shared.resources import shipped_codec  # noqa: E402
-from pipelines.speaking.loading import find_voice  # noqa: E402
+from pipelines.speaking.card import find_voice  # noqa: E402
 from pipelines.speaking.outputs import FileWriter  # noqa: E402
 
 BLOCK = 2**19  # samples that are compared at once, some 24 s

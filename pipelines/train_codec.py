@@ -12,7 +12,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from pipelines.shared.errors import guard  # noqa: E402
+from pipelines.shared.errors import guard, resumable  # noqa: E402
 from pipelines.shared.settings import parse_chosen  # noqa: E402
 from pipelines.training import lfsc_codec, lite_codec  # noqa: E402
 from pipelines.training.lfsc_codec import TrainHiFiGAN  # noqa: E402
@@ -26,6 +26,7 @@ def config_type(values: dict[str, Any]) -> type[TrainLite | TrainHiFiGAN]:
     return TrainHiFiGAN if hifigan else TrainLite
 
 
+@resumable
 def main(argv: list[str] | None = None, prog: str | None = None) -> None:
     config = parse_chosen(config_type, __doc__, argv, prog)
     if isinstance(config, TrainHiFiGAN):

@@ -17,7 +17,8 @@ from torch.utils.data import DataLoader
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from pipelines.shared.errors import UserError, guard  # noqa: E402
+from pipelines.corpus.rejects import Reject, report  # noqa: E402
+from pipelines.shared.errors import UserError, guard, resumable  # noqa: E402
 from pipelines.shared.settings import parse  # noqa: E402
 from pipelines.training.resume import Run, settings_of  # noqa: E402
 from pipelines.training.trainer import fit, loader, processes  # noqa: E402
@@ -55,11 +56,15 @@ def usable(shards: list[Shard], config: TrainLM) -> list[tuple[int, int]]:
     bare = [shard.path.name for shard in shards if shard.positions is None]
     if bare:
         raise UserError(f"{len(bare)} shards are not aligned ({bare[0]} ...); run pipelines/align_corpus.py first")
-    fits = []
+    fits, too_long = [], []
     for s, shard in enumerate(shards):
         text, codes = (shard.tensors[name].diff().tolist() for name in ("id_offsets", "code_offsets"))
-        limits = config.model.max_text, config.model.max_frames
-        fits += [(s, i) for i in range(len(shard)) if text[i] <= limits[0] and codes[i] <= limits[1]]
+        for i, name in enumerate(shard.names):
+            if text[i] <= config.model.max_text and codes[i] <= config.model.max_frames:
+                fits.append((s, i))
+            else:
+                too_long.append(Reject(name, f"{text[i]} ids and {codes[i]} frames are too long for the model"))
+    report(config.run_dir / "left_out.jsonl", too_long, len(fits) + len(too_long), most=1.0)
     return fits
 
 
@@ -76,6 +81,7 @@ def take_weights(model: SpeechLM, folder: Path) -> str:
     return f"weights of {folder}: {len(fits)} of {len(mine)} tensors; fresh: {fresh}"
 
 
+@resumable
 def main(argv: list[str] | None = None, prog: str | None = None) -> None:
     config = parse(TrainLM, __doc__, argv, prog)
     if config.model.prefix_queries:

@@ -9,7 +9,7 @@ speaking. Every phoneme of English is known afterwards, also those the corpus la
 import argparse
 import sys
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Sequence
 from pathlib import Path
 
 from rich.progress import track
@@ -17,7 +17,8 @@ from rich.progress import track
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from pipelines.corpus import manifest  # noqa: E402
-from pipelines.shared.errors import UserError, guard  # noqa: E402
+from pipelines.corpus.rejects import MOST, Reject, report  # noqa: E402
+from pipelines.shared.errors import guard  # noqa: E402
 from speechllm.text.normalizer import Normalizer  # noqa: E402
 from speechllm.text.phonemizer import Phonemizer  # noqa: E402
 from speechllm.text.tokenizer import Tokenizer  # noqa: E402
@@ -25,17 +26,19 @@ from speechllm.text.tokenizer import Tokenizer  # noqa: E402
 RARE = 100  # occurrences; a phoneme with fewer is learnt badly
 
 
-def phonemes_of(path: Path, phonemizer: Phonemizer) -> Iterator[str]:
-    """Phoneme string of each utterance; an unspeakable text is an error that names its utterance."""
+def phonemes_of(utterances: Sequence[manifest.Utterance], phonemizer: Phonemizer) -> tuple[list[str], list[Reject]]:
+    """Phoneme strings of utterances, and those whose text cannot be spoken."""
     normalizer = Normalizer()
-    for utterance in track(manifest.read(path), "reading"):
+    lines, rejects = [], []
+    for utterance in track(utterances, "reading"):
         try:
-            yield utterance.phonemes or phonemizer(normalizer.normalize(utterance.text)).text
+            lines.append(utterance.phonemes or phonemizer(normalizer.normalize(utterance.text)).text)
         except ValueError as error:
-            raise UserError(f"{path}, utterance {utterance.id}: {error}") from None
+            rejects.append(Reject(utterance.id, str(error)))
+    return lines, rejects
 
 
-def report(tokenizer: Tokenizer, counts: Counter[str]) -> str:
+def coverage(tokenizer: Tokenizer, counts: Counter[str]) -> str:
     """What the corpus covers: tokens, characters, and the characters it has few or none of."""
     characters = sorted(tokenizer.characters)
     rare = sorted((char for char in characters if counts[char] < RARE), key=lambda char: counts[char])
@@ -53,13 +56,18 @@ def main(argv: list[str] | None = None, prog: str | None = None) -> None:
     parser.add_argument("--out", type=Path, required=True, help="tokenizer to write, .model")
     parser.add_argument("--vocab-size", type=int, default=80, help="largest number of ids; char models may need fewer")
     parser.add_argument("--model-type", choices=("char", "unigram", "bpe"), default="char")
+    parser.add_argument(
+        "--max-rejects", type=float, default=MOST, help="largest share of texts that may be unspeakable"
+    )
     args = parser.parse_args(argv)
 
     phonemizer = Phonemizer()
-    lines = list(phonemes_of(args.manifest, phonemizer))
+    utterances = manifest.read(args.manifest)
+    lines, rejects = phonemes_of(utterances, phonemizer)
+    report(args.out.with_suffix(".rejects.jsonl"), rejects, len(utterances), args.max_rejects)
     tokenizer = Tokenizer.train(lines, args.vocab_size, args.model_type, phonemizer.alphabet)
     tokenizer.save(args.out)
-    print(report(tokenizer, Counter("".join(lines))))
+    print(coverage(tokenizer, Counter("".join(lines))))
     print(f"{args.out}: fingerprint {tokenizer.fingerprint}")
 
 

@@ -19,11 +19,18 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from pipelines.shared.errors import guard  # noqa: E402
-from pipelines.speaking.synthesis import TTS  # noqa: E402
 
 __all__ = ["TTS"]
 
-if __name__ == "__main__":
-    from pipelines.speaking.command_line import main  # a library's user has no command line
 
+def main() -> None:
+    """Imports take time too, in which the command may be stopped: they happen under `guard`."""
+    from pipelines.speaking.command_line import main as speak
+
+    speak()
+
+
+if __name__ == "__main__":
     guard(main)
+else:
+    from pipelines.speaking.synthesis import TTS

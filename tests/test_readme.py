@@ -43,7 +43,7 @@ def commands() -> list[list[str]]:
 
 def script_of(subcommand: str) -> str:
     """The script that a subcommand of lfsc-tts runs."""
-    return "pipelines/tts.py" if subcommand == "say" else f"pipelines/{subcommand.replace('-', '_')}.py"
+    return "pipelines/tts.py" if subcommand in ("say", "read") else f"pipelines/{subcommand.replace('-', '_')}.py"
 
 
 COMMANDS = commands()

@@ -9,6 +9,7 @@ import torch
 
 from codec import LiteCodec
 from codec import load as load_codec
+from codec.audio.reading import trim_silence
 from codec.runtime import load as load_runtime
 from pipelines.shared.resources import VOICES, shipped_codec
 from pipelines.shared.settings import load_yaml
@@ -112,3 +113,12 @@ def test_in_a_stream_and_in_a_batch_it_gives_the_same(codec, speech):
 def test_an_offset_changes_few_codes(codec, speech):
     codes, moved = codec.encode(speech)[0], codec.encode(speech + 0.01)[0]
     assert (codes == moved).float().mean() > 0.9
+
+
+@pytest.mark.parametrize("offset", [0.005, -0.02])
+@pytest.mark.parametrize("gain", [1.0, 0.05])
+def test_an_offset_of_a_recording_changes_few_codes(codec, speech, offset, gain):
+    """P. Its high-pass takes the offset off; trimming does not see it either."""
+    codes = [codec.encode(trim_silence(gain * speech[0] + add, codec.sample_rate)[None])[0] for add in (0.0, offset)]
+    assert codes[0].shape == codes[1].shape
+    assert (codes[0] != codes[1]).float().mean() < 0.01

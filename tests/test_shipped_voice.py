@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from benchmarks.timing.memory import peak_mib
+from pipelines.shared.resources import VOICES
 from pipelines.shared.settings import load_yaml
-from pipelines.speaking.loading import VOICES, load_voice
+from pipelines.speaking.loading import load_voice
 
 HEART = VOICES / "heart"
 ROOT = VOICES.parent

@@ -90,8 +90,9 @@ def test_it_holds_the_packages_one_voice_and_the_configurations(wheel):
     shipped = [path for folder in ("configs", "voices/heart") for path in (ROOT / folder).rglob("*") if path.is_file()]
     resources = {name.removeprefix("pipelines/resources/") for name in names if "/resources/" in name}
     assert resources == {path.relative_to(ROOT).as_posix() for path in shipped}
-    grammars = {path.relative_to(ROOT).as_posix() for path in (ROOT / "speechllm").rglob("*.fst")}
-    assert {name for name in names if name.endswith(".fst")} == grammars != set()
+    for suffix in (".fst", ".tsv"):  # grammars, tables of words
+        files = {path.relative_to(ROOT).as_posix() for path in (ROOT / "speechllm").rglob(f"*{suffix}")}
+        assert {name for name in names if name.endswith(suffix)} == files != set()
     assert wheel.stat().st_size <= 40e6
 
 

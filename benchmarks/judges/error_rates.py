@@ -30,3 +30,9 @@ def word_errors(reference: str, hypothesis: str) -> Errors:
     """Edits between two normalised texts in words."""
     found = load_jiwer().process_words(reference, hypothesis)
     return Errors(found.substitutions + found.deletions + found.insertions, len(reference.split()))
+
+
+def last_word_heard(reference: str, hypothesis: str) -> bool:
+    """Whether the last word of a normalised text is among the last three heard, a third of its characters aside."""
+    last = reference.split()[-1]
+    return any(3 * character_errors(last, word).errors <= len(last) for word in hypothesis.split()[-3:])

@@ -11,7 +11,8 @@ from codec import from_config as codec_from_config
 from pipelines.shared.errors import UserError
 from pipelines.shared.resources import CONFIGS
 from pipelines.shared.settings import build, load_yaml
-from pipelines.speaking.synthesis import TTS, speakable
+from pipelines.speaking.manner import Manner
+from pipelines.speaking.synthesis import TTS
 from speechllm import CodeSpec, LMConfig, SamplingConfig, SpeechLM
 from speechllm.config import Precision
 
@@ -37,7 +38,8 @@ class Subject:
         """Token ids int64 [S] of each sentence of a text of LENGTHS."""
         if self.tts is None:
             return [torch.arange(self.tokens(length)) % self.lm.config.vocab_size]
-        prepared = [part for s in speakable([LENGTHS[length]]) for part in self.tts.parts(self.tts.frontend(s))]
+        sentences = self.tts.passages([LENGTHS[length]], Manner())
+        prepared = [part for s in sentences for part in self.tts.parts(self.tts.frontend(s.text))]
         return [torch.tensor(part.ids) for part in prepared]
 
     def frames(self, length: str) -> int | None:

@@ -16,7 +16,7 @@ from benchmarks.report.optional import optional
 from codec import Codec
 from codec import load as load_codec
 from pipelines.shared.errors import UserError
-from pipelines.speaking.loading import find_voice
+from pipelines.speaking.card import find_voice
 from pipelines.speaking.synthesis import TTS
 from speechllm.config import Precision
 
@@ -67,11 +67,11 @@ def codec_system(codec: Codec) -> System:
     return speak
 
 
-def voice_system(tts: TTS) -> System:
+def voice_system(tts: TTS, speed: float = 1.0) -> System:
     """Text through our own synthesis."""
 
     def speak(text: str, seed: int, _: Clip | None) -> Clip:
-        speech = tts.synthesize(text, seed=seed)
+        speech = tts.synthesize(text, seed=seed, speed=speed)
         return Clip(np.asarray(speech.audio, np.float32), speech.sample_rate)
 
     return speak
@@ -91,7 +91,7 @@ def record(
 
 
 def load_systems(
-    names: Sequence[str], voice: str, precision: Precision = "int8", threads: int = 1
+    names: Sequence[str], voice: str, precision: Precision = "int8", threads: int = 1, speed: float = 1.0
 ) -> tuple[System | None, dict[str, System]]:
     """The teacher, whether or not it is to be judged, and the systems asked for, in their order."""
     unknown = [name for name in names if name not in SYSTEMS]
@@ -102,7 +102,7 @@ def load_systems(
     if "codec" in names or "voice" in names:
         tts = TTS.from_pretrained(voice, precision=precision, threads=threads)
         rate = tts.codec.sample_rate
-        found |= {"codec": codec_system(load_codec(find_voice(voice) / "codec")), "voice": voice_system(tts)}
+        found |= {"codec": codec_system(load_codec(find_voice(voice) / "codec")), "voice": voice_system(tts, speed)}
     teacher = optional("teacher, codec and similarity", lambda: teacher_system(rate))
     if teacher is None:
         found.pop("codec", None)

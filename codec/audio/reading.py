@@ -6,32 +6,25 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-import soundfile
 import soxr
 import torch
 from torch import Tensor
 
+from codec.audio.decoding import decode
 from codec.dsp.blocks import regroup
 
-READ_SIZE = 65_536  # samples in one read
 LEAD_S, TAIL_S = 0.04, 0.12  # seconds of silence that stay before speech and after
-FLOOR_DB = -40.0  # below the loudest 10 ms, what is silence
+FLOOR_DB = -40.0  # below the loudness of speech, what is silence
+CLICKS_S = 0.2  # the loudest so many seconds may be clicks; speech is as loud as what comes next
+SILENCE = 1e-10  # mean power, -100 dB of full scale
 LEVELS_PER_BLOCK = 6000  # a minute
-
-
-class ForwardFile(soundfile.SoundFile):  # type: ignore[misc]
-    """An audio file that is read from its beginning to its end."""
-
-    def seekable(self) -> bool:
-        """No: soundfile would seek after each read, which restarts the decoder of an MP3."""
-        return False
 
 
 def load_audio(path: str | Path, sample_rate: int) -> Tensor:
     """Read a file as float32 [1, N], mono (the mean of its channels), resampled to `sample_rate` Hz.
 
     Raises:
-        FileNotFoundError, ValueError: no such file, not audio, or no samples in it.
+        FileNotFoundError, ValueError: as `codec.audio.decoding.decode`, which also warns.
     """
     return torch.cat(list(read_pieces(path, sample_rate)), dim=1)
 
@@ -43,20 +36,11 @@ def read_blocks(path: str | Path, sample_rate: int, size: int) -> Iterator[Tenso
 
 def read_pieces(path: str | Path, sample_rate: int) -> Iterator[Tensor]:
     """What `load_audio` reads, in pieces [1, n] of any lengths."""
-    if not Path(path).is_file():
-        raise FileNotFoundError(f"{path} is not a file")
-    try:
-        with ForwardFile(path) as file:
-            file.seek(0)  # as soundfile.read; it readies the decoder of an MP3
-            resampler = soxr.ResampleStream(file.samplerate, sample_rate, 1, dtype="float32")
-            found = 0
-            while count := len(audio := file.read(READ_SIZE, dtype="float32", always_2d=True)):
-                found += count
-                yield torch.from_numpy(resampler.resample_chunk(audio.mean(axis=1)))[None]
-    except soundfile.LibsndfileError as error:
-        raise ValueError(f"{path} is not readable audio ({error}); expected wav, flac, ogg or mp3") from None
-    if not found:
-        raise ValueError(f"{path} holds no samples")
+    resampler: soxr.ResampleStream | None = None
+    for samples, rate in decode(path):
+        resampler = resampler or soxr.ResampleStream(rate, sample_rate, 1, dtype="float32")
+        yield torch.from_numpy(resampler.resample_chunk(samples.mean(axis=1)))[None]
+    assert resampler is not None
     yield torch.from_numpy(resampler.resample_chunk(np.zeros(0, np.float32), last=True))[None]
 
 
@@ -68,8 +52,9 @@ def resample(audio: np.ndarray, rate: int, target: int) -> np.ndarray:
 def trim_silence(audio: Tensor, sample_rate: int) -> Tensor:
     """Cut the silence around speech [1, N] down to LEAD_S and TAIL_S.
 
-    Silence is what stays FLOOR_DB below the loudest 10 ms; audio that is nothing else comes back whole. An LM that
-    never hears a long pause before the first word never makes its listener wait for one.
+    Silence is what stays FLOOR_DB below the loudness of speech, which only the loudest CLICKS_S exceed; audio that is
+    nothing else comes back whole. An LM that never hears a long pause before the first word never makes its listener
+    wait for one.
     """
     start, stop = speech_range(levels(audio, sample_rate), sample_rate)
     return audio[:, start:stop]
@@ -98,16 +83,20 @@ def level_size(sample_rate: int) -> int:
 
 
 def levels(audio: Tensor, sample_rate: int) -> Tensor:
-    """Mean power of each 10 ms of audio [1, N]; of a rest that is shorter, none."""
+    """Mean power of each 10 ms of audio [1, N], without its offset; of a rest that is shorter, none."""
     size = level_size(sample_rate)
-    return audio[0, : audio.shape[1] // size * size].view(-1, size).square().mean(1)
+    blocks = audio[0, : audio.shape[1] // size * size].view(-1, size)
+    return (blocks - blocks.mean(1, keepdim=True)).square().mean(1)
 
 
 def speech_range(loudness: Tensor, sample_rate: int) -> tuple[int, int]:
     """First sample of speech, and that after its last, from the levels of a recording; maybe beyond its end."""
-    if not loudness.any():
+    if not (loudness > SILENCE).any():
         return 0, sys.maxsize
     size = level_size(sample_rate)
-    loud = (loudness > loudness.max() * 10 ** (FLOOR_DB / 10)).nonzero()[:, 0] * size
+    # A click is loud for some hundredths of a second, speech for longer; of little speech the louder half counts.
+    ordered = loudness[loudness > SILENCE].sort(descending=True).values
+    speech = ordered[min(round(CLICKS_S * 100), len(ordered) // 2)]
+    loud = (loudness > speech * 10 ** (FLOOR_DB / 10)).nonzero()[:, 0] * size
     start = max(int(loud[0]) - round(LEAD_S * sample_rate), 0)
     return start, int(loud[-1]) + size + round(TAIL_S * sample_rate)

@@ -1,6 +1,7 @@
 """Float mono in, files out. No torch."""
 
 import io
+import os
 from pathlib import Path
 from typing import BinaryIO
 
@@ -33,8 +34,11 @@ def save_audio(file: str | Path | BinaryIO, audio: np.ndarray, sample_rate: int,
         for start in range(0, len(audio), WRITE_BLOCK):
             writer.write(np.clip(audio[start : start + WRITE_BLOCK], -1, 1))
     if isinstance(file, str | Path):
-        temporary = Path(file).with_name(f".{Path(file).name}.partial")
-        temporary.write_bytes(buffer.getvalue())
-        temporary.replace(file)
+        temporary = Path(file).with_name(f".{Path(file).name}.{os.getpid()}.partial")  # two runs may write one file
+        try:
+            temporary.write_bytes(buffer.getvalue())
+            temporary.replace(file)
+        finally:
+            temporary.unlink(missing_ok=True)
     else:
         file.write(buffer.getvalue())

@@ -4,6 +4,9 @@ Shapes: B batch, N samples, K codebooks, T codec frames, D latent channels.
 
 Weights are stored and run without weight normalisation; training puts it on with `add_weight_norm`. For speed at the
 cost of exactness the networks can be given a lower precision, `codec.decoder.bfloat16()`; FSQ stays in float32.
+
+Audio is coded as NeMo codes it, with the offset that a recording may have, which changes codes. Take it off before; the
+analysis of the lite family does so by itself, with `highpass_hz`.
 """
 
 import copy

@@ -5,10 +5,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import soundfile
 import torch
 from torch import Tensor
 from torch.utils.data import Dataset
+
+from codec.audio.decoding import decode_segment
 
 
 class Segments(Dataset[Any]):
@@ -87,14 +88,16 @@ class AudioSegments(Segments):
     def read(self, chosen: int, rng: np.random.Generator) -> np.ndarray:
         """A random segment of one file, or all of a shorter one."""
         path = self.files[chosen]
-        with soundfile.SoundFile(path) as file:
-            if file.samplerate != self.sample_rate:
-                raise ValueError(
-                    f"{path} is {file.samplerate} Hz, this codec expects {self.sample_rate} Hz; "
-                    "resample the corpus first (pipelines/reconstruct.py shows how)"
-                )
-            file.seek(int(rng.integers(0, max(1, file.frames - self.segment + 1))))
-            return file.read(self.segment, dtype="float32", always_2d=True).mean(axis=1)
+        audio, rate = decode_segment(
+            path, self.segment, lambda samples: int(rng.integers(0, max(1, samples - self.segment + 1)))
+        )
+        if rate != self.sample_rate:
+            raise ValueError(
+                f"{path} is {rate} Hz, this codec expects {self.sample_rate} Hz; "
+                "resample the corpus first (pipelines/reconstruct.py shows how)"
+            )
+        mono: np.ndarray = audio.mean(axis=1)
+        return mono
 
 
 class MeasuredSegments(AudioSegments):
@@ -114,17 +117,20 @@ class FeatureSegments(Segments):
         segment: STFT frames of a segment, a multiple of `stack`.
         stack: STFT frames per codec frame; segments start at codec frames.
         options: of Segments.
+
+    Attributes:
+        left_out: names of the utterances that are too short.
     """
 
     def __init__(self, features: Sequence[Tensor], segment: int, stack: int, names: Sequence[str] = (), **options: int):
         self.segment, self.stack = segment, stack
+        names = names or [str(number) for number in range(len(features))]
         kept = [number for number, one in enumerate(features) if len(one) >= segment]
+        self.left_out = [name for name, one in zip(names, features, strict=True) if len(one) < segment]
         if not kept:
             raise ValueError(f"got no utterance of {segment // stack} codec frames; use a smaller segment_frames")
         self.features = [features[number] for number in kept]
-        super().__init__(
-            [len(one) for one in self.features], names=[names[number] for number in kept] if names else (), **options
-        )
+        super().__init__([len(one) for one in self.features], names=[names[number] for number in kept], **options)
 
     def cut(self, chosen: int, rng: np.random.Generator) -> Tensor:
         """A random segment of one utterance."""

@@ -1,6 +1,5 @@
 """Several manifests as one, without some speakers, with others at its head."""
 
-import os
 from collections.abc import Collection, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -33,7 +32,7 @@ def join(
     if len(set(names)) < len(names):
         raise UserError(f"got manifests in folders called {', '.join(names)}; expected different names, for the ids")
     found = [
-        replace(one, id=f"{name}-{one.id}", audio=os.path.relpath(path.parent / one.audio, out.parent))
+        replace(one, id=f"{name}-{one.id}", audio=manifest.relative(path.parent / one.audio, out))
         for name, path in zip(names, paths, strict=True)
         for one in manifest.read(path)
     ]

@@ -1,16 +1,30 @@
 """Files that are whole or not there: written under a temporary name, then renamed."""
 
+import contextlib
+import os
+import secrets
+from collections.abc import Iterator
 from pathlib import Path
 
 
 def partial(path: Path) -> Path:
-    """The temporary name beside `path` that a file bears until it is whole (same suffix, so writers see the format)."""
-    return path.with_name(f".{path.stem}.partial{path.suffix}")
+    """A temporary name beside `path`, with its suffix, so that writers see the format. No two calls give the same."""
+    return path.with_name(f".{path.stem}.{os.getpid()}-{secrets.token_hex(4)}.partial{path.suffix}")
+
+
+@contextlib.contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Yields the temporary name to write under; at the end the file gets its own, or is removed if that failed."""
+    temporary = partial(path)
+    try:
+        yield temporary
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
 
 
 def write_atomically(path: Path, content: str | bytes) -> None:
     """Write a whole file or none."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = partial(path)
-    temporary.write_bytes(content.encode() if isinstance(content, str) else content)
-    temporary.replace(path)
+    with replacing(path) as temporary:
+        temporary.write_bytes(content.encode() if isinstance(content, str) else content)

@@ -1,8 +1,16 @@
-"""How every script treats its user's mistakes: one clear line and exit code 2."""
+"""How every script treats the mistakes of its user, and being stopped: one clear line, and the usual exit code."""
 
+import functools
 import os
+import signal
 import sys
+import threading
 from collections.abc import Callable
+from types import FrameType
+from typing import Any, NoReturn, TypeVar
+
+T = TypeVar("T", bound=Callable[..., Any])
+MISTAKE, INTERRUPTED, BROKEN_PIPE, TERMINATED = 2, 130, 141, 143  # exit codes; from 128 on, plus a signal's number
 
 
 class UserError(ValueError):
@@ -10,15 +18,54 @@ class UserError(ValueError):
 
 
 def guard(main: Callable[[], None]) -> None:
-    """Run a script's main: a user's mistake prints one line and exits with 2, an interrupt exits with 130."""
+    """Run a script's main: a user's mistake prints one line and exits with 2, an interrupt exits with 130.
+
+    SIGTERM ends the script as an interrupt does, so that temporary files are removed, and exits with 143. Where nobody
+    reads standard output any more it exits with 141 and says nothing, as other programs do in a pipe.
+    """
+    if threading.current_thread() is threading.main_thread() and signal.getsignal(signal.SIGTERM) == signal.SIG_DFL:
+        signal.signal(signal.SIGTERM, _terminate)
+    if sys.stderr is None:  # closed; print would write to standard output in its place
+        sys.stderr = open(os.devnull, "w")  # noqa: SIM115  # until the end
     try:
         main()
+        if sys.stdout is not None:
+            sys.stdout.flush()  # here, where a full disk can still be told
+    except BrokenPipeError:
+        _discard_output()
+        sys.exit(BROKEN_PIPE)
     except (UserError, ValueError, OSError, ImportError) as error:
         if os.environ.get("LFSC_TRACEBACK"):
             raise
-        message = " ".join(str(error).split())
-        print(f"error: {message}", file=sys.stderr)
-        sys.exit(2)
-    except KeyboardInterrupt:
-        print("interrupted; the same command resumes", file=sys.stderr)
-        sys.exit(130)
+        _discard_output()
+        print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
+        sys.exit(MISTAKE)
+    except KeyboardInterrupt as interrupt:
+        print("; ".join(["interrupted", *map(str, interrupt.args)]), file=sys.stderr)
+        sys.exit(INTERRUPTED)
+
+
+def resumable(main: T) -> T:
+    """Of a main that goes on where it was interrupted: whoever interrupts it is told so."""
+
+    @functools.wraps(main)
+    def run(*args: Any, **options: Any) -> Any:
+        try:
+            return main(*args, **options)
+        except KeyboardInterrupt:
+            raise KeyboardInterrupt("the same command resumes") from None
+
+    return run  # type: ignore[return-value]
+
+
+def _terminate(_number: int, _frame: FrameType | None) -> NoReturn:
+    sys.exit(TERMINATED)
+
+
+def _discard_output() -> None:
+    """What standard output still holds cannot be written; the interpreter would try again, and complain, at its end."""
+    try:
+        if sys.stdout is not None:
+            sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

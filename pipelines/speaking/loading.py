@@ -12,32 +12,10 @@ from typing import Any
 from codec.runtime.folder import has_graphs as codec_has_graphs
 from codec.runtime.folder import load as load_codec
 from pipelines.shared.errors import UserError
-from pipelines.shared.resources import VOICES
-from pipelines.shared.settings import build, load_yaml
-from pipelines.speaking.voice import Voice
-from speechllm import SamplingConfig
+from pipelines.speaking.card import find_voice, frontend_maker, read_card
+from pipelines.speaking.voice import ENGINES, Voice
 from speechllm.config import Precision
 from speechllm.runtime.lm import RuntimeLM, has_graphs
-from speechllm.text.frontend import TextFrontend
-from speechllm.text.normalizer import Normalizer
-from speechllm.text.phonemizer import Phonemizer
-from speechllm.text.tokenizer import Tokenizer
-
-ENGINES = ("auto", "onnx", "torch")
-
-
-def find_voice(name: str) -> Path:
-    """The folder of a shipped voice, or of a path.
-
-    Raises:
-        UserError: no such voice; the message lists those there are.
-    """
-    shipped = VOICES / name
-    path = shipped if Path(name).name == name and shipped.is_dir() else Path(name)
-    if name in ("", ".", "..") or not path.is_dir():
-        names = ", ".join(sorted(card.parent.name for card in VOICES.glob("*/voice.yaml"))) or "none shipped"
-        raise UserError(f"no voice {name!r}; expected a voice folder or one of: {names}")
-    return path
 
 
 def load_voice(
@@ -46,6 +24,7 @@ def load_voice(
     precision: Precision | None = None,
     engine: str = "auto",
     threads: int = 0,
+    lexicon: Path | None = None,
 ) -> Voice:
     """Load a voice by name or path.
 
@@ -56,6 +35,7 @@ def load_voice(
         engine: onnx needs the graphs that export-voice writes, torch an installation with torch; auto = the first
             of them that is there.
         threads: of the networks; 0 = one.
+        lexicon: a file of words with their pronunciation, beside the voice's own.
 
     Raises:
         UserError: no such voice, something is missing or broken, or the parts do not belong together.
@@ -65,10 +45,10 @@ def load_voice(
     card = read_card(folder)
     precision = precision or card.get("precision", "int8")
     onnx = uses_onnx(engine, folder, sound_folder, precision)
+    make_frontend = frontend_maker(folder, card, lexicon)
     try:
-        tokenizer = Tokenizer.load(folder / "tokenizer.model")
         load = load_onnx if onnx else load_torch
-        voice = load(folder, sound_folder, card, make_frontend(tokenizer), precision, threads or 1)
+        voice = load(folder, sound_folder, card, make_frontend, precision, threads or 1)
     except UserError:
         raise
     except (OSError, ValueError, AttributeError) as error:
@@ -76,24 +56,9 @@ def load_voice(
     wanted, found = voice.lm.config.codes.codec_fingerprint, voice.codec.fingerprint
     if found != wanted:
         raise UserError(f"this voice speaks codes of codec {wanted}, {sound_folder} is {found}")
-    if tokenizer.fingerprint != voice.lm.config.tokenizer_fingerprint:
+    if make_frontend().tokenizer.fingerprint != voice.lm.config.tokenizer_fingerprint:
         raise UserError(f"the tokenizer of {folder} is not the one its LM was trained with; restore the folder")
     return voice
-
-
-def read_card(folder: Path) -> dict[str, Any]:
-    """The card of a voice, checked."""
-    path = folder / "voice.yaml"
-    if not path.is_file():
-        raise UserError(f"{folder} is not a voice: no voice.yaml")
-    try:
-        card = load_yaml(path.read_text("utf-8"), str(path))
-    except (OSError, ValueError) as error:
-        raise UserError(f"the voice {folder} cannot be loaded: {error}") from error
-    if not isinstance(card, dict):
-        raise UserError(f"{path} is not a voice card: expected `key: value` lines")
-    build(SamplingConfig, card.get("sampling", {}), f"{path}: sampling.")
-    return card
 
 
 def uses_onnx(engine: str, folder: Path, sound_folder: Path, precision: Precision) -> bool:
@@ -117,11 +82,6 @@ def without_graphs(folder: Path, sound_folder: Path) -> str:
     if has_graphs(folder / "lm"):
         return f"the codec {sound_folder} holds no ONNX graphs; write them with export-onnx"
     return f"the voice {folder} holds no ONNX graphs; write them with export-voice"
-
-
-def make_frontend(tokenizer: Tokenizer) -> Any:
-    """What makes a text front end for each thread."""
-    return lambda: TextFrontend(Normalizer(), Phonemizer(), tokenizer)
 
 
 def load_onnx(

@@ -39,6 +39,7 @@ class OnnxVoice(Voice):
 
     engine = "onnx"
     two_stages = True
+    survives_fork = True
 
     @property
     def precision(self) -> str:

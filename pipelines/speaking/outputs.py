@@ -1,9 +1,7 @@
-"""What speaking leaves behind: audio files written as they grow, subtitles, a picture."""
+"""What speaking leaves behind: audio files written as they grow, and a picture."""
 
-import json
 import struct
 import sys
-from collections.abc import Iterable
 from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO
@@ -12,9 +10,9 @@ import numpy as np
 import soundfile
 
 from codec.audio.writing import WRITE_BLOCK, audio_format
-from pipelines.shared.atomic import partial, write_atomically
+from pipelines.shared.atomic import partial, replacing
 from pipelines.shared.errors import UserError
-from pipelines.speaking.pieces import Speech, WordTime
+from pipelines.speaking.pieces import Speech
 
 STREAM_LENGTH = 0x7FFFFFFF  # bytes, what a WAV header says when nobody knows yet
 
@@ -68,6 +66,8 @@ class PipeWriter:
     """Write a WAV to standard output: at the end with its true length, or streamed piece by piece."""
 
     def __init__(self, sample_rate: int, stream: bool, out: BinaryIO | None = None):
+        if out is None and sys.stdout is None:
+            raise UserError("standard output is closed; expected somewhere to write the audio, or --out FILE")
         self.sample_rate, self.stream, self.out = sample_rate, stream, out or sys.stdout.buffer
         self.held: list[bytes] = []
         self.begun = False
@@ -95,24 +95,7 @@ class PipeWriter:
             self.out.flush()
 
 
-def clock(seconds: float) -> str:
-    """Seconds as SubRip writes them, 00:00:01,250."""
-    milliseconds = round(seconds * 1000)
-    minutes, milliseconds = divmod(milliseconds, 60_000)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours:02d}:{minutes:02d}:{milliseconds // 1000:02d},{milliseconds % 1000:03d}"
-
-
-def write_timestamps(path: Path, words: Iterable[WordTime], kind: str) -> None:
-    """Write word times: SubRip (one word a subtitle) or JSON."""
-    if kind == "srt":
-        entries = (f"{i}\n{clock(w.start_s)} --> {clock(w.end_s)}\n{w.text}\n" for i, w in enumerate(words, 1))
-        write_atomically(path, "\n".join(entries))
-    else:
-        write_atomically(path, json.dumps([w._asdict() for w in words], indent=1, ensure_ascii=False) + "\n")
-
-
-def plot(path: Path, speech: Speech, frame_rate: float) -> None:
+def plot(path: Path, speech: Speech) -> None:
     """Draw waveform, spectrum and reading position with its words over time."""
     import matplotlib
 
@@ -126,11 +109,10 @@ def plot(path: Path, speech: Speech, frame_rate: float) -> None:
     with np.errstate(divide="ignore"):  # of silence
         spectrum.specgram(speech.audio, NFFT=1024, Fs=speech.sample_rate, noverlap=768, cmap="magma")
     spectrum.set_ylabel("Hz")
-    offset_tokens, frame = 0, 0
-    for positions, sentence in zip(speech.positions, speech.sentences, strict=True):
-        times = (np.arange(len(positions)) + frame + 0.5) / frame_rate
-        path_axis.step(times, np.array(positions) + offset_tokens, where="mid", color="tab:blue", linewidth=1)
-        offset_tokens, frame = offset_tokens + len(sentence.ids), frame + len(positions)
+    offset_tokens = 0
+    for times_s, positions, sentence in zip(speech.times_s, speech.positions, speech.sentences, strict=True):
+        path_axis.step(times_s, np.array(positions) + offset_tokens, where="mid", color="tab:blue", linewidth=1)
+        offset_tokens += len(sentence.ids)
     if len(speech.words) <= 60:
         for word in speech.words:
             path_axis.axvspan(word.start_s, word.end_s, alpha=0.12, color="tab:orange", linewidth=0)
@@ -139,12 +121,10 @@ def plot(path: Path, speech: Speech, frame_rate: float) -> None:
     path_axis.set_ylabel("token being read")
     path_axis.set_xlabel("seconds")
     figure.tight_layout()
-    temporary = partial(path)
     try:
-        figure.savefig(temporary, dpi=120, format=path.suffix.lstrip(".") or "png")
-        temporary.replace(path)
+        with replacing(path) as temporary:
+            figure.savefig(temporary, dpi=120, format=path.suffix.lstrip(".") or "png")
     except ValueError as error:
         raise UserError(f"{path} cannot be drawn: {error}") from None
     finally:
-        temporary.unlink(missing_ok=True)
         plt.close(figure)

@@ -18,19 +18,20 @@ import numpy as np
 from pipelines.shared.errors import UserError
 from pipelines.speaking.ahead import ahead
 from pipelines.speaking.loading import load_voice
-from pipelines.speaking.pieces import Piece, Speech, join, word_times
+from pipelines.speaking.manner import Manner, split_options
+from pipelines.speaking.pacing import Pacing, Rest
+from pipelines.speaking.passages import Passage, passages
+from pipelines.speaking.pieces import Piece, Speech, join
+from pipelines.speaking.reading import read
 from pipelines.speaking.voice import Voice
 from speechllm import Frame, SamplingConfig
 from speechllm.config import Precision
 from speechllm.request import SLOWEST_RATE
-from speechllm.text.frontend import FrontendOutput
-from speechllm.text.sentences import iter_sentences
+from speechllm.text.frontend import FrontendOutput, Reading
 
-MAX_CHARS = 180  # of a sentence; longer ones are split, as the LM has heard few of them
 FIRST_CHUNK = 3  # codec frames of audio in the first piece, for a quick start; of a codec of 21.5 frames a second
 GROWTH = 4  # of a piece on the one before
 MAX_CHUNK = 48  # codec frames in the largest piece, about two seconds
-GROUP_CHARS = 60  # a voice without a reader is given so many at once, if there are
 KEEP = 64, 322  # codec frames that say whose voice it was, at least and at most; 3 to 15 s
 AHEAD = 4  # pieces of codes that the speech LM may be ahead of the codec
 SCHEME = "gepard:"  # of published weights
@@ -40,9 +41,11 @@ SCHEME = "gepard:"  # of published weights
 class Written:
     """Codes on their way from the speech LM to the codec: the next of a sentence."""
 
-    codes: np.ndarray  # int64 [K, T]
-    frames: list[Frame]  # of the whole sentence, on its last codes
-    sentence: FrontendOutput | None = None  # on its last codes
+    frames: list[Frame]
+    sentence: FrontendOutput | None  # None for silence alone
+    first: bool = True  # of the sentence
+    last: bool = True
+    silence_s: float = 0.0  # before it
 
 
 class TTS:
@@ -71,6 +74,7 @@ class TTS:
         tries: int = 0,
         engine: str = "auto",
         threads: int = 0,
+        lexicon: str | Path | None = None,
     ) -> "TTS":
         """Load a shipped voice by name, a voice folder by path, or published weights as `gepard:PATH`.
 
@@ -82,11 +86,14 @@ class TTS:
             prompt, language: of published weights; see docs/published-weights.md.
             engine: onnx, torch or auto; see load_voice.
             tries, threads: see TTS.
+            lexicon: a file of words with their pronunciation, beside the voice's own; see speechllm.text.lexicon.
 
         Raises:
             UserError: no such voice, or it is broken.
         """
         if name.startswith(SCHEME):
+            if lexicon:
+                raise UserError(f"{name} reads letters, not phonemes; a lexicon goes with other voices")
             if engine == "onnx":
                 raise UserError(f"{name} speaks with the engine torch alone; leave --engine out")
             try:
@@ -96,7 +103,8 @@ class TTS:
             return cls(load_published(name, codec, prompt, language, precision, threads), tries)
         if prompt or language:
             raise UserError(f"the voice {name} speaks as it is; a prompt or a language goes with {SCHEME}PATH")
-        voice = load_voice(name, Path(codec) if codec else None, precision, engine, threads)
+        sound_folder, words = Path(codec) if codec else None, Path(lexicon) if lexicon else None
+        voice = load_voice(name, sound_folder, precision, engine, threads, words)
         return cls(voice, tries, threads if voice.two_stages else 1)
 
     @property
@@ -110,45 +118,65 @@ class TTS:
         rate: int = self.codec.sample_rate
         return rate
 
-    def synthesize(self, text: str, seed: int = 0, **sampling: Any) -> Speech:
+    def synthesize(self, text: str, seed: int = 0, **options: Any) -> Speech:
         """Speak a text.
 
         Args:
             text: any length, any written form.
             seed: the same text and seed give the same speech.
-            sampling: fields of SamplingConfig to change, such as temperature.
+            options: fields of Manner, such as speed and ssml, and of SamplingConfig to change, such as temperature.
 
         Raises:
             ValueError: nothing to say, or text the voice cannot speak.
         """
-        return join(list(self.pieces([text], seed, **sampling)), self.sample_rate)
+        return join(list(self.pieces([text], seed, **options)), self.sample_rate)
 
-    def stream(self, text: str, seed: int = 0, **sampling: Any) -> Iterator[np.ndarray]:
+    def stream(self, text: str, seed: int = 0, **options: Any) -> Iterator[np.ndarray]:
         """The audio of `synthesize`, float32 [N] at a time, as soon as it is certain."""
-        for piece in self.pieces([text], seed, **sampling):
+        for piece in self.pieces([text], seed, **options):
             if len(piece.audio):
                 yield piece.audio
 
-    def pieces(self, chunks: Iterable[str], seed: int = 0, **sampling: Any) -> Iterator[Piece]:
+    def read(self, text: str, **options: Any) -> Iterator[Reading]:
+        """How a text would be read, sentence by sentence; `options` are fields of Manner."""
+        readings = read([text], self.frontend, Manner(**options))
+        while True:
+            with self.reading:
+                reading = next(readings, None)
+            if reading is None:
+                return
+            yield reading
+
+    def pieces(self, chunks: Iterable[str], seed: int = 0, **options: Any) -> Iterator[Piece]:
         """Speak a text that arrives in chunks, sentence by sentence; memory does not grow with its length."""
-        written = self.write(chunks, seed, **sampling)
-        return self.render(ahead(written, AHEAD) if self.threads > 1 else written)
+        self.voice.check_process()
+        manner, sampling = split_options(options)
+        written = self.write(self.passages(chunks, manner), seed, **sampling)
+        return self.render(ahead(written, AHEAD) if self.threads > 1 else written, manner)
+
+    def passages(self, chunks: Iterable[str], manner: Manner) -> Iterator[Passage]:
+        """The sentences of a text, as this voice is given them."""
+        has_reader = bool(self.voice.lm.config.reader_layer)
+        return passages(chunks, manner, self.frontend.reads_phonemes, has_reader)
 
     # first stage: text -> codes
 
-    def write(self, chunks: Iterable[str], seed: int = 0, **sampling: Any) -> Iterator[Written]:
+    def write(self, sentences: Iterable[Passage], seed: int = 0, **sampling: Any) -> Iterator[Written]:
         """Codes of a text, sentence by sentence."""
         prefix, heard = self.voice.prefix, np.empty((self.codec.num_codebooks, 0), np.int64)
-        sentences = speakable(chunks)
-        for index, sentence in enumerate(sentences if self.voice.lm.config.reader_layer else grouped(sentences)):
+        for index, passage in enumerate(sentences):
+            if passage.pause_s:
+                yield Written([], None, silence_s=passage.pause_s)
+            if index and not passage.text:  # the silence at the end
+                return
             with self.reading:  # a front end belongs to one thread at a time
-                prepared = self.frontend(sentence)
+                prepared = self.frontend(passage.text)
             # Every sentence has its own random stream: it sounds the same whatever was said before.
             settings = {"seed": (seed * 1_000_003 + index) % 2**63, **prepared.sampling, **sampling}
             for part in self.parts(prepared):
                 for written in self.write_sentence(part, replace(self.sampling, **settings), prefix):
                     if self.voice.keeps_first and heard.shape[1] < KEEP[1]:
-                        heard = np.concatenate([heard, written.codes], axis=1)[:, : KEEP[1]]
+                        heard = np.concatenate([heard, self.stack(written.frames)], axis=1)[:, : KEEP[1]]
                     yield written
             if self.voice.keeps_first and prefix is self.voice.prefix and heard.shape[1] >= KEEP[0]:
                 prefix = self.voice.voice_prefix(heard)
@@ -168,7 +196,8 @@ class TTS:
                 for w in words
                 if begin <= w.start_token < stop
             ]
-            yield prepared._replace(ids=prepared.ids[begin:stop], words=inside)
+            pauses = [p._replace(token=p.token - begin) for p in prepared.pauses if begin <= p.token < stop]
+            yield prepared._replace(ids=prepared.ids[begin:stop], words=inside, pauses=pauses)
             begin = stop
 
     def frames(self, prepared: FrontendOutput, sampling: SamplingConfig, prefix: Any) -> Iterable[Frame]:
@@ -180,43 +209,66 @@ class TTS:
 
     def write_sentence(self, prepared: FrontendOutput, sampling: SamplingConfig, prefix: Any) -> Iterator[Written]:
         """Codes of one prepared sentence, as many at a time as are rendered at once."""
-        goals, frames, passed_on = chunk_goals(self.codec), [], 0
+        goals, new, first = chunk_goals(self.codec), [], True
         goal = next(goals)
-        for frame in self.frames(prepared, sampling, prefix):
-            frames.append(frame)
-            if len(frames) == goal:
-                yield Written(stack(frames[passed_on:]), [])
-                passed_on, goal = goal, next(goals)
-        last = stack(frames[passed_on:]) if passed_on < len(frames) else stack(frames[:1])[:, :0]
-        yield Written(last, frames, prepared)
+        for count, frame in enumerate(self.frames(prepared, sampling, prefix), 1):
+            new.append(frame)
+            if count == goal:
+                yield Written(new, prepared, first, last=False)
+                new, first, goal = [], False, next(goals)
+        yield Written(new, prepared, first)
+
+    def stack(self, frames: list[Frame]) -> np.ndarray:
+        """Codes of frames, int64 [K, T]."""
+        if not frames:
+            return np.empty((self.codec.num_codebooks, 0), np.int64)
+        return np.stack([frame.codes for frame in frames], axis=1)
 
     # second stage: codes -> audio
 
-    def render(self, written: Iterator[Written]) -> Iterator[Piece]:
+    def render(self, written: Iterable[Written], manner: Manner) -> Iterator[Piece]:
         """The audio of codes, and when its words are heard."""
-        start_s, decoder, waiting = 0.0, self.voice.decoder(), np.empty((self.codec.num_codebooks, 0), np.int64)
+        done, nothing = 0, self.stack([])  # samples of what is complete
         for part in written:
-            audio = decoder.flush(part.codes) if part.sentence else decoder.push(part.codes)
-            waiting = np.concatenate([waiting, part.codes], axis=1)
-            rendered = len(audio) // self.codec.hop_length
+            if part.sentence is None:
+                silence = np.zeros(round(part.silence_s * self.sample_rate), np.float32)
+                done += len(silence)
+                yield Piece(silence, nothing)
+                continue
+            if part.first:
+                decoder, pacing, frames, waiting = self.voice.decoder(), self.pacing(part.sentence, manner), [], nothing
+            frames += part.frames
+            codes = self.stack(part.frames)
+            audio = decoder.flush(codes) if part.last else decoder.push(codes)
+            rendered, waiting = len(audio) // self.codec.hop_length, np.concatenate([waiting, codes], axis=1)
+            audio = pacing.push(audio, [frame.position for frame in part.frames])
+            if part.last and (rest := pacing.flush()).size:
+                audio = np.concatenate([audio, rest])
             piece, waiting = Piece(audio, waiting[:, :rendered]), waiting[:, rendered:]
-            if part.sentence:
-                positions = [frame.position for frame in part.frames]
-                piece = replace(
-                    piece,
-                    words=word_times(part.sentence, positions, start_s, self.codec.frame_rate),
-                    confidences=[frame.confidence for frame in part.frames],
-                    positions=positions,
-                    sentence=part.sentence,
-                )
-                start_s += len(positions) / self.codec.frame_rate
-                decoder = self.voice.decoder()
+            if part.last:
+                piece = ended(piece, part.sentence, frames, pacing, done / self.sample_rate)
+                done += pacing.samples
             yield piece
 
+    def pacing(self, sentence: FrontendOutput, manner: Manner) -> Pacing:
+        """Speed and silences of one sentence."""
+        dash_s, inner = manner.pause_s("dash"), sentence.pauses if self.voice.lm.config.reader_layer else ()
+        rests = [Rest(p.token, dash_s if p.duration_s is None else p.duration_s) for p in inner]
+        return Pacing(
+            self.sample_rate, self.codec.hop_length, manner.speed, [rest for rest in rests if rest.duration_s]
+        )
 
-def stack(frames: list[Frame]) -> np.ndarray:
-    """Codes of frames, int64 [K, T]."""
-    return np.stack([frame.codes for frame in frames], axis=1)
+
+def ended(piece: Piece, sentence: FrontendOutput, frames: list[Frame], pacing: Pacing, begin_s: float) -> Piece:
+    """The last piece of a sentence, with what is known of it."""
+    return replace(
+        piece,
+        words=pacing.word_times(sentence.words, begin_s),
+        confidences=[frame.confidence for frame in frames],
+        positions=pacing.positions,
+        times_s=pacing.frame_times_s(begin_s),
+        sentence=sentence,
+    )
 
 
 def chunk_goals(codec: Any) -> Iterator[int]:
@@ -232,28 +284,3 @@ def chunk_goals(codec: Any) -> Iterator[int]:
         yield goal
         chunk = min(GROWTH * chunk, MAX_CHUNK * faster)
         goal += chunk
-
-
-def speakable(chunks: Iterable[str]) -> Iterator[str]:
-    """Sentences to speak. A lone dash or row of signs between them is not read; where there is nothing else it is."""
-    spoken, signs = False, ""
-    for sentence in iter_sentences(chunks, MAX_CHARS):
-        if any(character.isalnum() for character in sentence):
-            spoken = True
-            yield sentence
-        else:
-            signs = signs or sentence
-    if not spoken:
-        yield signs  # for the front end to read or refuse
-
-
-def grouped(sentences: Iterable[str]) -> Iterator[str]:
-    """Sentences, short ones joined with what follows: a voice without a reader is not to be trusted with few words."""
-    held = ""
-    for sentence in sentences:
-        held = f"{held} {sentence}".strip()
-        if len(held) >= GROUP_CHARS:
-            yield held
-            held = ""
-    if held:
-        yield held

@@ -44,6 +44,7 @@ class TorchVoice(Voice):
 
     engine = "torch"
     two_stages = False  # measured: the two fight for the interpreter and nothing is won
+    survives_fork = False
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "engines", Engines(self.lm, self.precision))

@@ -3,15 +3,18 @@
 Shapes: K codebooks, T codec frames, D width, Q positions of a voice prefix, S text tokens, N audio samples.
 """
 
+import os
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, ClassVar, Protocol
 
 import numpy as np
 
 from speechllm import Frame, Prompt, SamplingConfig
 from speechllm.text.frontend import Frontend
+
+ENGINES = ("auto", "onnx", "torch")
 
 
 class Decoder(Protocol):
@@ -36,9 +39,19 @@ class Voice(ABC):
     prefix: Any = None  # of the LM's voice prefix, [Q, D]
     unguided: Any = None  # ids that guidance reads in place of a text, int64 [S]
     keeps_first: bool = False  # whoever speaks first goes on: the prefix is then made from what was said
+    process: int = field(default_factory=os.getpid)  # that loaded it
 
     engine: ClassVar[str]
     two_stages: ClassVar[bool]  # whether LM and codec gain from a thread each
+    survives_fork: ClassVar[bool]
+
+    def check_process(self) -> None:
+        """Raise RuntimeError in a process that would wait for ever for the threads of the one it was forked from."""
+        if os.getpid() != self.process and not self.survives_fork:
+            raise RuntimeError(
+                f"the voice {self.name} was loaded before this process was forked, and the threads of the engine "
+                f"{self.engine} are not in it; load the voice after the fork, or start processes by `spawn`"
+            )
 
     @abstractmethod
     def prompt(self, ids: list[int], prefix: Any) -> Prompt:

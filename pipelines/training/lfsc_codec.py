@@ -18,6 +18,7 @@ from codec.dsp.spectral import log_mel
 from codec.training.lfsc.module import HiFiGANOptim, LitHiFiGAN
 from codec.training.segments import MeasuredSegments
 from pipelines.corpus import manifest
+from pipelines.corpus.rejects import Reject, report
 from pipelines.shared.errors import UserError
 from pipelines.training.resume import Run, settings_of
 from pipelines.training.trainer import adversarial_options, fit, loader, processes
@@ -65,7 +66,10 @@ def loaders(
 
 def read_manifest(config: TrainHiFiGAN) -> list[manifest.Utterance]:
     """The utterances of the manifest that are long enough, more than are held out."""
-    utterances = [u for u in manifest.read(config.manifest) if u.duration_s >= config.min_duration_s]
+    found = manifest.read(config.manifest)
+    utterances = [u for u in found if u.duration_s >= config.min_duration_s]
+    short = [Reject(u.id, f"lasts {u.duration_s} s") for u in found if u.duration_s < config.min_duration_s]
+    report(config.run_dir / "left_out.jsonl", short, len(found), most=1.0)
     if len(utterances) <= config.validation_items:
         raise UserError(
             f"{config.manifest} has {len(utterances)} utterances of {config.min_duration_s} s or more, "
@@ -111,7 +115,7 @@ def train(config: TrainHiFiGAN) -> None:
         codec.load_state_dict(load_codec(config.init_from, kind=HiFiGANCodec).state_dict())
     module = LitHiFiGAN(codec, config.optim, shower(config.run_dir, codec.sample_rate))
     utterances = read_manifest(config)
-    identity = settings_of("codec", config.codec) | {"corpus": manifest.digest(utterances)}
+    identity = settings_of("codec", config.codec) | {"corpus": manifest.digest(utterances, config.manifest.parent)}
     settings = dataclasses.asdict(config)
     run = Run(config.run_dir, config.optim.max_steps, identity, settings, config.checkpoint_minutes)
     training, validation = loaders(config, utterances, run.steps_done())

@@ -19,6 +19,7 @@ from codec.training.lite.module import CodecOptim, LitCodec
 from codec.training.segments import AudioSegments, FeatureSegments, Segments
 from pipelines.corpus import manifest
 from pipelines.corpus.features import read_features
+from pipelines.corpus.rejects import Reject, report
 from pipelines.shared.errors import UserError
 from pipelines.training.resume import Run, settings_of
 from pipelines.training.trainer import adversarial_options, fit, loader, processes
@@ -55,7 +56,7 @@ def loaders(config: TrainLite, utterances: list[manifest.Utterance], seen: int) 
     """Training and validation segments; training goes on after the `seen` batches of an earlier part of the run."""
     folder, frames = config.manifest.parent, config.segment_frames
     held, used = utterances[: config.validation_items], utterances[config.validation_items :]
-    features = read_features(config.features, config.codec) if config.features else {}
+    features = read_features(config.features, config.codec, utterances, folder) if config.features else {}
 
     def segments(part: list[manifest.Utterance], size: int, first: int = 0) -> Segments:
         if config.features:
@@ -64,8 +65,12 @@ def loaders(config: TrainLite, utterances: list[manifest.Utterance], seen: int) 
             options: dict[str, Any] = dict(size=size, seed=config.seed, first=first, names=names)
             if config.augment and part is used:
                 augmenter = Augmenter(config.codec, config.augment)
-                return AugmentedSegments(tensors, frames * stack, stack, augmenter, **options)
-            return FeatureSegments(tensors, frames * stack, stack, **options)
+                found: FeatureSegments = AugmentedSegments(tensors, frames * stack, stack, augmenter, **options)
+            else:
+                found = FeatureSegments(tensors, frames * stack, stack, **options)
+            short = [Reject(name, f"shorter than a segment of {frames} frames") for name in found.left_out]
+            report(config.run_dir / f"left_out_{'used' if part is used else 'held'}.jsonl", short, len(part), most=1.0)
+            return found
         files, durations = [folder / u.audio for u in part], [u.duration_s for u in part]
         samples, rate = frames * config.codec.hop_length, config.codec.sample_rate
         return AudioSegments(files, durations, samples, rate, size=size, seed=config.seed, first=first)
@@ -111,7 +116,9 @@ def train(config: TrainLite) -> None:
         torch.set_num_threads(config.num_threads)
     torch.manual_seed(config.seed)
     utterances = read_manifest(config)
-    identity = settings_of("codec", config.codec) | {"corpus": manifest.digest(utterances)}
+    identity = settings_of("codec", config.codec) | {
+        "corpus": manifest.digest(utterances, None if config.features else config.manifest.parent)
+    }
     settings = dataclasses.asdict(config)
     run = Run(config.run_dir, config.optim.max_steps, identity, settings, config.checkpoint_minutes)
     module, seen = new_module(config), run.steps_done()

@@ -8,7 +8,7 @@ int64 [n + 1]. Its header holds the CodeSpec, the tokenizer's fingerprint and th
 import hashlib
 import json
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -37,13 +37,14 @@ def write_tensors(path: Path, tensors: dict[str, Tensor], header: dict[str, str]
     temporary.replace(path)
 
 
-def as_int16(parts: list[Tensor], names: list[str], what: str, end: int) -> Tensor:
-    """Whole numbers in 0 .. end - 1 of each utterance, joined; ValueError for any that int16 would make another."""
+def as_int16(parts: list[Tensor], names: list[str], what: str, end: int, empty: Tensor | None = None) -> Tensor:
+    """Whole numbers in 0 .. end - 1 of each utterance, joined, of none `empty`; ValueError for others."""
     end = min(end, 2**15)
     for name, part in zip(names, parts, strict=False):
         if len(part) and not 0 <= int(part.min()) <= int(part.max()) < end:
             raise ValueError(f"{name}: got {what} in {int(part.min())}..{int(part.max())}; expected 0..{end - 1}")
-    return torch.cat(parts).to(torch.int16).contiguous()
+    joined = torch.cat(parts) if parts else torch.zeros(0) if empty is None else empty
+    return joined.to(torch.int16).contiguous()
 
 
 def offsets(parts: Iterable[Tensor]) -> Tensor:
@@ -52,15 +53,22 @@ def offsets(parts: Iterable[Tensor]) -> Tensor:
     return torch.tensor(lengths).cumsum(0)
 
 
-def write_shard(path: Path, examples: list[Example], spec: CodeSpec, tokenizer_fingerprint: str) -> None:
-    """Write a shard; `path` ends in .safetensors.
+def write_shard(
+    path: Path,
+    examples: list[Example],
+    spec: CodeSpec,
+    tokenizer_fingerprint: str,
+    notes: Mapping[str, str] | None = None,
+) -> None:
+    """Write a shard; `path` ends in .safetensors. `notes` are kept with it, for whoever made it.
 
     Raises:
         ValueError: codes that are none of `spec`, or ids that int16 does not hold; nothing is written.
     """
     ids, codes, names = [e.ids for e in examples], [e.codes for e in examples], [e.name for e in examples]
+    empty = torch.zeros(0, spec.num_codebooks)
     tensors = {
-        "codes": as_int16(codes, names, "codes", math.prod(spec.levels)),
+        "codes": as_int16(codes, names, "codes", math.prod(spec.levels), empty),
         "ids": as_int16(ids, names, "text ids", 2**15),
         "code_offsets": offsets(codes),
         "id_offsets": offsets(ids),
@@ -70,6 +78,7 @@ def write_shard(path: Path, examples: list[Example], spec: CodeSpec, tokenizer_f
         "tokenizer": tokenizer_fingerprint,
         "names": json.dumps(names),
         "content": content_hash(names, tensors),
+        "notes": json.dumps(dict(notes or {})),
     }
     write_tensors(path, tensors, header)
 
@@ -93,17 +102,22 @@ def content_hash(names: list[str], tensors: dict[str, Tensor]) -> str:
 class Shard:
     """A shard opened for reading; len() and indexing by utterance.
 
+    Args:
+        path: of the .safetensors file.
+        aligned: whether to read the alignment too, where there is one.
+
     Attributes:
         spec, tokenizer_fingerprint: of the codec and the tokenizer it was made with.
         names: of the utterances.
         corpus: hash of all that is in it.
+        notes: what its maker keeps with it.
         positions: alignment int16 [sum T]; None before there is one.
 
     Raises:
         ValueError: not a shard, or made for another codec or tokenizer than expected.
     """
 
-    def __init__(self, path: Path):
+    def __init__(self, path: Path, aligned: bool = True):
         self.path = path
         try:
             with safe_open(path, "pt") as file:
@@ -112,21 +126,31 @@ class Shard:
             self.spec = CodeSpec(**json.loads(header["spec"]))
             self.tokenizer_fingerprint = header["tokenizer"]
             self.names: list[str] = json.loads(header["names"])
+            self.notes: dict[str, str] = json.loads(header.get("notes", "{}"))
         except (SafetensorError, KeyError, json.JSONDecodeError, TypeError) as error:
             raise ValueError(f"{path} is not a code shard ({error}); make shards with encode_corpus.py") from error
         self.corpus: str = header.get("content") or content_hash(self.names, self.tensors)
-        self.positions: Tensor | None = None
-        if self.positions_path.is_file():
-            try:
-                with safe_open(self.positions_path, "pt") as file:
-                    positions = file.get_tensor("positions")
-            except SafetensorError as error:
-                raise ValueError(
-                    f"{self.positions_path} is not an alignment ({error}); delete it and run align_corpus.py again"
-                ) from error
-            if len(positions) != len(self.tensors["codes"]):
-                raise ValueError(f"{self.positions_path} belongs to another shard; delete it, then run align_corpus.py")
-            self.positions = positions
+        self.positions = self.read_positions() if aligned else None
+
+    def read_positions(self) -> Tensor | None:
+        """The alignment, int16 [sum T]; None before there is one.
+
+        Raises:
+            ValueError: there is one, of other codes or damaged.
+        """
+        if not self.positions_path.is_file():
+            return None
+        try:
+            with safe_open(self.positions_path, "pt") as file:
+                positions: Tensor = file.get_tensor("positions")
+                made_for = (file.metadata() or {}).get("shard", self.corpus)  # older ones do not say
+        except SafetensorError as error:
+            raise ValueError(
+                f"{self.positions_path} is not an alignment ({error}); run align_corpus.py again"
+            ) from error
+        if len(positions) != len(self.tensors["codes"]) or made_for != self.corpus:
+            raise ValueError(f"{self.positions_path} belongs to another shard, or an older one; run align_corpus.py")
+        return positions
 
     @property
     def positions_path(self) -> Path:
@@ -144,14 +168,25 @@ class Shard:
 
     def write_positions(self, positions: list[Tensor]) -> None:
         """Store the alignment of all utterances, int64 [T] each; ValueError for positions that int16 does not hold."""
-        write_tensors(self.positions_path, {"positions": as_int16(positions, self.names, "positions", 2**15)}, {})
+        joined = as_int16(positions, self.names, "positions", 2**15)
+        write_tensors(self.positions_path, {"positions": joined}, {"shard": self.corpus})
 
 
-def open_shards(folder: Path) -> list[Shard]:
-    """All shards of a folder, which must agree on codec and tokenizer."""
-    shards = [Shard(path) for path in sorted(folder.glob("*.safetensors"))]
+def open_shards(folder: Path, aligned: bool = True) -> list[Shard]:
+    """All shards of a folder that hold utterances; they must agree on codec and tokenizer, and share no utterance.
+
+    Raises:
+        ValueError: they do not, or there are none.
+    """
+    shards = [shard for path in sorted(folder.glob("*.safetensors")) if len(shard := Shard(path, aligned))]
     if not shards:
         raise ValueError(f"{folder} holds no shards; make them with encode_corpus.py")
+    places: dict[str, Path] = {}
+    for shard in shards:
+        for name in shard.names:
+            if name in places:
+                raise ValueError(f"utterance {name} is in {places[name]} and {shard.path}; remove one of the shards")
+            places[name] = shard.path
     for shard in shards[1:]:
         for key in ("spec", "tokenizer_fingerprint"):
             if getattr(shard, key) != getattr(shards[0], key):

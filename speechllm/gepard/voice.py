@@ -77,6 +77,8 @@ class GepardFrontend:
         language: stands before the text as `xx: ` if given; part of the training texts had such tags.
     """
 
+    reads_phonemes = False
+
     def __init__(self, encode: Callable[[str], list[int]], special: frozenset[int], marks: Marks, language: str = ""):
         if language and language not in LANGUAGES:
             raise ValueError(f"got language {language!r}; this model speaks {', '.join(LANGUAGES)}")

@@ -7,6 +7,8 @@ characters go, and a letter of another script raises `ValueError` that names it.
 import re
 import unicodedata
 
+from speechllm.text.foreign import foreign_words
+
 PLAIN_FORMS = str.maketrans(
     {
         **dict.fromkeys("‘’‚‛′ʼʻ`´", "'"),
@@ -24,8 +26,6 @@ PLAIN_FORMS = str.maketrans(
         "…": "...",
         "¿": "",
         "¡": "",
-        "²": "^2",
-        "³": "^3",
         "℃": "°C",
         "℉": "°F",
         "º": "°",
@@ -33,27 +33,33 @@ PLAIN_FORMS = str.maketrans(
         "×": " x ",
         "÷": " divided by ",
         "±": " plus or minus ",
-        "→": " to ",
+        **dict.fromkeys("→⇒⟶", " to "),
+        **dict.fromkeys("←↑↓↔⇐⇔", " "),
         "≈": " about ",
-        "≤": " at most ",
-        "≥": " at least ",
-        "≠": " is not equal to ",
+        **dict.fromkeys("≤≦", " less than or equal to "),
+        **dict.fromkeys("≥≧", " greater than or equal to "),
+        "≠": " not equal to ",
+        "⋈": " natural join ",
+        "√": " square root of ",
+        "∕": " divided by ",
+        **dict.fromkeys("∗∙⋅", " times "),
+        "Ω": "Ω",  # the ohm sign is the letter
         "⁄": "/",
-        # letters that Unicode does not decompose
-        **{"ß": "ss", "æ": "ae", "Æ": "Ae", "œ": "oe", "Œ": "Oe", "ø": "o", "Ø": "O", "ł": "l", "Ł": "L", "đ": "d"},
-        **{"Đ": "D", "ð": "th", "Ð": "Th", "þ": "th", "Þ": "Th", "ı": "i", "ŋ": "ng", "ə": "a", "ħ": "h", "Ħ": "H"},
     }
 )
-# Without its accent each of these is another word.
-RESPELLED = {"résumé": "rezzoomay", "exposé": "expo-zay", "rosé": "ro-zay", "pâté": "pah-tay", "lamé": "lah-may"}
-ACCENTED_WORD = re.compile(r"[a-z]*[éâ][a-zé]*", re.IGNORECASE)
+# Letters that Unicode does not decompose.
+LETTERS = {"ß": "ss", "æ": "ae", "Æ": "Ae", "œ": "oe", "Œ": "Oe", "ø": "o", "Ø": "O", "ł": "l", "Ł": "L", "đ": "d"}
+LETTERS |= {"Đ": "D", "ð": "th", "Ð": "Th", "þ": "th", "Þ": "Th", "ı": "i", "ŋ": "ng", "ə": "a", "ħ": "h", "Ħ": "H"}
+SUPERSCRIPT = re.compile(r"(?<=[\w)])[⁺⁻⁰¹²³⁴-⁹]+")
+SUPERSCRIPTS = str.maketrans("⁺⁻⁰¹²³⁴⁵⁶⁷⁸⁹", "+-0123456789")
+WORD = re.compile(r"[^\W\d_]+|[^\x00-\x7f]")
 MIXED_FRACTION = re.compile(r"(\d?)([¼-¾⅐-⅞↉])")
 LONE_GREEK = re.compile(r"(?<![^\W\d_])[\u0391-\u03c9](?![^\W\d_])")
-SPOKEN_SYMBOLS = frozenset("°€£¥₹₩₽₺₫₪₴₿₦₱¢–—μ")  # kept for the rules on numbers
+SPOKEN_SYMBOLS = frozenset("★°€£¥₹₩₽₺₫₪₴₿₦₱¢–—μΩ")  # kept for the rules on numbers
 
 
 def clean(text: str) -> str:
-    """Printable ASCII, SPOKEN_SYMBOLS and single spaces.
+    """Printable ASCII, SPOKEN_SYMBOLS, foreign words that the phonemiser knows by their accents, and single spaces.
 
     Raises:
         ValueError: a letter or digit of a script the voice cannot speak.
@@ -63,23 +69,33 @@ def clean(text: str) -> str:
 
 
 def _plain(text: str) -> str:
-    text = ACCENTED_WORD.sub(lambda m: RESPELLED.get(m[0].lower(), m[0]), unicodedata.normalize("NFC", text))
+    text = SUPERSCRIPT.sub(lambda m: "^" + m[0].translate(SUPERSCRIPTS), unicodedata.normalize("NFC", text))
     text = MIXED_FRACTION.sub(lambda m: f"{m[1]} {unicodedata.normalize('NFKC', m[2])} ", text)  # 3½ is not 31/2
     text = unicodedata.normalize("NFKC", text.translate(PLAIN_FORMS)).translate(PLAIN_FORMS)
-    text = LONE_GREEK.sub(_greek_name, text)
-    # Decomposed, an accent is a mark of its own after a letter that can be spoken.
-    return "".join(_spoken(char) for char in unicodedata.normalize("NFD", text))
+    return WORD.sub(_word, LONE_GREEK.sub(_greek_name, text))
+
+
+def _word(match: re.Match[str]) -> str:
+    """A word as the phonemiser knows it, else without its accents, which decomposed are marks of their own."""
+    word = match[0]
+    if word.isascii() or word.lower() in foreign_words():
+        return word
+    return "".join(_spoken(char) for char in unicodedata.normalize("NFD", word))
 
 
 def _greek_name(match: re.Match[str]) -> str:
     """π -> pi; a single letter is a symbol that English has a word for, several are Greek text."""
     unit_follows = match[0] == "μ" and re.match(r"[A-Za-z]", match.string[match.end() :])
-    return match[0] if unit_follows else f" {unicodedata.name(match[0]).split()[-1].lower()} "
+    ohms = match[0] == "Ω" and re.search(r"\d ?$", match.string[: match.start()])
+    name = unicodedata.name(match[0], "").split()
+    return match[0] if unit_follows or ohms or not name else f" {name[-1].lower()} "
 
 
 def _spoken(char: str) -> str:
     if char.isascii() or char in SPOKEN_SYMBOLS:
         return char
+    if char in LETTERS:
+        return LETTERS[char]
     category = unicodedata.category(char)
     if category[0] in "LN":
         name = unicodedata.name(char, f"U+{ord(char):04X}")

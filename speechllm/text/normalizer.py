@@ -8,9 +8,6 @@ import re
 import threading
 from typing import TYPE_CHECKING
 
-from speechllm.text import written_forms
-from speechllm.text.cleaning import clean
-
 if TYPE_CHECKING:
     from speechllm.text.grammar import Grammar
 
@@ -19,11 +16,17 @@ NOT_PLAIN = re.compile(
     r"[^A-Za-z ,;:.!?'—-]|\s{2}|[A-Z]{2}|[A-Z]\."
     r"|[,;:.!?]\S|—[,;:.!?— ]|--|(?<!\w)[',;:.!?—-]|['-](?!\w)"
     r"|\b(?:Mrs?|Ms|Dr|Prof|St|vs)\b|\b[A-Za-z]{1,6}\.(?=.)|\b(?:etc|Inc|Ltd|Co|Corp|Jr|Sr|al|Ave|Blvd|Rd|Ln)\.$"
-    r"|\b(?:[Aa]$|A [A-Z]\b|[A-Za-z]+ A\b)"
+    r"|\b(?:[Aa]$|A [A-Z]\b|[A-Za-z]+ A\b|[aA] to [zZ]\b|A[-–]Z\b)"
+    r"|[A-Z][a-z]{2,8}[-/–][A-Z]|\bM-F\b|\b(?:Mon|Tue|Tues|Wed|Thu|Thurs|Fri|Sat|Sun)\b"
+    r"|[A-Z][a-z]+ [IVX]\b|\b[a-z]+ [ivxIVX]+\b(?<! I)"
+    r"|\b(?:chapter|part|act|phase|stage|type|class|volume|book|section) I\b"
 )
 NUMERIC = re.compile(r"[\d$€£¥°]")
-MONTHS = re.compile("|".join(rf"\b{month.lower()}\b" for month in written_forms.MONTHS))
+MONTH = re.compile(r"\b(?:january|february|march|april|may|june|july|august|september|october|november|december)\b")
 LONGEST_RUN = 20  # tokens; the grammar's time and memory grow faster than its input
+# The grammar takes up to 10 ms for a digit or a mark, 3 ms for a letter or a space. What a sentence has beyond this
+# many milliseconds, some eighty digits and marks, is no text that anyone wrote, and is read digit by digit.
+PATIENCE = 800
 
 
 class Normalizer:
@@ -50,10 +53,16 @@ class Normalizer:
         stripped = text.strip()
         if stripped and not NOT_PLAIN.search(stripped):
             return stripped
-        spoken = written_forms.expand(written_forms.quiet(written_forms.unquote(clean(text))))
+        # Not before they are needed: a plain sentence is spoken without them.
+        from speechllm.text.cleaning import clean
+        from speechllm.text.rules.capitals import quiet
+        from speechllm.text.rules.punctuation import settle, unquote
+        from speechllm.text.rules.sequence import expand
+
+        spoken = expand(quiet(unquote(clean(text))))
         if NUMERIC.search(spoken):
             spoken = self._read_numbers(spoken)
-        spoken = written_forms.settle(spoken)
+        spoken = settle(spoken)
         if not re.search(r"[A-Za-z]", spoken):
             shown = repr(text if len(text) <= 40 else text[:39] + "…")
             raise ValueError(
@@ -67,19 +76,20 @@ class Normalizer:
         numeric = [bool(NUMERIC.search(token)) for token in tokens]
         inside = [any(numeric[max(i - 1, 0) : i + 2]) for i in range(len(tokens))]
         out: list[str] = []
-        start = 0
+        start, patience = 0, PATIENCE
         for i in range(1, len(tokens) + 1):
             if i == len(tokens) or inside[i] != inside[start] or i - start == LONGEST_RUN:
                 run = " ".join(tokens[start:i])
-                out.append(self._read_run(run) if inside[start] else run)
+                if inside[start]:
+                    patience -= sum(3 if char.isalpha() or char == " " else 10 for char in run)
+                    run = self._read_run(run) if patience > 0 else run
+                out.append(run)
                 start = i
         return " ".join(out)
 
     def _read_run(self, run: str) -> str:
-        if len(run) > 20 * LONGEST_RUN:
-            return run  # no number that anyone writes; it will be read digit by digit
         spoken = self._load().read(run)
-        return MONTHS.sub(lambda m: m[0] if m[0] in run else m[0].capitalize(), spoken)
+        return MONTH.sub(lambda m: m[0] if m[0] in run else m[0].capitalize(), spoken)
 
     def _load(self) -> "Grammar":
         with self._lock:

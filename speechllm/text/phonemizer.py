@@ -8,11 +8,16 @@ import importlib.util
 import re
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import cached_property
 from typing import Any, NamedTuple
+
+from speechllm.text.foreign import foreign_words
+from speechllm.text.heteronyms import heteronyms, is_verb, reading
 
 PUNCTUATION = ' ,.;:!?—…()"“”'
 LONGEST_UNKNOWN = 24  # letters; the network for unknown words reads no further
+MOST_REMEMBERED = 10_000  # unknown words
 MARKS = "".join(sorted(set(PUNCTUATION + "'‘’-–")))
 
 
@@ -31,6 +36,27 @@ class Phonemes(NamedTuple):
     words: list[Word]
 
 
+class UnknownWords:
+    """The network that reads words the dictionaries lack, loaded with the first; a book has its names many times."""
+
+    def __init__(self, network: Callable[[], Any]):
+        self._network = network
+        self._read: dict[str, str | None] = {}
+
+    @cached_property
+    def network(self) -> Any:
+        """The network itself."""
+        return self._network()
+
+    def __call__(self, word: str) -> str | None:
+        """Phonemes of a word; None where no letter of it can be read."""
+        if word not in self._read:
+            if len(self._read) >= MOST_REMEMBERED:
+                self._read.clear()
+            self._read[word] = self.network(word)
+        return self._read[word]
+
+
 class Phonemizer:
     """American English grapheme-to-phoneme conversion. Safe to share between threads.
 
@@ -39,15 +65,14 @@ class Phonemizer:
 
     def __init__(self) -> None:
         self._g2p: Any = None
-        self._normalize: Any = None
         self._lock = threading.Lock()
 
     def load(self) -> None:
         """Load the dictionaries, a third of a second; call it in a thread to hide it behind other loading."""
         with self._lock:
             if self._g2p is None:
-                g2p, self._normalize = _import_g2p()
-                self._g2p = g2p()
+                g2p, network = _import_g2p()
+                self._g2p = g2p(oov=UnknownWords(network))
 
     def __call__(self, text: str) -> Phonemes:
         """Phonemes of one sentence.
@@ -56,16 +81,17 @@ class Phonemizer:
             text: spoken form, as `Normalizer.normalize` returns it.
 
         Returns:
-            The G2P's own string, except that an unknown word too long for it is read in pieces, not cut off.
+            The G2P's own string, except for foreign words and heteronyms that it misreads; an unknown word too long for
+            it is read in pieces, not cut off.
 
         Raises:
             ValueError: the text has no sound.
         """
         self.load()
-        # The G2P's own rules would read "I said no." as "I said number"; numbers have been read by our normaliser.
-        apart = re.sub(r"\b(no)\.", r"\1 .", text, flags=re.IGNORECASE)
-        spelled = re.sub(rf"[^\W\d_]{{{LONGEST_UNKNOWN + 1},}}", self._in_pieces, self._normalize(apart))
-        tokens = self._g2p.phonemize_tokens(self._g2p.tokenize(spelled))
+        spelled = re.sub(rf"[^\W\d_]{{{LONGEST_UNKNOWN + 1},}}", self._in_pieces, " ".join(text.split()))
+        tokens = self._g2p.tokenize(spelled)
+        self._decide(tokens, spelled)
+        tokens = self._g2p.phonemize_tokens(tokens)
         raw = "".join((token.phonemes or "") + (" " if token.whitespace else "") for token in tokens)
         phonemes = Phonemes(raw.strip(), list(_words(tokens, len(raw) - len(raw.lstrip()))))
         if not phonemes.words:
@@ -86,7 +112,30 @@ class Phonemizer:
         }
         # The last step of the G2P writes a flap as T and a glottal stop as t.
         known -= {"ɾ", "ʔ"}
-        return "".join(sorted(known | set("TtɐɪA" + PUNCTUATION) | set(self._g2p.oov.cout.values())))
+        return "".join(sorted(known | set("TtɐɪA" + PUNCTUATION) | set(self._g2p.oov.network.cout.values())))
+
+    def _decide(self, tokens: list[Any], text: str) -> None:
+        """Phonemes of the tokens that the G2P would misread, and parts of speech that its tagger gets wrong."""
+        position, decided = 0, ""
+        for token in tokens:
+            word, start = token.text, position
+            position += len(word) + bool(token.whitespace)
+            if token.text in ("'s", "’s") and decided:  # apart from its word, the G2P would read it as that of "it's"
+                token.phonemes = self._g2p.lexicon._s(decided)[len(decided) :]
+            elif not word.isascii():
+                token.phonemes = foreign_words().get(word.lower())
+            elif word in heteronyms() or word.lower() in heteronyms():
+                token.phonemes = reading(word, text[:start], text[position:])
+            if token.phonemes is None and self._may_be_verb(token) and is_verb(text[:start], text[position:]):
+                token.tag = "VB"
+            decided = "" if token.whitespace else token.phonemes or ""
+
+    def _may_be_verb(self, token: Any) -> bool:
+        """Whether the dictionary has a reading as a verb and the tagger took it for another part of speech."""
+        if token.tag.startswith("VB"):
+            return False
+        entry = self._g2p.lexicon.golds.get(token.text)
+        return isinstance(entry, dict) and "VERB" in entry
 
     def _in_pieces(self, match: re.Match[str]) -> str:
         """A word the dictionary lacks, in equal pieces short enough for the network that reads unknown words."""
@@ -132,7 +181,7 @@ def _bare(written: str) -> str:
 
 
 def _import_g2p() -> tuple[Any, Any]:
-    """hibari's G2P class and its text rules.
+    """hibari's G2P class and its network for unknown words, but not its text rules: ours have been there.
 
     `import hibari` loads its synthesiser and, if installed, scipy: 0.2 s that a G2P does not need. An empty package in
     its place lets hibari.g2p be imported alone; it is removed at once, so a later `import hibari` is the real one.
@@ -145,8 +194,8 @@ def _import_g2p() -> tuple[Any, Any]:
         sys.modules["hibari"] = importlib.util.module_from_spec(spec)
     try:
         from hibari.g2p import G2P
-        from hibari.g2p.normalize import normalize
+        from hibari.g2p.oov import OOV
     finally:
         if bare:
             del sys.modules["hibari"]
-    return G2P, normalize
+    return G2P, OOV

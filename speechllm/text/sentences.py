@@ -5,7 +5,7 @@ of the text, in order. Works on a stream, so the text of a book, or of a chat mo
 import re
 from collections.abc import Iterable, Iterator
 
-from speechllm.text.abbreviations import MID_SENTENCE, TITLES
+from speechllm.text.abbreviations import kind_of
 
 MAX_CHARS = 220  # about 15 s of speech; longer sentences are rare in training and drift
 LOOKAHEAD = 12  # characters that decide whether a full stop ends a sentence; also a stream's delay
@@ -16,6 +16,7 @@ END = re.compile(r"(?:[.!?…]+|[。！？]+)[\"'”’»)\]]*(?=\s|$)|(?<=[。�
 NEWLINE = re.compile(r"[ \t]*(?:\r?\n|[\u2028\u2029\f\v])\s*")
 SPEAKABLE = re.compile(r"[^\W_]|[&%@#$€£+=]")
 CLAUSE = re.compile(r"(?<=[,;:)])\s+|(?<=—)\s*|\s+(?=[–—(-]\s|\()")
+SUBJECT = r"(?:The|He|She|It|We|They|This|That|These|Those|There|But|And|Then|His|Her|Its|Their)\b"
 OPENING = "\"'“‘«([¿¡—–- "
 
 
@@ -121,16 +122,33 @@ def _ends_sentence(text: str, start: int, match: re.Match[str]) -> bool:
     before = re.search(r"[^\s(\[\"'“‘—]*$", text[max(match.start() - LOOKBACK, 0) : match.start()])
     assert before is not None
     word = before[0]
-    if word in TITLES or (word in MID_SENTENCE and not (word in ("No", "p") and not next_char.isdigit())):
-        return False
-    if re.fullmatch(r"[A-Z]", word) and word != "I":  # an initial
-        return False
+    if _abbreviates(word, following) or (re.fullmatch(r"[A-Z]", word) and word != "I"):  # an initial
+        # "Elm St. It was", "vitamin C. It is": these words begin no name
+        return (
+            kind_of(word) != "phrase"
+            and bool(re.match(SUBJECT, following))
+            and bool(re.search(r"\w $", text[start : match.start() - len(word)]))
+        )
     if word in ("a.m", "p.m"):
         return not re.match(r"[A-Z]{2}|\w+day\b", following)
     if re.fullmatch(r"(?:[A-Za-z]\.)+[A-Za-z]", word):  # "the U.S. Army" goes on, "in the U.S. He" does not
         return bool(re.match(r"(?:The|He|She|It|We|They|I|You|This|That|But|And|In|A|An|At|On|If|So)\b", following))
     list_number = re.fullmatch(r"\d{1,3}", word) and not text[start : match.start() - len(word)].strip()
     return not list_number
+
+
+def _abbreviates(word: str, following: str) -> bool:
+    """Whether `word`, before a full stop, is an abbreviation that ends no sentence before `following`."""
+    kind = kind_of(word)
+    if kind in ("title", "phrase"):
+        return True
+    if kind == "number":
+        return bool(re.match(r"\d|[IVXLC]{2,}\b", following)) or (
+            word in ("Vol", "Ch", "Chap", "Pt", "Bk", "Fig") and bool(re.match(r"[IVX]\b(?!')", following))
+        )
+    after = re.match(r"([\w.]*\w)\.", following)
+    next_kind = kind_of(after[1]) if after else None
+    return kind is not None and (following[0].isdigit() or next_kind in ("end", "date"))
 
 
 def _parts(sentence: str, max_chars: int) -> Iterator[str]:

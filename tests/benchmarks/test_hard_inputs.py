@@ -41,11 +41,11 @@ def test_short_inputs_stand_apart():
     ]
     assert len(rows[1].reference.split()) == FEW
     line = table(rows).splitlines()[2]
-    assert line.startswith("| voice | 7.1 [") and line.endswith("| 0.0 [0.0, 0.0] | 50 % | 2 |")
+    assert line.startswith("| voice | 7.1 [") and line.endswith("| 0.0 [0.0, 0.0] | 100 % | 50 % | 2 |")
 
 
 def test_a_group_without_inputs_is_a_dash():
-    assert "| – | 100 % | 1 |" in table([HeardInput("voice", "hi", "hi", "hi", 0, 2)])
+    assert "| – | 100 % | 100 % | 1 |" in table([HeardInput("voice", "hi", "hi", "hi", 0, 2)])
 
 
 def test_the_report_is_written(tmp_path, monkeypatch, capsys):

@@ -45,7 +45,7 @@ class TTS:
         cls.seeds = []
         return cls()
 
-    def synthesize(self, text, seed=0):
+    def synthesize(self, text, seed=0, **options):
         self.seeds.append(seed)
         return SimpleNamespace(audio=tone(text, 300), sample_rate=RATE)
 

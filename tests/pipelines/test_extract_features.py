@@ -6,11 +6,12 @@ import pytest
 import torch
 
 import toys
+from codec import CodecConfig
 from codec.audio.reading import load_audio, trim_silence
 from codec.lite.features import num_features
 from pipelines import extract_features
 from pipelines.corpus import parts
-from pipelines.corpus.features import features_of, read_features
+from pipelines.corpus.features import features_of, read_features, write_features
 from pipelines.shared.errors import UserError
 
 COUNT = 5
@@ -92,3 +93,19 @@ def test_a_configuration_says_what_to_extract(extract, corpus, tmp_path, monkeyp
 def test_a_configuration_of_something_else_is_refused(extract, corpus, tmp_path):
     with pytest.raises(UserError, match="speechllm/small configures no codec"):
         extract(corpus, tmp_path / "out", "--config", "speechllm/small")
+
+
+def test_features_of_earlier_versions_are_taken_if_their_utterances_are_the_same(extract, tmp_path, toy_codec, capsys):
+    """F."""
+    path = toys.write_corpus(tmp_path, 2, 0.6)
+    path.write_text("\n".join(reversed(path.read_text("utf-8").splitlines())), "utf-8")
+    out = tmp_path / "features"
+    out.mkdir()
+    write_features(out / "000000.safetensors", {name: torch.zeros(4, 3) for name in ("000", "001")}, CodecConfig())
+    before = (out / "000000.safetensors").read_bytes()
+    extract(path, out)
+    assert "does not say what it was made from; taken as it is" in capsys.readouterr().out
+    assert (out / "000000.safetensors").read_bytes() == before
+    path.write_text(path.read_text("utf-8").replace('"id": "001"', '"id": "x"'), "utf-8")
+    with pytest.raises(UserError, match=r"000000.safetensors is of other utterances; make it again with --redo"):
+        extract(path, out)

@@ -16,12 +16,12 @@ NOT_COMMANDS = {
     "tts",
     "corpus_texts",
     "build_grammars",
-}  # the command itself, `say`, and what `make corpus` runs
+}  # the command itself, `say` and `read`, and what `make corpus` runs
 
 
 def test_every_script_is_a_command():
     scripts = {path.stem for path in (ROOT / "pipelines").glob("*.py")} - {"__init__"} - NOT_COMMANDS
-    assert {name.replace("-", "_") for name in COMMANDS} == scripts | {"say"}
+    assert {name.replace("-", "_") for name in COMMANDS} == scripts | {"say", "read"}
 
 
 @pytest.mark.parametrize("argv", [[], ["-h"], ["--help"]])
@@ -53,7 +53,7 @@ def test_a_command_has_the_flags_of_its_script_and_its_own_name(capsys, command)
     ("command", "hint"),
     [
         ("train-code", "did you mean train-codec?"),
-        ("speak", "expected one of: say, prepare-corpus"),
+        ("speak", "expected one of: say, read, prepare-corpus"),
         ("", "expected one of: say, "),
         ("--text", "expected one of: say, "),
     ],
@@ -92,7 +92,7 @@ def test_speaking_is_loaded_once():
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     loaded = set(done.stderr.split())
-    assert "pipelines.speaking.synthesis" in loaded and "pipelines.tts" not in loaded
+    assert "pipelines.speaking.command_line" in loaded and "pipelines.tts" not in loaded
 
 
 def test_the_class_has_its_public_name():

@@ -1,5 +1,6 @@
 """Corpora on disk become manifests; whatever is missing or broken is named."""
 
+import json
 import re
 
 import pytest
@@ -114,3 +115,137 @@ def test_validation_prints_every_problem_and_fails(prepare, tmp_path, capsys):
 def test_a_teacher_needs_texts(prepare, tmp_path):
     with pytest.raises(UserError, match=r"texts.txt does not exist.*corpus_texts"):
         prepare("teacher", "--texts", tmp_path / "texts.txt", "--out", tmp_path)
+
+
+def nemo(root):
+    rows = [dict(audio_filepath=f"{name}/1.wav", duration=9, text="Words.", lang="en", speaker=3) for name in "ab"]
+    for name in "ab":
+        record(root / name / "1.wav")
+    (root / "train.json").write_text("\n".join(map(json.dumps, rows)))
+    return root / "train.json"
+
+
+def test_a_manifest_of_nemo_becomes_one(prepare, tmp_path, capsys):
+    """H, J, E: unknown keys are announced, lengths measured, ids made unique."""
+    prepare("nemo", nemo(tmp_path / "corpus"), "--out", tmp_path / "out.jsonl")
+    found = manifest.read(tmp_path / "out.jsonl")
+    assert [(u.id, u.audio, u.text, u.speaker) for u in found] == [
+        (f"{name}/1.wav", f"corpus/{name}/1.wav", "Words.", "3") for name in "ab"
+    ]
+    assert all(u.duration_s == pytest.approx(0.5) for u in found)
+    assert "not used: lang of 2 lines" in capsys.readouterr().out
+
+
+def rejected(path) -> dict[str, str]:
+    lines = path.with_suffix(".rejects.jsonl").read_text("utf-8").splitlines()
+    return {one["what"]: one["reason"] for one in map(json.loads, lines)}
+
+
+def test_files_without_a_partner_are_announced(prepare, tmp_path, capsys):
+    """H."""
+    root, out = tmp_path / "corpus", tmp_path / "out.jsonl"
+    folder(root)
+    (root / "README.txt").write_text("About.")
+    (root / "old.m4a").write_bytes(b"x")
+    prepare("folder", root, "--out", out)
+    assert len(manifest.read(out)) == 2
+    assert rejected(out) == {
+        str(root / "no_text.wav"): "has no .txt beside it",
+        str(root / "old.m4a"): "has no .txt beside it",
+        str(root / "README.txt"): "has no recording beside it",
+    }
+    assert f"3 files without a partner left out; all in {out.with_suffix('.rejects.jsonl')}" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("layout", ["ljspeech", "libritts"])
+def test_recordings_without_a_text_are_announced(prepare, tmp_path, layout):
+    """H."""
+    LAYOUTS[layout](tmp_path)
+    extra = min(tmp_path.rglob("*.wav")).with_name("extra.flac")
+    record(extra)
+    prepare(layout, tmp_path, "--out", tmp_path / "out.jsonl")
+    assert list(rejected(tmp_path / "out.jsonl")) == [str(extra)]
+
+
+def test_recordings_that_cannot_be_read_here_are_named(prepare, tmp_path):
+    """H."""
+    folder(tmp_path)
+    (tmp_path / "old.m4a").write_bytes(b"x")
+    (tmp_path / "old.txt").write_text("Some words.")
+    prepare("folder", tmp_path, "--out", tmp_path / "out.jsonl", "--max-rejects", 0.5)
+    assert rejected(tmp_path / "out.jsonl")["old"].endswith(
+        "old.m4a: .m4a cannot be read here; convert it to wav, for example with ffmpeg"
+    )
+
+
+def test_a_list_of_rejects_goes_when_all_is_well(prepare, tmp_path):
+    folder(tmp_path / "corpus")
+    prepare("folder", tmp_path / "corpus", "--out", tmp_path / "out.jsonl")
+    (tmp_path / "corpus/no_text.wav").unlink()
+    prepare("folder", tmp_path / "corpus", "--out", tmp_path / "out.jsonl")
+    assert not (tmp_path / "out.rejects.jsonl").exists()
+
+
+def test_recordings_of_one_name_get_ids_of_their_own(prepare, tmp_path):
+    """E."""
+    root = tmp_path / "corpus"
+    for name in ("a/b_c.wav", "a_b/c.wav", "x.wav", "x.flac", "y.wav"):
+        record(root / name)
+        (root / name).with_suffix(".txt").write_text(f"Text of {name}.")
+    prepare("folder", root, "--out", tmp_path / "out.jsonl")
+    found = {u.id: u.text for u in manifest.read(tmp_path / "out.jsonl")}
+    assert set(found) == {"a/b_c.wav", "a_b/c.wav", "x.wav", "x.flac", "y"}
+    assert all(found[name] == f"Text of {name}." for name in ("a/b_c.wav", "a_b/c.wav"))
+
+
+def test_a_recording_that_is_there_twice_or_listed_twice_is_named(prepare, tmp_path):
+    """E."""
+    ljspeech(tmp_path)
+    record(tmp_path / "wavs/LJ001.flac")
+    table = tmp_path / "metadata.csv"
+    table.write_text(table.read_text("utf-8") + "LJ002|Again.\n", "utf-8")
+    prepare("ljspeech", tmp_path, "--out", tmp_path / "out.jsonl", "--max-rejects", 0.9)
+    assert [u.id for u in manifest.read(tmp_path / "out.jsonl")] == ["LJ002"]
+    found = rejected(tmp_path / "out.jsonl")
+    assert "is there as LJ001.flac, LJ001.wav" in found[f"{table}:1"]
+    assert found[f"{table}:3"] == f"LJ002 is on {table}:2 already"
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_symbolic_links_resolve(prepare, tmp_path, layout):
+    """I."""
+    real, disk = tmp_path / "disks/one/corpus", tmp_path / "disks/two/deep/lists"
+    wanted = LAYOUTS[layout](real)
+    disk.mkdir(parents=True)
+    (tmp_path / "root").symlink_to(real)
+    (tmp_path / "lists").symlink_to(disk)
+    prepare(layout, tmp_path / "root", "--out", tmp_path / "lists/all.jsonl")
+    for out in (tmp_path / "lists/all.jsonl", disk / "all.jsonl"):
+        found = manifest.read(out)
+        assert len(found) == len(wanted) and all((out.parent / u.audio).is_file() for u in found)
+    (tmp_path / "more").mkdir()
+    (tmp_path / "joined").symlink_to(tmp_path / "more")
+    prepare("join", tmp_path / "lists/all.jsonl", "--out", tmp_path / "joined/all.jsonl")
+    assert all((tmp_path / "more" / u.audio).is_file() for u in manifest.read(tmp_path / "more/all.jsonl"))
+
+
+def test_folders_that_are_links_are_part_of_a_corpus(prepare, tmp_path):
+    """I."""
+    folder(tmp_path / "elsewhere")
+    (tmp_path / "corpus").mkdir()
+    (tmp_path / "corpus/part").symlink_to(tmp_path / "elsewhere")
+    (tmp_path / "corpus/loop").symlink_to(tmp_path / "corpus")
+    prepare("folder", tmp_path / "corpus", "--out", tmp_path / "out.jsonl")
+    assert {u.id for u in manifest.read(tmp_path / "out.jsonl")} == {"part_a", "part_deep_b"}
+
+
+def test_lengths_are_measured_not_believed(prepare, tmp_path):
+    """J."""
+    record(tmp_path / "a.wav")
+    (tmp_path / "a.txt").write_text("Words.")
+    content = (tmp_path / "a.wav").read_bytes()
+    data = content.index(b"data") + 4
+    (tmp_path / "a.wav").write_bytes(content[:data] + bytes(4) + content[data + 4 :])
+    prepare("folder", tmp_path, "--out", tmp_path / "out.jsonl")
+    assert manifest.read(tmp_path / "out.jsonl")[0].duration_s == pytest.approx(0.5)
+    prepare("validate", tmp_path / "out.jsonl")

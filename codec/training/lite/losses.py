@@ -18,8 +18,17 @@ def feature_matching_loss(real: DiscriminatorOutput, fake: DiscriminatorOutput) 
     losses = []
     for ours, theirs in zip(fake.features, real.features, strict=True):
         ours, theirs = ours.float(), theirs.detach().float()
-        losses.append((ours - theirs).abs().mean() / (theirs.abs().mean() + 1e-4))
+        losses.append((ours - theirs).abs().mean() / (over_processes(theirs.abs().mean()) + 1e-4))
     return torch.stack(losses).mean()
+
+
+def over_processes(mean: Tensor) -> Tensor:
+    """The mean over one process's share of a batch -> over the whole batch, of which all have equal shares."""
+    if not (torch.distributed.is_available() and torch.distributed.is_initialized()):
+        return mean
+    total = mean.clone()
+    torch.distributed.all_reduce(total)
+    return total / torch.distributed.get_world_size()
 
 
 def usage_loss(squashed: Tensor) -> Tensor:

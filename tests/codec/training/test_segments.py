@@ -6,6 +6,8 @@ import soundfile
 import torch
 
 import toys
+from codec.audio.decoding import RecordingWarning
+from codec.audio.writing import save_audio
 from codec.training.segments import AudioSegments, FeatureSegments
 
 SEGMENT = 4096
@@ -67,6 +69,43 @@ def test_a_recording_of_another_rate_is_refused(tmp_path):
         AudioSegments([tmp_path / "a.wav"], [0.5], SEGMENT, toys.RATE, size=1, seed=0)[0]
 
 
+@pytest.mark.parametrize("suffix", [".mp3", ".ogg", ".wav"])
+def test_segments_are_cut_from_what_is_there_not_from_what_a_header_says(tmp_path, suffix):
+    """J."""
+    path, speech = tmp_path / f"a{suffix}", toys.voiced(150, 1.0)
+    save_audio(path, speech, toys.RATE)
+    content = path.read_bytes()
+    if suffix == ".wav":
+        data = content.index(b"data") + 4
+        path.write_bytes(content[:data] + bytes(4) + content[data + 4 :])
+    elif suffix == ".ogg":
+        path.write_bytes(content * 3)
+    else:
+        xing = content.index(b"Xing") + 8
+        path.write_bytes(content[:xing] + b"\0\x0f\0\0" + content[xing + 4 :])
+    for segment in AudioSegments([path], [3.0], SEGMENT, toys.RATE, size=30, seed=0):
+        assert (segment.view(-1, 512).square().mean(1) > 1e-4).all()
+
+
+def test_a_recording_that_was_cut_since_is_named(tmp_path):
+    """J."""
+    path = tmp_path / "a.wav"
+    soundfile.write(path, toys.voiced(150, 2.0), toys.RATE)
+    path.write_bytes(path.read_bytes()[:40_000])
+    dataset = AudioSegments([path], [2.0], SEGMENT, toys.RATE, size=20, seed=0)
+    with pytest.warns(RecordingWarning, match=r"a\.wav.*cut"):
+        assert all((segment != 0).any() for segment in dataset)
+
+
+def test_samples_that_are_no_audio_are_refused(tmp_path):
+    """G."""
+    audio = toys.voiced(150, 0.1)
+    audio[1000] = np.nan
+    soundfile.write(tmp_path / "a.wav", audio, toys.RATE, subtype="FLOAT")
+    with pytest.raises(ValueError, match=r"a\.wav has a sample of nan at 0\.045 s"):
+        AudioSegments([tmp_path / "a.wav"], [0.1], SEGMENT, toys.RATE, size=1, seed=0)[0]
+
+
 def features(lengths: list[int]) -> list[torch.Tensor]:
     """Features whose first value is the number of the frame, and the second that of the utterance."""
     return [
@@ -77,6 +116,7 @@ def features(lengths: list[int]) -> list[torch.Tensor]:
 
 def test_feature_segments_begin_at_codec_frames_and_leave_short_utterances_out():
     dataset = FeatureSegments(features([40, 12, 16, 80]), 16, 4, size=200, seed=0)
+    assert dataset.left_out == ["1"]
     starts: set[tuple[int, int]] = set()
     for segment in dataset:
         assert segment.shape == (16, 3) and segment.dtype == torch.float32

@@ -1,9 +1,10 @@
 """Whole files or none."""
 
+from pathlib import Path
+
 import pytest
 
-from pipelines.shared import atomic
-from pipelines.shared.atomic import partial, write_atomically
+from pipelines.shared.atomic import partial, replacing, write_atomically
 
 
 @pytest.mark.parametrize("content", ["text — ˈ", b"\0\xff"])
@@ -18,15 +19,24 @@ def test_a_failed_write_leaves_the_old_file(tmp_path, monkeypatch):
     path = tmp_path / "a.json"
     write_atomically(path, "old")
 
-    def fail(path):
-        path.write_bytes(b"ha")
+    def fail(path, content):
+        path.write_text("ha")
         raise OSError("disk full")
 
-    temporary = partial(path)
-    monkeypatch.setattr(atomic, "partial", lambda path: type("Full", (), {"write_bytes": lambda *_: fail(temporary)})())
+    monkeypatch.setattr(Path, "write_bytes", fail)
     with pytest.raises(OSError, match="disk full"):
         write_atomically(path, "new")
-    assert path.read_text() == "old"
+    assert path.read_text() == "old" and list(tmp_path.iterdir()) == [path]
+
+
+def test_two_writers_of_one_file_do_not_meet(tmp_path):
+    path = tmp_path / "a.wav"
+    with replacing(path) as first:
+        first.write_text("first")
+        with replacing(path) as second:
+            second.write_text("second")
+        assert path.read_text() == "second"
+    assert path.read_text() == "first" and list(tmp_path.iterdir()) == [path]
 
 
 def test_a_partial_file_is_hidden_beside_the_whole_and_keeps_its_suffix(tmp_path):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from pipelines.shared.errors import UserError, guard
+from pipelines.shared.errors import UserError, guard, resumable
 
 
 def stop(error: BaseException):
@@ -21,11 +21,14 @@ def test_a_mistake_is_one_line_and_exit_code_2(kind, capsys):
     assert (printed.out, printed.err) == ("", "error: got a b; expected c\n")
 
 
-def test_an_interrupt_says_how_to_go_on(capsys):
+@pytest.mark.parametrize(
+    ("decorate", "line"), [(resumable, "interrupted; the same command resumes\n"), (lambda main: main, "interrupted\n")]
+)
+def test_an_interrupt_says_how_to_go_on_where_that_is_true(capsys, decorate, line):
     with pytest.raises(SystemExit) as stopped:
-        guard(stop(KeyboardInterrupt()))
+        guard(decorate(stop(KeyboardInterrupt())))
     assert stopped.value.code == 130
-    assert capsys.readouterr().err == "interrupted; the same command resumes\n"
+    assert capsys.readouterr().err == line
 
 
 def test_a_bug_is_not_hidden():

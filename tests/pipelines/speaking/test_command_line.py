@@ -101,8 +101,9 @@ def test_the_seed_and_temperature_are_those_given(run, tts):
 def test_a_file_or_standard_input_is_read_aloud(run, tts, monkeypatch):
     Path("text.txt").write_bytes(b"\xef\xbb\xbf" + TEXT.encode())  # with a byte order mark
     assert run("--text-file", "text.txt", "--out", "a.wav")[0] == 0
-    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(TEXT.encode())))
-    assert run("--text-file", "-", "--out", "b.wav")[0] == 0
+    with open("text.txt", encoding="utf-8") as file:
+        monkeypatch.setattr("sys.stdin", file)
+        assert run("--text-file", "-", "--out", "b.wav")[0] == 0
     assert np.abs(soundfile.read("a.wav")[0] - spoken(tts)).max() < 1e-4
     assert Path("a.wav").read_bytes() == Path("b.wav").read_bytes()
 
@@ -128,7 +129,8 @@ def test_timestamps_lie_beside_the_audio(run, kind):
         assert [word["text"].strip(".?") for word in words] == TEXT.replace(".", "").replace("?", "").split()
         assert words[-1]["end_s"] <= soundfile.info("a.flac").duration + 0.001
     else:
-        assert content.startswith("1\n00:00:0") and content.count(" --> ") == len(TEXT.split())
+        assert content.startswith("1\n00:00:0") and content.count(" --> ") >= 2
+        assert " ".join(line for line in content.splitlines() if line[:1].isalpha()) == TEXT
 
 
 def test_a_picture_of_the_speech(run):
@@ -167,6 +169,17 @@ FLAGS = {
     "--stream": "use it with --out -",
     "--out=- --timestamps=srt": "use --out FILE",
     "--out-dir=x": "--out-dir goes with --text-file",
+    "--speed=3": "got speed 3; expected 0.5 to 2",
+    "--speed=nan": "got speed nan",
+    "--pause=paragraph": "expected KIND=TIME such as paragraph=600ms",
+    "--pause=comma=1s": "got a pause of the kind 'comma'",
+    "--timestamp-unit=words": "--timestamp-unit goes with --timestamps",
+    "--ssml --text=<speak>a<b/></speak>": "line 1, column 9: got the tag <b>",
+    "--voice=voice --lexicon=absent.tsv": "absent.tsv does not exist; expected a lexicon",
+    "--dry-run --lexicon=absent.tsv": "absent.tsv does not exist; expected a lexicon",
+    "--dry-run --speed=3": "got speed 3; expected 0.5 to 2",
+    "--dry-run --voice=gepard:x": "gepard:x reads letters as they stand",
+    "--voice=gepard:x --lexicon=absent.tsv": "gepard:x reads letters, not phonemes",
     "--voice=nobody": "no voice 'nobody'",
     "--voice=folder.wav": "is not a voice: no voice.yaml",
     "--voice=voice --codec=absent": "absent is not a codec folder",

@@ -1,7 +1,6 @@
-"""What speaking leaves behind: whole files of every format, in small writes, subtitles and pictures."""
+"""What speaking leaves behind: whole files of every format, in small writes."""
 
 import io
-import json
 import wave
 
 import numpy as np
@@ -11,8 +10,7 @@ import soundfile
 import toys
 from codec.audio.writing import WRITE_BLOCK
 from pipelines.shared.errors import UserError
-from pipelines.speaking.outputs import FileWriter, PipeWriter, clock, to_pcm, wav_header, write_timestamps
-from pipelines.speaking.pieces import WordTime
+from pipelines.speaking.outputs import FileWriter, PipeWriter, to_pcm, wav_header
 
 AUDIO = toys.voiced(150, 1.0)
 
@@ -118,21 +116,3 @@ def test_a_failed_pipe_gets_nothing():
     with pytest.raises(ValueError, match="stop"):
         write_and_fail(PipeWriter(toys.RATE, stream=False, out=out), ValueError("stop"))
     assert not out.getvalue()
-
-
-@pytest.mark.parametrize(
-    ("seconds", "text"),
-    [(0, "00:00:00,000"), (1.25, "00:00:01,250"), (59.9996, "00:01:00,000"), (3723.5, "01:02:03,500")],
-)
-def test_times_as_subrip_writes_them(seconds, text):
-    assert clock(seconds) == text
-
-
-def test_timestamps_of_both_kinds(tmp_path):
-    words = [WordTime("naïve", 0.0, 0.5), WordTime("word", 0.5, 1.25)]
-    write_timestamps(tmp_path / "a.srt", words, "srt")
-    assert (tmp_path / "a.srt").read_text("utf-8") == (
-        "1\n00:00:00,000 --> 00:00:00,500\nnaïve\n\n2\n00:00:00,500 --> 00:00:01,250\nword\n"
-    )
-    write_timestamps(tmp_path / "a.json", words, "json")
-    assert [WordTime(**word) for word in json.loads((tmp_path / "a.json").read_text("utf-8"))] == words

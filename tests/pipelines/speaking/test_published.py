@@ -20,7 +20,8 @@ from codec import HiFiGANCodec
 from codec import save as save_codec
 from parity.reduced import reduced
 from pipelines.shared.errors import UserError
-from pipelines.speaking.synthesis import KEEP, TTS, grouped
+from pipelines.speaking.passages import Passage, grouped
+from pipelines.speaking.synthesis import KEEP, TTS
 from speechllm.gepard import voice as gepard
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -117,7 +118,7 @@ def test_whoever_speaks_first_goes_on_speaking(folder, codec, monkeypatch):
 
 def test_short_sentences_are_spoken_with_what_follows():
     texts = ["Yes.", "No.", "This one is long enough to be spoken all by itself, I should think.", "Good.", "Bye."]
-    assert list(grouped(texts)) == [" ".join(texts[:3]), "Good. Bye."]
+    assert [passage.text for passage in grouped(map(Passage, texts))] == [" ".join(texts[:3]), "Good. Bye."]
 
 
 def test_short_texts_are_tried_several_times(folder, codec, monkeypatch):

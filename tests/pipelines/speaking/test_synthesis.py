@@ -11,9 +11,9 @@ from codec import save as save_codec
 from pipelines.shared.errors import UserError
 from pipelines.speaking import torch_voice
 from pipelines.speaking.loading import load_voice
-from pipelines.speaking.pieces import WordTime, word_times
+from pipelines.speaking.pacing import word_frames
 from pipelines.speaking.synthesis import FIRST_CHUNK, MAX_CHUNK, TTS
-from speechllm.text.frontend import FrontendOutput, SpokenWord
+from speechllm.text.frontend import SpokenWord
 
 TEXT = "Hello there, my old friend. How do you do? The quick brown fox jumps over the lazy dog!"
 
@@ -90,14 +90,10 @@ def test_words_are_those_of_the_text_in_order_and_in_time(tts, speech):
 
 def test_word_times_follow_the_reader():
     words = [SpokenWord("a", 0, 2), SpokenWord("bc", 3, 5), SpokenWord("d", 6, 7), SpokenWord("e", 8, 9)]
-    prepared = FrontendOutput("", "", list(range(9)), words)
-    times = word_times(prepared, [0, 1, 2, 4, 4, 8], 10.0, 2.0)
-    assert times == [
-        WordTime("a", 10.0, 11.0),
-        WordTime("bc", 11.5, 12.5),
-        WordTime("d", 12.5, 13.0),  # passed within a frame, which it gets
-        WordTime("e", 12.5, 13.0),
-    ]
+    frames = word_frames(words, [0, 1, 2, 4, 4, 8])
+    assert frames == [(0, 2), (3, 5), (5, 5.5), (5.5, 6)]  # d was passed within the frame that reads e
+    stopped_early = word_frames(words, [0, 1])
+    assert np.allclose(stopped_early, [(0, 1), (1, 4 / 3), (4 / 3, 5 / 3), (5 / 3, 2)])
 
 
 def test_a_long_text_is_split_and_no_word_is_lost(tts):

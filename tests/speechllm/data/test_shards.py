@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 import torch
+from safetensors import safe_open
 from safetensors.torch import save_file
 
 import toys
@@ -11,10 +12,12 @@ from speechllm.data import shards
 from speechllm.data.shards import Example, Shard, identity, open_shards, write_shard
 
 
-def examples(count: int = 3, seed: int = 0) -> list[Example]:
+def examples(count: int = 3, seed: int = 0, prefix: str = "u") -> list[Example]:
     generator = torch.Generator().manual_seed(seed)
     return [
-        Example(f"u{i}", torch.randint(4, 40, (5 + i,), generator=generator), toys.random_codes(1, 7 + i, i)[0].T)
+        Example(
+            f"{prefix}{i}", torch.randint(4, 40, (5 + i,), generator=generator), toys.random_codes(1, 7 + i, i)[0].T
+        )
         for i in range(count)
     ]
 
@@ -88,13 +91,13 @@ def test_broken_or_foreign_positions_give_one_clear_error(shard):
 
 def test_shards_of_a_folder_belong_together(shard):
     folder = shard.path.parent
-    write_shard(folder / "001.safetensors", examples(2), toys.TOY_SPEC, "tok")
+    write_shard(folder / "001.safetensors", examples(2, prefix="v"), toys.TOY_SPEC, "tok")
     assert [len(found) for found in open_shards(folder)] == [3, 2]
     for key, spec, fingerprint in (
         ("spec", replace(toys.TOY_SPEC, codec_fingerprint="x"), "tok"),
         ("tokenizer_fingerprint", toys.TOY_SPEC, "x"),
     ):
-        write_shard(folder / "001.safetensors", examples(2), spec, fingerprint)
+        write_shard(folder / "001.safetensors", examples(2, prefix="v"), spec, fingerprint)
         with pytest.raises(ValueError, match=rf"001.safetensors and .*000.safetensors differ in {key}"):
             open_shards(folder)
 
@@ -158,5 +161,53 @@ def test_an_identity_changes_with_everything_that_a_model_depends_on(shard):
     write_shard(path, examples(), toys.TOY_SPEC, "tok")
     Shard(path).write_positions([torch.zeros(len(e.codes), dtype=torch.long) for e in examples()])
     assert changed() == {"alignment"}
-    write_shard(folder / "second.safetensors", examples(1, 9), toys.TOY_SPEC, "tok")
+    write_shard(folder / "second.safetensors", examples(1, prefix="v"), toys.TOY_SPEC, "tok")
     assert changed() == {"alignment", "corpus"}
+
+
+def test_two_utterances_of_one_name_are_refused(shard):
+    """E."""
+    folder = shard.path.parent
+    write_shard(folder / "001.safetensors", examples(1), toys.TOY_SPEC, "tok")
+    with pytest.raises(ValueError, match=r"utterance u0 is in .*000.safetensors and .*001.safetensors"):
+        open_shards(folder)
+    (folder / "001.safetensors").unlink()
+    write_shard(shard.path, [*examples(1), *examples(1)], toys.TOY_SPEC, "tok")
+    with pytest.raises(ValueError, match="utterance u0 is in"):
+        open_shards(folder)
+
+
+def test_an_alignment_of_other_codes_of_the_same_length_is_refused(shard):
+    """F."""
+    shard.write_positions([torch.zeros(len(e.codes), dtype=torch.long) for e in examples()])
+    one, *rest = examples()
+    write_shard(shard.path, [replace(one, codes=one.codes.flip(1)), *rest], toys.TOY_SPEC, "tok")
+    with pytest.raises(ValueError, match=r"000.positions belongs to another shard, or an older one; run align_corpus"):
+        open_shards(shard.path.parent)
+    assert open_shards(shard.path.parent, aligned=False)[0].positions is None
+
+
+def test_files_of_earlier_versions_are_read(shard):
+    """F. They have no hashes; those are made while reading."""
+    with safe_open(shard.path, "pt") as file:
+        header = {key: value for key, value in file.metadata().items() if key in ("spec", "tokenizer", "names")}
+    save_file(shard.tensors, shard.path, header)
+    save_file({"positions": torch.zeros(len(shard.tensors["codes"]), dtype=torch.int16)}, shard.positions_path)
+    old = Shard(shard.path)
+    assert (old.corpus, old.notes) == (shard.corpus, {}) and old.positions is not None
+
+
+def test_numbers_that_do_not_fit_are_refused(tmp_path):
+    (one,) = examples(1)
+    for other in (replace(one, ids=one.ids + 2**15), replace(one, codes=one.codes - 2**12)):
+        with pytest.raises(ValueError, match="a shard holds 0 to 32767"):
+            write_shard(tmp_path / "0.safetensors", [other], toys.TOY_SPEC, "tok")
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_shard_without_utterances_keeps_its_notes_and_is_passed_over(shard):
+    """F."""
+    empty = shard.path.with_name("001.safetensors")
+    write_shard(empty, [], toys.TOY_SPEC, "tok", {"rejects": "[]"})
+    assert len(Shard(empty)) == 0 and Shard(empty).notes == {"rejects": "[]"}
+    assert [one.path for one in open_shards(shard.path.parent)] == [shard.path]

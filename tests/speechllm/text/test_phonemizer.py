@@ -4,6 +4,8 @@ import sys
 import pytest
 
 pytest.importorskip("hibari", reason="hibari-tts is not installed")
+from speechllm.text.foreign import foreign_words
+from speechllm.text.heteronyms import heteronyms
 from speechllm.text.phonemizer import Phonemizer
 
 TEXTS = [
@@ -77,6 +79,78 @@ def test_loading_spares_scipy_and_leaves_hibari_importable():
         "assert not {'scipy', 'hibari'} & set(sys.modules); import hibari; assert hibari.Hibari"
     )
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
+
+
+HETERONYMS = {
+    "We read every night.": ("read", "ɹˈid"),
+    "She has read it.": ("read", "ɹˈɛd"),
+    "lead paint": ("lead", "lˈɛd"),
+    "the lead singer": ("lead", "lˈid"),
+    "double bass": ("bass", "bˈAs"),
+    "He caught a bass.": ("bass", "bˈæs"),
+    "I object to that.": ("object", "əbʤˈɛkt"),
+    "the object": ("object", "ˈɑbʤəkt"),
+    "We broadcast live.": ("live", "lˈIv"),
+    "I live here.": ("live", "lˈɪv"),
+    "Wind the clock.": ("Wind", "wˈInd"),
+    "a strong wind": ("wind", "wˈɪnd"),
+    "wear and tear": ("tear", "tˈɛɹ"),
+    "a tear in her eye": ("tear", "tˈɪɹ"),
+    "Take a bow.": ("bow", "bˈW"),
+    "bow and arrow": ("bow", "bˈO"),
+    "I am content.": ("content", "kəntˈɛnt"),
+    "web content": ("content", "kˈɑntɛnt"),
+    "They refuse to go.": ("refuse", "ɹəfjˈuz"),
+    "the refuse bin": ("refuse", "ɹˈɛfjus"),
+    "a minute detail": ("minute", "mInˈut"),
+    "in a minute": ("minute", "mˈɪnət"),
+    "Trees produce oxygen.": ("produce", "pɹədˈus"),
+    "fresh produce": ("produce", "pɹˈOdˌus"),
+    "They abuse it.": ("abuse", "əbjˈuz"),
+    "drug abuse": ("abuse", "əbjˈus"),
+    "Record the song.": ("Record", "ɹəkˈɔɹd"),
+    "a record": ("record", "ɹˈɛkəɹd"),
+    "a learned man": ("learned", "lˈɜɹnɪd"),
+    "He learned it.": ("learned", "lˈɜɹnd"),
+    "the book of Job": ("Job", "ʤˈOb"),
+    "a good job": ("job", "ʤˈɑb"),
+    "polish the shoes": ("polish", "pˈɑlɪʃ"),
+    "Polish people": ("Polish", "pˈOlɪʃ"),
+    "my resume": ("resume", "ɹˈɛzəmˌA"),
+    "Resume the game.": ("Resume", "ɹəzˈum"),
+    "The dove flew.": ("dove", "dˈʌv"),
+    "He dove into it.": ("dove", "dˈOv"),
+    "Pan Am": ("Am", "ˈæm"),
+}
+FOREIGN = {
+    "crème brûlée": "kɹˈɛm bɹulˈA",
+    "Beyoncé's song": "biˈɑnsAz sˈɔŋ",
+    "Chloë and Zoë": "klˈOi ænd zˈOi",
+    "jalapeño": "hˌɑləpˈAnjO",
+    "my résumé": "mI ɹˈɛzəmˌA",
+    "BEYONCÉ": "biˈɑnsA",
+}
+
+
+@pytest.mark.parametrize(("text", "expected"), HETERONYMS.items())
+def test_neighbours_tell_heteronyms_apart(phonemizer, text, expected):
+    phonemes, words = phonemizer(text)
+    assert [phonemes[word.start : word.end] for word in words if word.text == expected[0]] == [expected[1]]
+
+
+@pytest.mark.parametrize(("text", "expected"), FOREIGN.items())
+def test_foreign_words_are_known_by_their_accents(phonemizer, text, expected):
+    assert phonemizer(text).text == expected
+
+
+def test_tables_speak_the_alphabet_and_are_large(phonemizer):
+    spoken = {word: phonemes for word, phonemes in foreign_words().items()}
+    readings = [cue.phonemes for cues in heteronyms().values() for cue in cues]
+    assert len(spoken) >= 2000 and len(heteronyms()) >= 60
+    assert set("".join([*spoken.values(), *readings])) <= set(phonemizer.alphabet)
+    assert [
+        word for word, phonemes in spoken.items() if word.isascii() or word != word.lower() or "ˈ" not in phonemes
+    ] == []
 
 
 def test_no_at_the_end_of_a_sentence_is_no_number(phonemizer):

@@ -1,0 +1,29 @@
+"""Recordings that can be used for training, and what is wrong with others."""
+
+from pathlib import Path
+
+from codec.audio.decoding import measure
+
+SHORTEST_S = 0.1
+SILENCE = 1e-10  # mean power, -100 dB of full scale
+SUFFIXES = (".wav", ".flac", ".ogg", ".opus", ".mp3")
+# What people have too, and libsndfile cannot read.
+FOREIGN_SUFFIXES = (".m4a", ".m4b", ".aac", ".mp4", ".wma", ".amr", ".webm", ".mka", ".ape", ".wv", ".3gp")
+
+
+def duration_of(path: Path) -> float:
+    """Seconds of a recording that can be used.
+
+    Raises:
+        ValueError, FileNotFoundError: it cannot; the message says why.
+    """
+    if path.suffix.lower() in FOREIGN_SUFFIXES and path.is_file():
+        raise ValueError(f"{path}: {path.suffix} cannot be read here; convert it to wav, for example with ffmpeg")
+    found = measure(path)
+    if found.faults:
+        raise ValueError(f"{path}: {'; '.join(found.faults)}")
+    if found.duration_s < SHORTEST_S:
+        raise ValueError(f"{path} lasts {found.duration_s:.2f} s; expected {SHORTEST_S} s or more")
+    if found.power < SILENCE:
+        raise ValueError(f"{path} is silent")
+    return found.duration_s

@@ -1,0 +1,159 @@
+"""Speed and silences: exact lengths, the same samples streamed as whole, words where they are heard."""
+
+import numpy as np
+import pytest
+
+import toys
+from pipelines.speaking.pacing import Pacing, Rest
+from pipelines.speaking.synthesis import TTS
+from speechllm.text.frontend import SpokenWord
+
+TEXT = "Hello there — my old friend. How do you do?\n\nThe quick brown fox jumps over the lazy dog!"
+SSML = "<speak>One <break time='700ms'/> two, <break time='300ms'/> three.<break time='1s'/></speak>"
+WORDS = [SpokenWord("one", 0, 3), SpokenWord("two", 4, 7), SpokenWord("three", 8, 11)]
+
+
+@pytest.fixture(scope="module")
+def tts(exported_voice):
+    return TTS.from_pretrained(str(exported_voice), threads=1)
+
+
+def sentence(quiet_frame: int = 9) -> tuple[np.ndarray, list[int]]:
+    """24 frames of sound, silent within a frame, and the token each reads."""
+    audio = np.tile(toys.voiced(150, 1.0), 2)[: 24 * toys.HOP].copy()
+    audio[quiet_frame * toys.HOP + 200 : quiet_frame * toys.HOP + 700] = 0
+    return audio, [0, 0, 1, 1, 2, 2, 3, 3, 3, 4, 4, 5, 5, 6, 6, 7, 7, 8, 8, 9, 9, 10, 10, 10]
+
+
+def paced(pacing: Pacing, audio: np.ndarray, positions: list[int], frames: list[int]) -> np.ndarray:
+    """The output for so many frames at a time; positions are known two frames before their audio."""
+    pieces, given = [], 0
+    for stop in [*frames, 24]:
+        known = positions[len(pacing.positions) : stop + 2]
+        pieces.append(pacing.push(audio[given * toys.HOP : stop * toys.HOP], known))
+        given = stop
+    return np.concatenate([*pieces, pacing.flush()])
+
+
+def test_silence_lies_where_the_voice_is_quiet():
+    audio, positions = sentence()
+    pacing = Pacing(toys.RATE, toys.HOP, 1.0, [Rest(3, 0.5)])
+    out, silence = paced(pacing, audio, positions, []), round(0.5 * toys.RATE)
+    (cut,) = pacing.cuts
+    assert 9 * toys.HOP + 200 <= cut.sample <= 9 * toys.HOP + 700
+    assert len(out) == len(audio) + silence
+    assert not out[cut.sample : cut.sample + silence].any()
+    assert np.array_equal(out[: cut.sample], audio[: cut.sample])
+    assert np.array_equal(out[cut.sample + silence :], audio[cut.sample :])
+
+
+def test_where_it_is_never_quiet_the_sound_is_faded():
+    audio, positions = sentence()
+    audio = np.full_like(audio, 0.5)
+    out = paced(Pacing(toys.RATE, toys.HOP, 1.0, [Rest(3, 0.5)]), audio, positions, [])
+    assert np.abs(np.diff(out)).max() < 0.02
+
+
+@pytest.mark.parametrize("speed", [0.6, 1.0, 1.7])
+@pytest.mark.parametrize("tokens", [[], [3], [3, 7], [0, 3, 10], [10]])
+def test_however_it_comes_it_is_the_same_to_the_sample(speed, tokens):
+    audio, positions = sentence()
+    rests = [Rest(token, 0.1 * (token + 1)) for token in tokens]
+    whole = paced(Pacing(toys.RATE, toys.HOP, speed, rests), audio, positions, [])
+    silence = sum(round(rest.duration_s * toys.RATE) for rest in rests)
+    assert abs(len(whole) - silence - len(audio) / speed) <= len(rests) + 1
+    for frames in ([*range(1, 24)], [3, 10, 22], [5, 6, 7, 15]):
+        assert np.array_equal(paced(Pacing(toys.RATE, toys.HOP, speed, rests), audio, positions, frames), whole)
+
+
+@pytest.mark.parametrize("speed", [0.6, 1.0, 1.7])
+def test_words_follow_speed_and_silences(speed):
+    audio, positions = sentence()
+    pacing = Pacing(toys.RATE, toys.HOP, speed, [Rest(3, 0.5), Rest(7, 0.25)])
+    total_s = len(paced(pacing, audio, positions, [])) / toys.RATE
+    one, two, three = pacing.word_times(WORDS, 10.0)
+    first, second = (10 + cut.sample / toys.RATE / speed for cut in pacing.cuts)
+    assert one.start_s == 10 and one.end_s <= first + 0.001
+    assert two.start_s >= first + 0.5 - 0.001 and two.end_s <= second + 0.5 + 0.001
+    assert three.start_s >= second + 0.75 - 0.001 and three.end_s == pytest.approx(10 + total_s, abs=0.05)
+    times = pacing.frame_times_s(10.0)
+    assert len(times) == 24 and (np.diff(times) >= 0).all() and times[-1] < 10 + total_s
+
+
+@pytest.mark.parametrize(
+    ("text", "options"),
+    [
+        (TEXT, {}),
+        (TEXT, {"speed": 0.75}),
+        (TEXT, {"speed": 1.5, "pauses": {"dash": 0.4, "sentence": 0.3}}),
+        (SSML, {"ssml": True, "speed": 1.25}),
+    ],
+)
+@pytest.mark.parametrize("threads", [1, 2])
+def test_the_stream_joined_is_the_speech(exported_voice, text, options, threads):
+    tts = TTS.from_pretrained(str(exported_voice), threads=threads)
+    speech = tts.synthesize(text, seed=3, **options)
+    assert np.array_equal(np.concatenate(list(tts.stream(text, seed=3, **options))), speech.audio)
+    starts, ends = [w.start_s for w in speech.words], [w.end_s for w in speech.words]
+    assert all(start < end for start, end in zip(starts, ends, strict=True))
+    assert all(end <= start + 1e-9 for end, start in zip(ends, starts[1:], strict=False))
+    assert ends[-1] <= speech.duration_s + 0.002
+    assert sum(map(len, speech.times_s)) == speech.codes.shape[1]
+
+
+def test_pauses_last_as_long_as_they_should(tts):
+    plain = tts.synthesize("One.\n\nTwo.", pauses={"paragraph": 0})
+    paused = tts.synthesize("One.\n\nTwo.", pauses={"paragraph": 0.6})
+    assert np.array_equal(plain.codes, paused.codes)
+    assert len(paused.audio) - len(plain.audio) == round(0.6 * tts.sample_rate)
+    assert paused.words[1].start_s - plain.words[1].start_s == pytest.approx(0.6, abs=0.001)
+    plain = tts.synthesize("One — two.", pauses={"dash": 0})
+    paused = tts.synthesize("One — two.", pauses={"dash": 0.6})
+    assert len(paused.audio) - len(plain.audio) == round(0.6 * tts.sample_rate)
+    broken = tts.synthesize(SSML, ssml=True)
+    bare = tts.synthesize("One, two, three.")
+    assert len(broken.audio) - len(bare.audio) == round(2.0 * tts.sample_rate)
+    assert not broken.audio[-tts.sample_rate :].any()
+
+
+def test_speed_changes_the_length_and_not_the_codes(tts):
+    plain, fast = (tts.synthesize(TEXT, seed=1, speed=speed, pauses={"paragraph": 0, "dash": 0}) for speed in (1, 2))
+    assert np.array_equal(plain.codes, fast.codes)
+    assert len(fast.audio) == pytest.approx(len(plain.audio) / 2, abs=3)
+
+
+def test_a_given_word_has_its_time(tts):
+    speech = tts.synthesize("Hello [[nˈɑviəl]], my <b>friend</b>.")
+    assert [word.text for word in speech.words] == ["Hello", "nˈɑviəl", "my", "friend"]
+    readings = list(tts.read("Hello [[nˈɑviəl]]. It is $5."))
+    assert [reading.sentence for reading in readings] == ["Hello [[nˈɑviəl]].", "It is $5."]
+    assert readings[1].spoken == "It is five dollars."
+    assert readings[0].phonemes == "həlˈO nˈɑviəl."
+
+
+def test_a_card_and_a_file_give_words(exported_voice, tmp_path):
+    folder = toys.copy_voice(exported_voice, tmp_path / "voice")
+    (folder / "voice.yaml").write_text("name: toy\nlexicon: words.tsv\n")
+    (folder / "words.tsv").write_text("Hello\tˈIlən\nthere\tBAH\n")
+    (tmp_path / "mine.tsv").write_text("Hello\tKAH\n")
+    own = next(TTS.from_pretrained(str(folder)).read("Hello there."))
+    mine = next(TTS.from_pretrained(str(folder), lexicon=tmp_path / "mine.tsv").read("Hello there."))
+    assert (own.phonemes, mine.phonemes) == ("ˈIlən bˈɑ.", "kˈɑ bˈɑ.")
+
+
+@pytest.mark.parametrize(
+    ("card", "words", "message"),
+    [
+        ("lexicon: ../words.tsv", "", "expected the name of a file beside it"),
+        ("lexicon: [a]", "", "expected the name of a file beside it"),
+        ("lexicon: absent.tsv", "", "absent.tsv does not exist"),
+        ("lexicon: words.tsv", "Hello", "words.tsv:1: got 'Hello'"),
+        ("lexicon: words.tsv", "Hello\tʘə", "words.tsv: got 'ʘ' in 'ʘə' for Hello"),
+    ],
+)
+def test_a_broken_lexicon_is_refused(exported_voice, tmp_path, card, words, message):
+    folder = toys.copy_voice(exported_voice, tmp_path / "voice")
+    (folder / "voice.yaml").write_text(f"name: toy\n{card}\n")
+    (folder / "words.tsv").write_text(words)
+    with pytest.raises((ValueError, FileNotFoundError), match=message.replace("'", ".")):
+        TTS.from_pretrained(str(folder))

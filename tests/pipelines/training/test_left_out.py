@@ -1,0 +1,62 @@
+"""What training leaves out of a corpus is counted and listed."""
+
+import json
+
+import pytest
+import torch
+
+pytest.importorskip("lightning", reason="the training scripts need lfsc-tts[train]")
+import toys
+from codec.lite.features import num_features
+from pipelines import train_lm
+from pipelines.corpus.features import write_features
+from pipelines.training import lfsc_codec, lite_codec
+from speechllm.config import LMShape
+from speechllm.data.shards import Example, Shard, write_shard
+
+
+def listed(path) -> list[str]:
+    return [json.loads(line)["what"] for line in path.read_text("utf-8").splitlines()]
+
+
+def test_utterances_too_long_for_a_model(tmp_path, capsys):
+    """F."""
+    sizes = {"fits": (10, 20), "text": (40, 20), "frames": (10, 90)}
+    examples = [
+        Example(name, torch.full((text,), 5), toys.random_codes(1, frames)[0].T)
+        for name, (text, frames) in sizes.items()
+    ]
+    write_shard(tmp_path / "0.safetensors", examples, toys.TOY_SPEC, "tok")
+    Shard(tmp_path / "0.safetensors").write_positions([torch.zeros(len(e.codes), dtype=torch.long) for e in examples])
+    shape = LMShape(max_text=30, max_frames=60)
+    config = train_lm.TrainLM(tmp_path, tmp_path / "tokenizer.model", tmp_path / "run", shape)
+    assert train_lm.usable([Shard(tmp_path / "0.safetensors")], config) == [(0, 0)]
+    assert listed(tmp_path / "run/left_out.jsonl") == ["text", "frames"]
+    assert "2 of 3 utterances" in capsys.readouterr().out
+
+
+def test_utterances_shorter_than_a_segment_or_without_features(tmp_path, capsys):
+    """F."""
+    path = toys.write_corpus(tmp_path, 4, 0.5)
+    codec = toys.TOY_CODEC
+    width, stack = num_features(codec), codec.stack
+    lengths = {"000": 8, "001": 8, "002": 1}  # codec frames
+    features = {name: torch.zeros(stack * frames, width).half() for name, frames in lengths.items()}
+    (tmp_path / "features").mkdir()
+    write_features(tmp_path / "features/0.safetensors", features, codec)
+    config = lite_codec.TrainLite(
+        path, tmp_path / "run", codec, features=tmp_path / "features", segment_frames=4, validation_items=1
+    )
+    lite_codec.loaders(config, lite_codec.read_manifest(config), 0)
+    assert listed(tmp_path / "run/left_out_used.jsonl") == ["002"]
+    printed = capsys.readouterr().out
+    assert "1 of 4 utterances have no features: 003" in printed and "002: shorter than a segment of 4 frames" in printed
+
+
+def test_utterances_shorter_than_the_configuration_wants(tmp_path, capsys):
+    """F."""
+    path = toys.write_corpus(tmp_path, 4, 0.5)
+    path.write_text(path.read_text("utf-8").replace('"duration_s": 0.5', '"duration_s": 0.3', 1), "utf-8")
+    config = lfsc_codec.TrainHiFiGAN(path, tmp_path / "run", min_duration_s=0.4, validation_items=1)
+    assert [one.id for one in lfsc_codec.read_manifest(config)] == ["001", "002", "003"]
+    assert listed(tmp_path / "run/left_out.jsonl") == ["000"]
