@@ -123,7 +123,9 @@ def test_short_sentences_are_spoken_with_what_follows():
 
 def test_short_texts_are_tried_several_times(folder, codec, monkeypatch):
     seen = []
-    monkeypatch.setattr("pipelines.speaking.torch_voice.best_of", lambda *given: seen.append(given[-2:]) or iter(()))
+    monkeypatch.setattr(
+        "pipelines.speaking.torch_voice.Engines.best_of", lambda *given: seen.append(given[-2:]) or iter(())
+    )
     for tts, wanted in ((load(folder, codec), 4), (load(folder, codec, tries=2), 2)):
         list(tts.frames(tts.frontend("Yes!"), tts.sampling, None))
         assert seen.pop() == (wanted, 6)
@@ -143,7 +145,7 @@ def mistakes(folder: Path, codec: Path, tmp: Path) -> list[tuple[list[object], s
     return [
         ([*voice, "--codec", lfsc], "not causal as NanoCodec is"),
         ([*voice, "--codec", twin], "13 codebooks.*this voice has 8"),
-        ([*voice, "--codec", tmp / "nothing"], "no such folder"),
+        ([*voice, "--codec", tmp / "nothing"], "is not there: expected a codec folder"),
         (["--voice", "gepard:", "--codec", codec], "'' is not a folder; expected gepard:FOLDER or gepard:nineninesix"),
         (["--voice", f"gepard:{tmp}/x", "--codec", codec], "x' is not a folder"),
         (["--voice", f"gepard:{tmp}/bare", "--codec", codec], "has no model.safetensors"),
