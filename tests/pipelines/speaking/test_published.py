@@ -145,7 +145,7 @@ def mistakes(folder: Path, codec: Path, tmp: Path) -> list[tuple[list[object], s
     return [
         ([*voice, "--codec", lfsc], "not causal as NanoCodec is"),
         ([*voice, "--codec", twin], "13 codebooks.*this voice has 8"),
-        ([*voice, "--codec", tmp / "nothing"], "is not there: expected a codec folder"),
+        ([*voice, "--codec", tmp / "nothing"], "no such folder"),
         (["--voice", "gepard:", "--codec", codec], "'' is not a folder; expected gepard:FOLDER or gepard:nineninesix"),
         (["--voice", f"gepard:{tmp}/x", "--codec", codec], "x' is not a folder"),
         (["--voice", f"gepard:{tmp}/bare", "--codec", codec], "has no model.safetensors"),
