@@ -42,7 +42,7 @@ def _codes_are_in_range(monkeypatch):
 
 @pytest.fixture(autouse=True)
 def _losses_are_finite(monkeypatch):
-    """That a loss is a number is the one thing that training does look at, once a step."""
+    """That a loss is a number is what training does look at, once a step."""
     for module in ("lfsc", "lite"):
         monkeypatch.setattr(f"codec.training.{module}.module.check_finite", lambda *_: None)
     monkeypatch.setattr(torch, "isfinite", lambda _: True)
@@ -171,7 +171,7 @@ def test_a_training_step_of_the_lm(shape, monkeypatch):
     module.log_dict = lambda values, **_: logged.update(values)
     module.log = lambda *_, **__: None
     del module._buffers["step"]
-    module.step = 0  # what it is on a GPU is read when a checkpoint was loaded, and else not
+    module.step = 0  # the count of steps is looked at too
     monkeypatch.setattr(torch, "Generator", NoGenerator)
 
     def ints(*size: int) -> Tensor:
@@ -179,7 +179,7 @@ def test_a_training_step_of_the_lm(shape, monkeypatch):
 
     with fake_gpu() as gpu:
         to_gpu(module, "meta")
-        optimizer = module.configure_optimizers()["optimizer"]
+        optimizer = module.configure_optimizers()
         codes, digits = ints(2, 9, config.num_codebooks), ints(2, 9, config.num_digits)
         batch = Batch(ints(2, 7), ints(2) * 7, codes, digits, ints(2, 9), ints(2) * 9)
         gpu.on_cpu.clear()

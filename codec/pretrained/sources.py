@@ -48,5 +48,5 @@ def load_any(source: str | Path, commercial: bool | None) -> Codec:
     if identity is not None:
         return load_from_hub(identity, commercial)
     raise FileNotFoundError(
-        f"{source} is not there: expected a codec folder, a .nemo file, or {SCHEME}OWNER/NAME for a codec on the hub"
+        f"{source} is not a codec folder: no such folder, nor a .nemo file; {SCHEME}OWNER/NAME is a codec on the hub"
     )

@@ -187,6 +187,8 @@ def check_audio(audio: np.ndarray, lengths: np.ndarray | None) -> np.ndarray:
     if not np.isfinite(audio).all():
         raise ValueError("got audio with NaN or infinite samples; expected finite values in [-1, 1]")
     batch, samples = audio.shape[0], audio.shape[2]
+    if lengths is not None and np.asarray(lengths).dtype.kind not in "iu":
+        raise ValueError(f"got lengths of type {np.asarray(lengths).dtype}; expected integers")
     lengths = np.full(batch, samples) if lengths is None else np.asarray(lengths, np.int64)
     if lengths.shape != (batch,) or lengths.min() < 1 or lengths.max() > samples:
         raise ValueError(f"got lengths {lengths.tolist()}; expected {batch} numbers in 1..{samples}")

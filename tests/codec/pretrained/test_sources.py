@@ -40,7 +40,7 @@ def test_a_codec_of_another_kind_is_refused(toy_codec, tmp_path):
     ids=str,
 )
 def test_a_mistyped_path_is_not_found_at_once_and_nothing_is_fetched(path, fetched):
-    with pytest.raises((FileNotFoundError, ValueError), match=r"expected a codec folder.*hub:OWNER/NAME|not a codec"):
+    with pytest.raises((FileNotFoundError, ValueError), match=r"no such folder.*hub:OWNER/NAME|not a codec"):
         load(path)
     assert not fetched
 

@@ -5,6 +5,7 @@ import pytest
 
 import codec.runtime
 import toys
+from codec.runtime.interface import check_audio
 
 NUMBERS = "name sample_rate hop_length frame_rate num_codebooks codebook_size levels bitrate fingerprint licence"
 
@@ -70,3 +71,9 @@ def test_no_codes_are_no_audio(light):
 def test_int32_codes_are_codes(light):
     codes = toys.random_codes(1, 5).numpy()
     assert np.array_equal(light.decode(codes.astype(np.int32)), light.decode(codes))
+
+
+@pytest.mark.parametrize("lengths", [np.array([100.5]), [True], np.array([np.nan])], ids=str)
+def test_lengths_that_are_no_integers_are_refused(lengths):
+    with pytest.raises(ValueError, match="got lengths of type (float64|bool); expected integers"):
+        check_audio(np.zeros((1, 1, 200), np.float32), lengths)

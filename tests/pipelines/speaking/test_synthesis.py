@@ -191,8 +191,10 @@ def test_an_unknown_voice_lists_those_there_are(name):
 
 @pytest.mark.parametrize("precision", ["int8", "float32"])
 def test_the_precision_is_that_of_the_lm(shared_voice, monkeypatch, precision):
-    seen, generate = [], torch_voice.generate
-    monkeypatch.setattr(torch_voice, "generate", lambda *a: seen.append(a[3]) or generate(*a))
+    seen, generate = [], torch_voice.Engines.generate
+    monkeypatch.setattr(
+        torch_voice.Engines, "generate", lambda self, *a: seen.append(self.precision) or generate(self, *a)
+    )
     options = {} if precision == "int8" else {"precision": precision}  # the default is int8
     TTS.from_pretrained(str(shared_voice), engine="torch", **options).synthesize("Hello.")
     assert seen == [precision]

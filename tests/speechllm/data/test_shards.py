@@ -197,14 +197,6 @@ def test_files_of_earlier_versions_are_read(shard):
     assert (old.corpus, old.notes) == (shard.corpus, {}) and old.positions is not None
 
 
-def test_numbers_that_do_not_fit_are_refused(tmp_path):
-    (one,) = examples(1)
-    for other in (replace(one, ids=one.ids + 2**15), replace(one, codes=one.codes - 2**12)):
-        with pytest.raises(ValueError, match="a shard holds 0 to 32767"):
-            write_shard(tmp_path / "0.safetensors", [other], toys.TOY_SPEC, "tok")
-    assert not list(tmp_path.iterdir())
-
-
 def test_a_shard_without_utterances_keeps_its_notes_and_is_passed_over(shard):
     """F."""
     empty = shard.path.with_name("001.safetensors")
