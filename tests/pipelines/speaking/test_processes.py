@@ -26,7 +26,12 @@ def command(exported_voice) -> list[str]:
 
 def start(command: list[str], *flags: str, folder: Path, **options) -> subprocess.Popen:
     pipes = dict(stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-    return subprocess.Popen([*command, *flags], cwd=folder, **{**pipes, **options})
+    return subprocess.Popen([*command, *flags], cwd=folder, preexec_fn=heed_interrupts, **{**pipes, **options})
+
+
+def heed_interrupts() -> None:
+    """As in a terminal: what runs in the background may have been told to ignore them."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def wait_for(condition) -> None:
