@@ -58,7 +58,6 @@ def loaders(
         samples, rate = config.segment_frames * config.codec.hop_length, config.codec.sample_rate
         return MeasuredSegments(files, durations, samples, rate, size=size, seed=config.seed, first=first)
 
-    # Several processes are dealt items in turn: n of them with batches of B see what one with a batch of n B does.
     left = config.optim.max_steps - seen
     training = loader(segments(used, left * step_size, seen * step_size), config.batch_size, config.num_workers)
     return training, loader(segments(held, len(held)), config.batch_size, config.num_workers) if held else None

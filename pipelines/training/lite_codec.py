@@ -75,7 +75,6 @@ def loaders(config: TrainLite, utterances: list[manifest.Utterance], seen: int) 
         samples, rate = frames * config.codec.hop_length, config.codec.sample_rate
         return AudioSegments(files, durations, samples, rate, size=size, seed=config.seed, first=first)
 
-    # Several processes are dealt items in turn: n of them with batches of B see what one with a batch of n B does.
     step_size = config.batch_size * processes(config.trainer)
     left = config.optim.max_steps - seen
     training = loader(segments(used, left * step_size, seen * step_size), config.batch_size, config.num_workers)

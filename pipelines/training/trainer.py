@@ -12,7 +12,7 @@ import lightning
 import torch
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.callbacks import RichProgressBar
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import DataLoader, Sampler
 
 from pipelines.shared.atomic import write_atomically
 from pipelines.shared.errors import UserError
@@ -80,9 +80,30 @@ def adversarial_options(given: dict[str, Any]) -> dict[str, Any]:
     return {"strategy": "ddp_find_unused_parameters_true", **given} if several else given
 
 
-def loader(dataset: Dataset[Any], batch_size: int | None, workers: int = 0) -> DataLoader:
-    """Batches of a dataset, in its order."""
-    return DataLoader(dataset, batch_size=batch_size, num_workers=workers, worker_init_fn=leave_signals)
+class InTurn(Sampler[int]):
+    """Items dealt to the processes in turn; Lightning's own sampler would shuffle them."""
+
+    def __init__(self, size: int):
+        self.size = size
+
+    def __iter__(self) -> Iterator[int]:
+        rank, count = self.place()
+        return iter(range(rank, self.size, count))
+
+    def __len__(self) -> int:
+        return self.size // self.place()[1]
+
+    def place(self) -> tuple[int, int]:
+        """This process's number, and how many there are; known once training has begun."""
+        if torch.distributed.is_available() and torch.distributed.is_initialized():
+            return torch.distributed.get_rank(), torch.distributed.get_world_size()
+        return 0, 1
+
+
+def loader(dataset: Any, batch_size: int | None, workers: int = 0) -> DataLoader:
+    """Batches of a dataset, in its order; n processes with batches of B see what one with a batch of n B does."""
+    options: dict[str, Any] = dict(num_workers=workers, worker_init_fn=leave_signals)
+    return DataLoader(dataset, batch_size=batch_size, sampler=InTurn(len(dataset)), **options)
 
 
 def fit(
@@ -129,6 +150,7 @@ def fit(
                 logger=log_to(run.folder, done),
                 callbacks=[stopping, checkpoint, *bar],
                 enable_checkpointing=False,
+                use_distributed_sampler=False,
                 **options,
             )
             last = str(run.last) if run.last.is_file() else None
