@@ -39,6 +39,18 @@ def exported_voice(tmp_path_factory) -> Path:
     return toys.write_voice(tmp_path_factory.mktemp("voices") / "toy", exported=True)
 
 
+@pytest.fixture(scope="module")
+def heart():
+    """The shipped voice, ready to speak."""
+    pytest.importorskip("hibari", reason="speaking needs hibari-tts")
+    from pipelines.shared.resources import VOICES
+    from pipelines.speaking.synthesis import TTS
+
+    if not (VOICES / "heart" / "voice.yaml").is_file():
+        pytest.skip("voices/heart is not in this checkout")
+    return TTS.from_pretrained("heart")
+
+
 @pytest.fixture
 def toy_voice(shared_voice, tmp_path) -> Path:
     """A copy of the complete voice folder that a test may break."""

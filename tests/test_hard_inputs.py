@@ -10,9 +10,7 @@ import pytest
 
 pytest.importorskip("hibari", reason="speaking needs hibari-tts")
 from benchmarks.texts.hard_texts import HARD_INPUTS
-from pipelines.shared.resources import VOICES
 from pipelines.speaking.passages import MAX_CHARS
-from pipelines.speaking.synthesis import TTS
 from speechllm.text.frontend import FrontendOutput, TextFrontend
 from speechllm.text.normalizer import Normalizer
 from speechllm.text.phonemizer import Phonemizer
@@ -73,13 +71,6 @@ def test_the_expected_duration_is_about_that_of_the_teacher(phonemes, teacher_s)
 
 
 @pytest.fixture(scope="module")
-def tts():
-    if not (VOICES / "heart" / "voice.yaml").is_file():
-        pytest.skip("voices/heart is not in this checkout")
-    return TTS.from_pretrained("heart")
-
-
-@pytest.fixture(scope="module")
 def clock():
     """CPU seconds spent so far, in a list: a machine that is busy with other things is not to blame."""
     return [0.0]
@@ -87,21 +78,21 @@ def clock():
 
 @pytest.mark.slow
 @every_input
-def test_the_shipped_voice_takes_a_likely_time_to_the_last_token(tts, clock, text):
+def test_the_shipped_voice_takes_a_likely_time_to_the_last_token(heart, clock, text):
     begin, frames, wanted_s = time.process_time(), 0, 0.0
-    for prepared in prepare(tts.frontend, text):
+    for prepared in prepare(heart.frontend, text):
         wanted_s += expected_s(prepared.phonemes)
-        for part in tts.parts(prepared):
-            spoken = list(tts.frames(part, tts.sampling, None))
+        for part in heart.parts(prepared):
+            spoken = list(heart.frames(part, heart.sampling, None))
             assert spoken[-1].position == len(part.ids) - 1, part.text
             frames += len(spoken)
     clock[0] += time.process_time() - begin
-    duration_s = frames / tts.codec.frame_rate
+    duration_s = frames / heart.codec.frame_rate
     assert 0.5 * wanted_s <= duration_s <= 2 * wanted_s, f"{duration_s:.2f} s, expected about {wanted_s:.2f} s"
 
 
 @pytest.mark.slow
-def test_it_took_less_than_three_minutes_on_two_cores(tts, clock):
+def test_it_took_less_than_three_minutes_on_two_cores(heart, clock):
     if not clock[0]:
         pytest.skip("no text was read")
     assert clock[0] < CPU_SECONDS
