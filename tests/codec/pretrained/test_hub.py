@@ -186,6 +186,7 @@ def test_the_environment_names_the_hub(content, tmp_path):
     code = f"import logging, codec; logging.basicConfig(level='INFO'); print(codec.load({PINNED!r}).fingerprint)"
     settings = {"HF_ENDPOINT": server.url, "HF_HOME": str(tmp_path), "NO_PROXY": "127.0.0.1", "no_proxy": "127.0.0.1"}
     settings |= {"PYTHONPATH": str(ROOT), "HF_HUB_DISABLE_PROGRESS_BARS": "1"}
+    settings |= {"HF_HUB_OFFLINE": "0"}  # whoever runs the tests may have set it
     command = [sys.executable, "-c", code]
     done = subprocess.run(command, cwd=tmp_path, env=os.environ | settings, capture_output=True, text=True, check=False)
     server.shutdown()
