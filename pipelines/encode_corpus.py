@@ -46,20 +46,28 @@ def code_spec(codec: Codec) -> CodeSpec:
 class Encoder:
     """Codec and text front end at work on utterances."""
 
-    def __init__(self, codec: Codec, tokenizer: Tokenizer, device: str, features: dict[str, torch.Tensor]):
-        self.codec, self.tokenizer, self.device, self.features = codec, tokenizer, device, features
+    def __init__(
+        self, codec: Codec, tokenizer: Tokenizer, device: str, features: dict[str, torch.Tensor], reread: bool = False
+    ):
+        self.codec, self.tokenizer, self.device, self.features, self.reread = codec, tokenizer, device, features, reread
         self.normalizer, self.phonemizer = Normalizer(), Phonemizer()
 
     def __call__(self, utterance: manifest.Utterance, folder: Path) -> Example | Reject:
         """One utterance -> ids and codes; its phonemes are the manifest's, or else the front end's."""
         try:
-            phonemes = utterance.phonemes or self.phonemizer(self.normalizer.normalize(utterance.text)).text
-            ids = torch.tensor(self.tokenizer.encode(phonemes))
+            ids = torch.tensor(self.tokenizer.encode(self.phonemes(utterance)))
             if utterance.id not in self.features:
                 duration_of(folder / utterance.audio)
         except (ValueError, OSError) as error:
             return Reject(utterance.id, str(error))
         return Example(utterance.id, ids, self.codes(utterance, folder).T.cpu())
+
+    def phonemes(self, utterance: manifest.Utterance) -> str:
+        """Those of the manifest, unless they are to be read anew where the tokenizer does not know them."""
+        foreign = self.reread and not set(utterance.phonemes) <= set(self.tokenizer.characters)
+        if utterance.phonemes and not foreign:
+            return utterance.phonemes
+        return self.phonemizer(self.normalizer.normalize(utterance.text)).text
 
     def codes(self, utterance: manifest.Utterance, folder: Path) -> torch.Tensor:
         """Codes [K, T] of the features that are at hand, or else of the audio."""
@@ -115,6 +123,9 @@ def main(argv: list[str] | None = None, prog: str | None = None) -> None:
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--part", default="1/1", help="i/n: encode every n-th shard from the i-th on, for n processes")
     parser.add_argument("--max-rejects", type=float, default=MOST, help="largest share that may be unusable")
+    parser.add_argument(
+        "--reread", action="store_true", help="read a text where the tokenizer does not know the manifest's phonemes"
+    )
     parser.add_argument("--redo", action="store_true", help="encode again what changed since its shard was made")
     args = parser.parse_args(argv)
 
@@ -124,7 +135,10 @@ def main(argv: list[str] | None = None, prog: str | None = None) -> None:
         raise UserError(f"{args.codec} codes audio, not features; leave out --features")
     utterances, root = manifest.read(args.manifest), args.manifest.parent
     features = read_features(args.features, codec.config, utterances, root) if args.features else {}
-    encoder, folder = Encoder(codec, tokenizer, args.device, features), Folder(args, code_spec(codec), tokenizer)
+    encoder, folder = (
+        Encoder(codec, tokenizer, args.device, features, args.reread),
+        Folder(args, code_spec(codec), tokenizer),
+    )
     every = [path for path, _ in shards_of(utterances, args.out, "1/1")]
     shards = shards_of(utterances, args.out, args.part)
     args.out.mkdir(parents=True, exist_ok=True)

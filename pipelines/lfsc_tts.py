@@ -25,6 +25,8 @@ COMMANDS = {  # name: module with a main(argv, prog), what it does
     "convert-nemo": ("pipelines.convert_nemo", ".nemo file -> codec"),
     "train-tokenizer": ("pipelines.train_tokenizer", "manifest -> tokenizer"),
     "encode-corpus": ("pipelines.encode_corpus", "manifest + codec + tokenizer -> code shards"),
+    "warp-corpus": ("pipelines.warp_corpus", "features -> those of more speakers"),
+    "encode-speakers": ("pipelines.encode_speakers", "code shards -> who speaks in them"),
     "align-corpus": ("pipelines.align_corpus", "code shards -> which token every frame speaks"),
     "train-lm": ("pipelines.train_lm", "aligned shards -> speech LM"),
     "export-onnx": ("pipelines.export_onnx", "codec -> graphs beside it, that run without torch"),

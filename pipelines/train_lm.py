@@ -26,6 +26,7 @@ from speechllm import LMConfig, SpeechLM  # noqa: E402
 from speechllm.config import LMShape  # noqa: E402
 from speechllm.data.shards import Shard, open_shards  # noqa: E402
 from speechllm.data.shards import identity as identity_of  # noqa: E402
+from speechllm.data.speakers import Voices  # noqa: E402
 from speechllm.text.tokenizer import Tokenizer  # noqa: E402
 from speechllm.training.batches import BatchDataset, split  # noqa: E402
 from speechllm.training.module import LitSpeechLM, LMOptim  # noqa: E402
@@ -84,8 +85,6 @@ def take_weights(model: SpeechLM, folder: Path) -> str:
 @resumable
 def main(argv: list[str] | None = None, prog: str | None = None) -> None:
     config = parse(TrainLM, __doc__, argv, prog)
-    if config.model.prefix_queries:
-        raise UserError("model.prefix_queries is of published weights, and not trained here; set it to 0")
     if config.num_threads:
         torch.set_num_threads(config.num_threads)
     torch.manual_seed(config.seed)
@@ -96,11 +95,17 @@ def main(argv: list[str] | None = None, prog: str | None = None) -> None:
     model = SpeechLM(shape)
     if config.init_from:
         print(take_weights(model, config.init_from))
+    fits = usable(shards, config)
+    voices = Voices(shards, fits) if shape.prefix_positions else None
+    if voices and shape.speaker_dim not in (0, voices.dim):
+        raise UserError(f"got model.speaker_dim={shape.speaker_dim}; the vectors of {config.shards} have {voices.dim}")
     identity = settings_of("model", config.model) | identity_of(shards)
+    if voices:
+        identity["voices"] = voices.identity()
     settings = dataclasses.asdict(config)
     run = Run(config.run_dir, config.optim.max_steps, identity, settings, config.checkpoint_minutes)
     seen = run.steps_done()
-    training, validation = loaders(config, shards, seen)
+    training, validation = loaders(config, shards, fits, voices, seen)
     print(f"speech LM: {sum(p.numel() for p in model.parameters()) / 1e6:.1f} M parameters")
 
     def export() -> None:
@@ -109,9 +114,11 @@ def main(argv: list[str] | None = None, prog: str | None = None) -> None:
     fit(LitSpeechLM(model, config.optim), training, validation, run, config.validate_every, config.trainer, export)
 
 
-def loaders(config: TrainLM, shards: list[Shard], seen: int) -> tuple[DataLoader, DataLoader | None]:
+def loaders(
+    config: TrainLM, shards: list[Shard], fitting: list[tuple[int, int]], voices: Voices | None, seen: int
+) -> tuple[DataLoader, DataLoader | None]:
     """Training and validation batches; training goes on after the `seen` steps of an earlier part of the run."""
-    fits, total = set(usable(shards, config)), sum(map(len, shards))
+    fits, total = set(fitting), sum(map(len, shards))
     train, held = ([pair for pair in part if pair in fits] for part in split(shards, config.held_out))
     if not train:
         raise UserError(f"{config.shards} has no more than the {config.held_out} held-out utterances; encode more")
@@ -121,10 +128,10 @@ def loaders(config: TrainLM, shards: list[Shard], seen: int) -> tuple[DataLoader
         print(f"{total - len(fits):,} utterances are left out: longer than {limits}", file=sys.stderr)
     count, frames_per_step = processes(config.trainer), config.model.frames_per_step
     size, first = (config.optim.max_steps - seen) * count, seen * count  # several processes are dealt batches in turn
-    batches = BatchDataset(shards, train, config.batch_tokens, size, config.seed, first, frames_per_step)
+    batches = BatchDataset(shards, train, config.batch_tokens, size, config.seed, first, frames_per_step, voices)
     if not held:
         return loader(batches, None, config.num_workers), None
-    validation = BatchDataset(shards, held, config.batch_tokens, 1, config.seed, 0, frames_per_step)
+    validation = BatchDataset(shards, held, config.batch_tokens, 1, config.seed, 0, frames_per_step, voices)
     validation.size = len(validation.batches)
     return loader(batches, None, config.num_workers), loader(validation, None)
 

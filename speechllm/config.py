@@ -49,6 +49,7 @@ class LMShape:
     rope_rounded: bool = False  # rotary frequencies are those that bfloat16 can hold
     frame_tables: int = 0  # channels of the table that each digit of an input frame is looked up in; 0 = its value
     stop_after: bool = False  # the stop head judges a frame when it is read, a step after it was made
+    speaker_dim: int = 0  # channels of a speaker vector, which makes the first position of a voice prefix; 0 = none
     prefix_queries: int = 0  # positions of a voice prefix made from reference codes; 0 = none
     prefix_layers: int = 2
     prefix_heads: int = 8
@@ -90,6 +91,11 @@ class LMShape:
     def window(self) -> int:
         """Text tokens that the reader chooses from; 0 without a reader."""
         return self.reader_window if self.reader_layer else 0
+
+    @property
+    def prefix_positions(self) -> int:
+        """Positions of a voice prefix; 0 where the model knows none."""
+        return bool(self.speaker_dim) + self.prefix_queries
 
     @property
     def max_positions(self) -> int:

@@ -24,9 +24,14 @@ class Prompt:
     unguided: Any = None  # ids in place of the text where guidance asks what is said without it, int64 [s]
 
     @property
+    def prefix_length(self) -> int:
+        """Positions before the text."""
+        return 0 if self.prefix is None else len(self.prefix)
+
+    @property
     def length(self) -> int:
         """Positions before the first frame."""
-        return len(self.ids) + (0 if self.prefix is None else len(self.prefix))
+        return len(self.ids) + self.prefix_length
 
     def check_text(self, positions: int, vocab_size: int) -> None:
         """Raise ValueError unless there is text of a model's own tokens, and no more than so many positions hold."""

@@ -14,18 +14,26 @@ from codec.runtime.facts import Facts  # noqa: E402
 Past: TypeAlias = dict[str, np.ndarray]  # what a stream keeps, by name
 
 
+def open_graph(path: Path, threads: int) -> onnxruntime.InferenceSession:
+    """A graph on the CPU, safe to share between threads; ValueError if it is broken or of another version."""
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
+    options.log_severity_level = 3
+    try:
+        return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # onnxruntime's errors have no public base
+        raise ValueError(f"{path} does not load: {' '.join(str(error).split())[:300]}") from error
+
+
 class Session:
-    """One graph. Safe to share between threads."""
+    """One graph of a codec. Safe to share between threads."""
 
     def __init__(self, path: Path, threads: int):
         """Open a graph; ValueError if it is broken or of another version."""
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
-        options.log_severity_level = 3
+        self.session = open_graph(path, threads)
         try:
-            self.session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
             self.facts = Facts.from_metadata(self.session.get_modelmeta().custom_metadata_map)
-        except Exception as error:  # onnxruntime's errors have no public base
+        except (ValueError, KeyError) as error:
             raise ValueError(f"{path} does not load: {' '.join(str(error).split())[:300]}") from error
         self.outputs = [output.name for output in self.session.get_outputs()]
 

@@ -7,13 +7,14 @@ from speechllm.config import LMConfig
 from speechllm.export.graph import Graph, WeightFile
 from speechllm.export.int8 import Int8File
 from speechllm.export.prefill import PrefillGraph
+from speechllm.export.prefix import PrefixGraph
 from speechllm.export.step import StepGraph
 
 
 def export_lm(folder: str | Path) -> None:
     """Write prefill.onnx and step*.onnx into a folder that SpeechLM.save_pretrained wrote.
 
-    A model without a reader gets the graphs of guided steps too.
+    A model without a reader gets the graphs of guided steps too, one of voice prefixes the graph that makes them.
 
     Raises:
         ValueError: a width of heads that ONNX Runtime does not take.
@@ -26,6 +27,10 @@ def export_lm(folder: str | Path) -> None:
     graph = Graph(weights)
     PrefillGraph(graph, config).write()
     graph.save(folder / "prefill.onnx", "prefill")
+    if config.prefix_positions:
+        graph = Graph(weights)
+        PrefixGraph(graph, config).write()
+        graph.save(folder / "prefix.onnx", "prefix")
     for precision, factors in (("float32", None), ("int8", int8)):
         for name, rows in (("step", 1), *([] if config.reader_layer else [("guided-step", 2)])):
             graph = Graph(weights, factors)

@@ -28,7 +28,7 @@ class PrefillGraph:
         """All of it."""
         g, config = self.graph, self.config
         x = g.op("Gather", g.weight("text_embedding.weight"), g.input("ids", np.int64, ["s"]))
-        if config.prefix_queries:
+        if config.prefix_positions:
             x = g.op("Concat", g.input("prefix", np.float32, ["Q", config.dim]), x, axis=0)
         length = g.op("Shape", x, start=0, end=1)
         positions = g.ints(0), length, g.ints(0)

@@ -203,7 +203,8 @@ class Engine:
         last = bool(done)
         if not self.config.reader_layer:
             last |= max(request.unchanged_frames.add(frame) for frame in codes) >= self.stuck_frames
-        frames = [Frame(frame, int(position), confidence) for frame in codes]
+        token = max(0, int(position) - request.prompt.prefix_length)
+        frames = [Frame(frame, token, confidence) for frame in codes]
         return [StepResult(request.ticket, frame, last and frame is frames[-1]) for frame in frames]
 
     def release(self, freed: list[int]) -> None:
@@ -242,7 +243,8 @@ class Engine:
             rows.reader_keys[row, :length] = self.lm.reader.key(text.states)
             rows.reader_values[row, :length] = self.lm.reader.value(text.states)
         rows.mask[row].fill_(-torch.inf)[..., :length] = 0
-        for state in (rows.reader_positions, rows.steps, rows.steps_on_token, rows.noise):
+        rows.reader_positions[row] = request.prompt.prefix_length  # the first token
+        for state in (rows.steps, rows.steps_on_token, rows.noise):
             state[row] = 0
         s = request.sampling
         rows.pending_moves[row], rows.steady[row] = PENDING_AT_FIRST, s.reader_temperature == 0

@@ -32,9 +32,10 @@ def step_inputs(begin: Tensor, frames: Tensor, steps: int) -> Tensor:
     return torch.cat([begin.expand(len(frames), 1, -1), frames], dim=1)[:, :steps]
 
 
-def tokens_before(tokens: Tensor, steps: int) -> Tensor:
-    """The token that was read at the step before, of those read at each, int64 [B, T] -> [B, steps]; at first 0."""
-    return F.pad(tokens, (1, 0))[:, :steps]
+def tokens_before(tokens: Tensor, steps: int, first: int = 0) -> Tensor:
+    """The place that was read at the step before, of those read at each, int64 [B, T] -> [B, steps]; at first `first`,
+    the place of the first token."""
+    return F.pad(tokens, (1, 0), value=first)[:, :steps]
 
 
 def step_places(text_lengths: Tensor, steps: Tensor) -> Tensor:

@@ -36,7 +36,7 @@ from speechllm.model.finite import refuse_not_finite
 from speechllm.model.frames import DigitTables, DigitValues, LocalHead
 from speechllm.model.reader import Reader
 from speechllm.model.transformer import Block
-from speechllm.model.voice_prefix import VoicePrefix
+from speechllm.model.voice_prefix import Reference, SpeakerPosition, VoicePrefix
 
 
 class LMOutput(NamedTuple):
@@ -67,6 +67,7 @@ class SpeechLM(nn.Module):
         blocks = [Block(config) for _ in range(config.num_layers)]
         self.blocks = nn.ModuleList(blocks)
         self.reader = Reader(dim, config.reader_window) if config.reader_layer else None
+        self.speaker = SpeakerPosition(config.speaker_dim, dim) if config.speaker_dim else None
         self.prefix = None
         if config.prefix_queries:
             shape = config.prefix_queries, config.prefix_layers, config.prefix_heads
@@ -104,16 +105,33 @@ class SpeechLM(nn.Module):
         x: Tensor = self.frame_input(digits, keep)
         return x
 
-    def voice_prefix(self, codes: Tensor | None) -> Tensor | None:
-        """What stands before the text so that it is spoken by the voice of reference codes int64 [K, T]: [Q, D].
+    def voice_prefix(self, codes: Tensor | None, speaker: Tensor | None = None) -> Tensor | None:
+        """What stands before the text so that it is spoken by a voice: [Q, D], or None where the model knows no prefix.
 
-        None gives the prefix of no voice in particular, or None where the model knows no prefix.
+        Args:
+            codes: of a recording of the voice, int64 [K, T]; None = none at hand.
+            speaker: its vector, of length 1, float32 [C]; None = none at hand.
         """
-        if self.prefix is None or codes is None:
-            return None if self.prefix is None else self.prefix.nobody.detach().clone()
-        levels = self.config.codes.levels
+        levels, parts = self.config.codes.levels, []
         with torch.inference_mode(False), torch.no_grad():
-            return self.prefix(codes_to_digits(codes.T[None], levels).to(self.begin.device), levels)[0]
+            if self.speaker is not None:
+                known = None if speaker is None else speaker.to(self.begin)[None]
+                parts.append(self.speaker.nobody if known is None else self.speaker(known)[0])
+            if self.prefix is not None:
+                digits = None if codes is None else codes_to_digits(codes.T[None], levels).to(self.begin.device)
+                parts.append(self.prefix.nobody if digits is None else self.prefix(digits, levels)[0])
+            return torch.cat(parts).clone() if parts else None
+
+    def prefixes(self, reference: Reference) -> Tensor:
+        """The voice prefixes of a batch, [B, Q, D]; what is missing in a row has the place of nobody's."""
+        parts = []
+        if self.speaker is not None:
+            known = reference.speaker_known[:, None, None]
+            parts.append(torch.where(known, self.speaker(reference.speakers), self.speaker.nobody))
+        if self.prefix is not None:
+            made = self.prefix(reference.digits, self.config.codes.levels, reference.frames)
+            parts.append(torch.where(reference.frames[:, None, None] > 0, made, self.prefix.nobody))
+        return torch.cat(parts, dim=1)
 
     def forward(
         self,
@@ -123,6 +141,7 @@ class SpeechLM(nn.Module):
         positions: Tensor,
         keep: Tensor | None = None,
         prefix: Tensor | None = None,
+        text_known: Tensor | None = None,
     ) -> LMOutput:
         """Teacher forcing over a padded batch.
 
@@ -133,20 +152,24 @@ class SpeechLM(nn.Module):
             positions: token each frame speaks, int64 [B, T]; without a reader not looked at.
             keep: bool [B, T], frames whose codes may be seen as inputs; None = all.
             prefix: of a voice, [B, Q, D], before the text.
+            text_known: bool [B], rows whose text may be seen; None = all. The others know its length alone.
 
         Raises:
             ValueError: more text or steps than the model has positions for.
         """
         config, (batch, frames) = self.config, positions.shape
         text = self.text_embedding(ids)
+        if text_known is not None:
+            text = text * text_known[:, None, None]
         if prefix is not None:
             text, text_lengths = torch.cat([prefix, text], dim=1), text_lengths + prefix.shape[1]
+            positions = positions + prefix.shape[1]
         width, steps = text.shape[1], sequence.num_steps(config, frames)
         if width > config.max_text or frames > config.max_steps:
             most = f"{config.max_text} and {config.max_steps}"
             raise ValueError(f"got {width} places of text and {frames} steps; this model has {most}")
         rows = torch.arange(batch, device=ids.device)[:, None]
-        before = sequence.tokens_before(positions, steps)
+        before = sequence.tokens_before(positions, steps, 0 if prefix is None else prefix.shape[1])
         spoken = sequence.step_inputs(self.begin, self.embed_frames(digits, keep), steps)
         if self.reader is not None:
             spoken = spoken + text[rows, before]

@@ -1,7 +1,12 @@
-"""A voice as a prefix of the text, made from the codes of a reference recording.
+"""A voice as a prefix of the text: a position made from a speaker vector, and some from the codes of a recording.
 
-Shapes: B batch, T frames, P digits of a frame, D width, Q queries.
+The vector of a frozen speaker encoder carries who speaks to speakers that training never had; the codes of a recording
+carry how they speak there (arXiv 1806.04558; Gepard's prefix). Either can be missing, and both.
+
+Shapes: B batch, T frames, P digits of a frame, D width, Q queries, C channels of a speaker vector.
 """
+
+from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -11,20 +16,47 @@ from speechllm.digits import digits_to_values
 from speechllm.model.transformer import swiglu
 
 
+class Reference(NamedTuple):
+    """Whose voice each row of a batch has, for training."""
+
+    speakers: Tensor  # vectors of a speaker encoder, float32 [B, C]
+    speaker_known: Tensor  # bool [B]; elsewhere the vector is not looked at
+    digits: Tensor  # of recordings, int64 [B, T, P]
+    frames: Tensor  # of them, int64 [B]; 0 = no recording
+
+
+class SpeakerPosition(nn.Module):
+    """A speaker vector -> the position that says who speaks.
+
+    Args:
+        speaker_dim: C.
+        dim: D.
+    """
+
+    def __init__(self, speaker_dim: int, dim: int):
+        super().__init__()
+        self.linear = nn.Linear(speaker_dim, dim, bias=False)
+        self.nobody = nn.Parameter(torch.zeros(1, dim))  # the position where there is no vector
+
+    def forward(self, speakers: Tensor) -> Tensor:
+        """Vectors of length 1, float32 [B, C] -> [B, 1, D]."""
+        return self.linear(speakers * speakers.shape[-1] ** 0.5)[:, None]
+
+
 class PrefixAttention(nn.Module):
-    """Attention of queries [B, Q, D] over [B, T, D], all of it, without positions."""
+    """Attention of queries [B, Q, D] over [B, T, D], as far as mask [B, 1, 1, T] goes, without positions."""
 
     def __init__(self, dim: int, num_heads: int):
         super().__init__()
         self.num_heads = num_heads
         self.query, self.key, self.value, self.output = (nn.Linear(dim, dim, bias=False) for _ in range(4))
 
-    def forward(self, x: Tensor, y: Tensor) -> Tensor:
+    def forward(self, x: Tensor, y: Tensor, mask: Tensor | None = None) -> Tensor:
         q, k, v = (
             part.unflatten(2, (self.num_heads, -1)).transpose(1, 2)
             for part in (self.query(x), self.key(y), self.value(y))
         )
-        return self.output(F.scaled_dot_product_attention(q, k, v).transpose(1, 2).flatten(2))
+        return self.output(F.scaled_dot_product_attention(q, k, v, mask).transpose(1, 2).flatten(2))
 
 
 class PrefixBlock(nn.Module):
@@ -37,10 +69,10 @@ class PrefixBlock(nn.Module):
         self.gate_up = nn.Linear(dim, 2 * mlp_dim, bias=False)
         self.down = nn.Linear(mlp_dim, dim, bias=False)
 
-    def forward(self, x: Tensor, reference: Tensor) -> Tensor:
+    def forward(self, x: Tensor, reference: Tensor, mask: Tensor | None = None) -> Tensor:
         y = self.self_norm(x)
         x = x + self.self_attention(y, y)
-        x = x + self.cross_attention(self.cross_norm(x), reference)
+        x = x + self.cross_attention(self.cross_norm(x), reference, mask)
         return x + self.down(swiglu(self.gate_up(self.mlp_norm(x))))
 
 
@@ -67,14 +99,18 @@ class VoicePrefix(nn.Module):
         self.scale = nn.Parameter(torch.full((), 1 / 32))
         self.nobody = nn.Parameter(torch.zeros(num_queries, dim))  # the prefix where there is no reference
 
-    def forward(self, digits: Tensor, levels: tuple[int, ...]) -> Tensor:
-        """Digits int64 [B, T, P] of codebooks of `levels` -> [B, Q, D]."""
+    def forward(self, digits: Tensor, levels: tuple[int, ...], frames: Tensor | None = None) -> Tensor:
+        """Digits int64 [B, T, P] of codebooks of `levels`, of `frames` int64 [B] if not of all T -> [B, Q, D]."""
         dtype = self.input.weight.dtype
         reference = self.input(digits_to_values(digits, levels).to(dtype))
         reference = reference + sinusoids(reference.shape[1], reference.shape[2], reference.device).to(reference.dtype)
+        mask = None
+        if frames is not None:  # a row of no frames looks at one, and is not looked at
+            index = torch.arange(digits.shape[1], device=digits.device)
+            mask = (index < frames.clamp(min=1)[:, None])[:, None, None]
         x = self.queries.expand(len(digits), -1, -1)
         for block in self.blocks:
-            x = block(x, reference)
+            x = block(x, reference, mask)
         return self.scale * self.norm(x)
 
 

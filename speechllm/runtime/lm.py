@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 import threading
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -15,7 +16,7 @@ import onnxruntime  # noqa: E402
 from speechllm.config import LMConfig, Precision  # noqa: E402
 
 PRECISIONS: tuple[Precision, ...] = ("int8", "float32")
-PREFILL, WEIGHTS = "prefill.onnx", "model.safetensors"
+PREFILL, PREFIX, WEIGHTS = "prefill.onnx", "prefix.onnx", "model.safetensors"
 
 
 @dataclass
@@ -84,11 +85,44 @@ class RuntimeLM:
         """
         graph = self.graph(PREFILL)
         inputs: dict[str, np.ndarray] = {"ids": ids.astype(np.int64)}
-        if self.config.prefix_queries:
+        if self.config.prefix_positions:
             empty = np.zeros((0, self.config.dim), np.float32)
             inputs["prefix"] = empty if prefix is None else prefix.astype(np.float32)
         names = [output.name for output in graph.get_outputs()]
         return dict(zip(names, graph.run(names, inputs), strict=True))
+
+    def voice_prefix(self, codes: np.ndarray | None, speaker: np.ndarray | None = None) -> np.ndarray | None:
+        """What stands before a text so that it is spoken by a voice: float32 [Q, D]; None where the model knows none.
+
+        Args:
+            codes: of a recording of the voice, int64 [K, T]; None = none at hand.
+            speaker: its vector, of length 1, float32 [C]; None = none at hand.
+        """
+        config, inputs, parts = self.config, {}, []
+        if not config.prefix_positions:
+            return None
+        if config.speaker_dim:
+            inputs["vector"] = np.zeros(config.speaker_dim, np.float32) if speaker is None else speaker
+            parts.append("no_speaker" if speaker is None else "speaker")
+        if config.prefix_queries:
+            frames = np.zeros((1, config.codes.num_codebooks), np.int64) if codes is None else codes.T
+            inputs["values"] = digit_values(frames, config.codes.levels)
+            inputs["sinusoids"] = sinusoids(len(frames), config.dim)
+            parts.append("no_recording" if codes is None else "recording")
+        return np.concatenate(self.graph(PREFIX).run(parts, inputs))
+
+
+def digit_values(codes: np.ndarray, levels: Sequence[int]) -> np.ndarray:
+    """Codes int64 [T, K] -> the value of each digit, float32 [T, P] in [-1, 1]; see digits.py."""
+    bases, half = np.cumprod([1, *levels[:-1]]), np.array(levels) // 2
+    values: np.ndarray = (codes[..., None] // bases % np.array(levels) - half) / half
+    return values.reshape(len(codes), -1).astype(np.float32)
+
+
+def sinusoids(length: int, dim: int) -> np.ndarray:
+    """Position signals, float32 [length, dim]; see model/voice_prefix.py."""
+    angles = np.arange(length)[:, None] * (10_000.0 ** (-np.arange(0, dim, 2) / dim))
+    return np.stack([np.sin(angles), np.cos(angles)], axis=-1).reshape(length, -1).astype(np.float32)
 
 
 def load_graph(path: Path, threads: int) -> onnxruntime.InferenceSession:

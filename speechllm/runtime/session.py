@@ -66,7 +66,7 @@ class Session:
             "places": np.zeros(self.rows, np.int32),
             "total": np.zeros(1, np.int32),
             "rope_positions": np.zeros((self.rows, 1), np.int64),
-            "position": np.zeros(1, np.int64),
+            "position": np.full(1, self.prompt.prefix_length),
             "last_token": np.array([self.prompt.length - 1]),
             "pending_moves": np.full(1, PENDING_AT_FIRST, np.float32),
             "steps_on_token": np.zeros(1, np.int64),
@@ -164,4 +164,5 @@ class Session:
             stuck = max(self.unchanged_frames.add(frame) for frame in codes)
             self.done |= stuck >= round(STUCK_S * config.codes.frame_rate)
         confidence = float(self.results["confidence"][0])
-        return [Frame(frame, position, confidence) for frame in codes]
+        token = max(0, position - self.prompt.prefix_length)
+        return [Frame(frame, token, confidence) for frame in codes]

@@ -13,7 +13,9 @@ from torch.nn.utils.rnn import pad_sequence
 from torch.utils.data import Dataset
 
 from speechllm.data.shards import Example, Shard
+from speechllm.data.speakers import Drawn, Voices
 from speechllm.digits import codes_to_digits
+from speechllm.model.voice_prefix import Reference
 
 
 class Batch(NamedTuple):
@@ -25,6 +27,7 @@ class Batch(NamedTuple):
     digits: Tensor  # int64 [B, T, P]
     positions: Tensor  # int64 [B, T]; all 0 for shards that are not aligned yet
     frames: Tensor  # int64 [B]
+    reference: Reference | None = None  # whose voice, for a model of many
 
 
 def stack(example: Example, count: int) -> Example:
@@ -53,6 +56,21 @@ def collate(examples: list[Example], levels: tuple[int, ...], frames_per_step: i
     )
 
 
+def collate_voices(drawn: list[Drawn], levels: tuple[int, ...], num_codebooks: int, dim: int) -> Reference:
+    """The voices of a batch; a row without a voice gets zeros, and is marked so."""
+    nothing, nobody = torch.zeros(0, num_codebooks, dtype=torch.long), torch.zeros(dim)
+    prompts = [nothing if one.codes is None else one.codes for one in drawn]
+    codes = pad_sequence(prompts, batch_first=True)
+    if codes.shape[1] == 0:
+        codes = codes.new_zeros(len(drawn), 1, num_codebooks)
+    return Reference(
+        torch.stack([nobody if one.vector is None else one.vector for one in drawn]),
+        torch.tensor([one.vector is not None for one in drawn]),
+        codes_to_digits(codes, levels),
+        torch.tensor([len(prompt) for prompt in prompts]),
+    )
+
+
 class BatchDataset(Dataset[Batch]):
     """Batches of about `tokens` positions (text and frames, padding included), utterances of one length together.
 
@@ -66,6 +84,7 @@ class BatchDataset(Dataset[Batch]):
         seed: of the order.
         first: items already used up by an earlier part of the run.
         frames_per_step: of the model.
+        voices: of the utterances, for a model of many; None = the batches say nothing of voices.
     """
 
     def __init__(
@@ -77,7 +96,9 @@ class BatchDataset(Dataset[Batch]):
         seed: int,
         first: int = 0,
         frames_per_step: int = 1,
+        voices: Voices | None = None,
     ):
+        self.voices = voices
         self.shards, self.size, self.seed, self.first = shards, size, seed, first
         self.frames_per_step = frames_per_step
         lengths = []
@@ -99,7 +120,13 @@ class BatchDataset(Dataset[Batch]):
         return self.size
 
     def __getitem__(self, index: int) -> Batch:
-        return collate(self.examples(index), self.shards[0].spec.levels, self.frames_per_step)
+        spec = self.shards[0].spec
+        batch = collate(self.examples(index), spec.levels, self.frames_per_step)
+        if self.voices is None:
+            return batch
+        rng = np.random.default_rng((self.seed, self.first + index, 1))
+        drawn = [self.voices.draw(*pair, rng) for pair in self.members(index)]
+        return batch._replace(reference=collate_voices(drawn, spec.levels, spec.num_codebooks, self.voices.dim))
 
     def names_of(self, index: int) -> list[str]:
         """The utterances of item `index`, for messages."""
@@ -107,11 +134,15 @@ class BatchDataset(Dataset[Batch]):
 
     def examples(self, index: int) -> list[Example]:
         """The utterances of item `index`."""
+        return [self.shards[s][i] for s, i in self.members(index)]
+
+    def members(self, index: int) -> list[tuple[int, int]]:
+        """Where the utterances of item `index` are: shard and number of each."""
         if index >= self.size:
             raise IndexError(index)
         epoch, number = divmod(self.first + index, len(self.batches))
         order = np.random.default_rng((self.seed, epoch)).permutation(len(self.batches))
-        return [self.shards[s][i] for s, i in self.batches[order[number]]]
+        return self.batches[order[number]]
 
 
 def split(shards: list[Shard], held_out: int) -> tuple[list[tuple[int, int]], list[tuple[int, int]]]:

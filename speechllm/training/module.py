@@ -11,9 +11,11 @@ from torch import Tensor
 
 from speechllm.digits import on_device
 from speechllm.model.speech_lm import LMOutput, SpeechLM
+from speechllm.model.voice_prefix import Reference
 from speechllm.training.batches import Batch
 
 IGNORED = -100  # what cross_entropy takes for no target
+HIDING = 2**40  # what is hidden has a random stream of its own, beside that of the noise
 
 
 @dataclass(frozen=True)
@@ -29,6 +31,9 @@ class LMOptim:
     clip_norm: float = 1.0
     hidden_frames: float = 0.15  # share of input frames whose codes are hidden, so that the text is listened to
     noisy_digits: float = 0.05  # share of input digits moved by one level, as sampling will
+    hidden_texts: float = 0.0  # share of utterances whose text is hidden, so that guidance can ask what is said without
+    hidden_speakers: float = 0.15  # of a model of many voices: share of utterances whose speaker vector is hidden
+    hidden_prompts: float = 0.15  # share whose recording is hidden, independently
     reader_weight: float = 0.5
     stop_weight: float = 0.3
     stop_positive_weight: float = 5.0  # one frame in a hundred is the last
@@ -91,6 +96,19 @@ class LitSpeechLM(lightning.LightningModule):
         digits = torch.minimum((batch.digits + noise * hit).clamp(min=0), top)
         return digits, torch.rand(batch.positions.shape, **random) >= self.optim.hidden_frames
 
+    def hide(self, batch: Batch) -> tuple[Reference | None, Tensor]:
+        """Whose voice each row has, some of it hidden, and which rows may see their text, bool [B]."""
+        rows, device = len(batch.frames), batch.frames.device
+        generator = torch.Generator(device).manual_seed(int(self.step) + HIDING)
+        text, speaker, prompt = torch.rand((3, rows), generator=generator, device=device)
+        text_known, reference = text >= self.optim.hidden_texts, batch.reference
+        if reference is not None:
+            reference = reference._replace(
+                speaker_known=reference.speaker_known & (speaker >= self.optim.hidden_speakers),
+                frames=reference.frames * (prompt >= self.optim.hidden_prompts),
+            )
+        return reference, text_known
+
     def losses(self, output: LMOutput, batch: Batch) -> dict[str, Tensor]:
         """Every term by name, averaged over the real frames."""
         o, count = self.optim, batch.frames.sum()
@@ -116,7 +134,10 @@ class LitSpeechLM(lightning.LightningModule):
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """Loss of one batch."""
         digits, keep = self.corrupt(batch)
-        output = self.model(batch.ids, batch.text_lengths, digits, batch.positions, keep)
+        reference, text_known = self.hide(batch)
+        prefix = None if reference is None else self.model.prefixes(reference)
+        known = text_known if self.optim.hidden_texts else None
+        output = self.model(batch.ids, batch.text_lengths, digits, batch.positions, keep, prefix, known)
         losses = self.losses(output, batch)
         if not bool(torch.isfinite(losses["loss"])):
             raise FloatingPointError(f"the loss became {float(losses['loss'].detach())} in step {int(self.step) + 1}")
@@ -131,7 +152,8 @@ class LitSpeechLM(lightning.LightningModule):
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
         """Loss on held-out utterances, inputs untouched."""
-        output = self.model(batch.ids, batch.text_lengths, batch.digits, batch.positions)
+        prefix = None if batch.reference is None else self.model.prefixes(batch.reference)
+        output = self.model(batch.ids, batch.text_lengths, batch.digits, batch.positions, prefix=prefix)
         losses = self.losses(output, batch)
         size = len(batch.frames)
         self.log("step", float(self.step), sync_dist=True)

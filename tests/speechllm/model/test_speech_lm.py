@@ -8,6 +8,7 @@ import toys
 from speechllm import Prompt, SamplingConfig, SpeechLM, generate
 from speechllm.digits import codes_to_digits
 from speechllm.inference.weights import packed
+from speechllm.model.voice_prefix import Reference
 
 TEXT, FRAMES = 12, 10
 
@@ -26,19 +27,25 @@ def inputs(text: int = TEXT, frames: int = FRAMES, seed: int = 0):
     return ids, torch.tensor([text]), digits, positions
 
 
+MANY_VOICES = dict(speaker_dim=12, prefix_queries=3, prefix_heads=4)
+
+
 @torch.no_grad()
+@pytest.mark.parametrize("voices", [{}, MANY_VOICES], ids=["one voice", "many voices"])
 @pytest.mark.parametrize("frames_per_step", [1, 2, 3])
-def test_decoding_step_by_step_with_a_cache_equals_the_whole_at_once(frames_per_step, monkeypatch):
+def test_decoding_step_by_step_with_a_cache_equals_the_whole_at_once(frames_per_step, voices, monkeypatch):
     """What the engine computed for each frame it made is what teacher forcing computes for those frames."""
-    model, made = toys.toy_lm(toys.toy_lm_config(frames_per_step=frames_per_step)), []
+    model, made = toys.toy_lm(toys.toy_lm_config(frames_per_step=frames_per_step, **voices)), []
+    prefix = model.voice_prefix(toys.random_codes(1, 15)[0], torch.ones(12) / 12**0.5)
     ids, lengths, _, _ = inputs()
     heads = packed(model).heads
     monkeypatch.setattr(packed(model), "heads", lambda x: made.append(heads(x)[0]) or heads(x))
     sampling = SamplingConfig(temperature=1.0, reader_temperature=2.0, min_frames=FRAMES)
-    frames = list(generate(model, Prompt(ids[0]), sampling))
+    frames = list(generate(model, Prompt(ids[0], prefix), sampling))
     codes = torch.stack([f.codes for f in frames]).view(1, -1, frames_per_step * 8)
     positions = torch.tensor([[f.position for f in frames[::frames_per_step]]])
-    whole = model(ids, lengths, codes_to_digits(codes, toys.LEVELS), positions)
+    prefixes = None if prefix is None else prefix[None]
+    whole = model(ids, lengths, codes_to_digits(codes, toys.LEVELS), positions, prefix=prefixes)
     moves = positions[0].diff(prepend=torch.tensor([0]))
     confidence = whole.reader[0].softmax(-1).gather(1, moves[:, None])[:, 0]
     logits = torch.stack(made)
@@ -168,6 +175,34 @@ def test_tables_are_set_after_to_empty():
     emptied.to_empty(device="cpu")
     for name, table in SpeechLM(config).named_buffers():
         assert torch.equal(dict(emptied.named_buffers())[name], table), name
+
+
+def reference(rows: int = 3, frames: tuple[int, ...] = (9, 4, 0)) -> Reference:
+    """Voices of a batch; the last has no recording, the first no vector."""
+    digits = codes_to_digits(toys.random_codes(rows, max(frames)).transpose(1, 2), toys.LEVELS)
+    vectors = torch.nn.functional.normalize(torch.rand(rows, 12, generator=torch.Generator().manual_seed(1)), dim=1)
+    return Reference(vectors, torch.arange(rows) > 0, digits, torch.tensor(frames))
+
+
+@torch.no_grad()
+def test_the_prefixes_of_a_batch_are_those_of_each_voice_alone():
+    model = toys.toy_lm(toys.toy_lm_config(**MANY_VOICES))
+    voices = reference()
+    batch = model.prefixes(voices)
+    for row, frames in enumerate(voices.frames.tolist()):
+        codes = toys.random_codes(3, 9)[row][:, :frames] if frames else None
+        alone = model.voice_prefix(codes, voices.speakers[row] if voices.speaker_known[row] else None)
+        assert torch.allclose(batch[row], alone, atol=1e-5), row
+
+
+@torch.no_grad()
+def test_hidden_text_is_not_seen_but_its_length():
+    model = toys.toy_lm()
+    ids, lengths, digits, positions = inputs()
+    hidden = torch.tensor([False])
+    one, other = (model(i, lengths, digits, positions, text_known=hidden).digits for i in (ids, 39 - ids))
+    assert torch.equal(one, other)
+    assert not torch.equal(one, model(ids, lengths, digits, positions).digits)
 
 
 def test_a_voice_prefix_can_be_changed():

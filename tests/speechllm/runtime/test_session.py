@@ -40,6 +40,7 @@ SHAPES = {
         frame_tables=6,
     ),  # fmt: skip
     "a voice prefix": dict(NO_READER, prefix_queries=5),
+    "many voices": dict(speaker_dim=12, prefix_queries=3, prefix_heads=4, prefix_layers=1),
 }
 SAMPLING = SamplingConfig(temperature=0.7, max_frames=40, trailing_frames=6)
 
@@ -110,6 +111,24 @@ def test_a_voice_prefix_is_heard(tmp_path):
     assert spoken(without_torch.generate(lm, arrays, SAMPLING)) != spoken(
         without_torch.generate(lm, replace(arrays, prefix=None), SAMPLING)
     )
+
+
+@pytest.mark.parametrize("known", [(True, True), (False, True), (True, False), (False, False)])
+def test_the_voice_of_a_speaker_and_of_a_recording(tmp_path, known):
+    """The prefix that the graph makes is that of torch, and a reader begins behind it."""
+    model, by_precision = exported(tmp_path, **SHAPES["many voices"])
+    lm = by_precision["float32"]
+    codes = toys.random_codes(1, 20)[0] if known[0] else None
+    vector = torch.nn.functional.normalize(torch.arange(12.0), dim=0) if known[1] else None
+    prefix = model.voice_prefix(codes, vector)
+    ours = lm.voice_prefix(None if codes is None else codes.numpy(), None if vector is None else vector.numpy())
+    assert ours.shape == (4, 32)
+    np.testing.assert_allclose(ours, prefix.numpy(), atol=2e-6)
+    for seed in range(3):
+        given, arrays = prompts(12, seed, prefix)
+        frames = list(without_torch.generate(lm, arrays, SAMPLING))
+        assert_same(generate(model, given, SAMPLING), frames)
+        assert frames[0].position < 10 and max(frame.position for frame in frames) <= 11
 
 
 def test_the_surest_of_several_tries_is_that_of_torch(tmp_path):

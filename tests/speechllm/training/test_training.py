@@ -2,6 +2,7 @@
 
 import csv
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,8 +15,10 @@ from pipelines import train_lm
 from pipelines.shared.errors import UserError
 from speechllm import CodeSpec, SpeechLM
 from speechllm.data.shards import Example, Shard, write_shard
+from speechllm.data.speakers import write_speakers
 from speechllm.text.tokenizer import Tokenizer
-from speechllm.training.batches import collate
+from speechllm.model.voice_prefix import Reference
+from speechllm.training.batches import Batch, collate
 from speechllm.training.module import LitSpeechLM, LMOptim, digit_loss
 
 STEPS, INTERRUPTED = 8, 5
@@ -114,6 +117,51 @@ def test_weights_of_an_lm_of_another_codec_are_taken_over_where_they_fit(tmp_pat
         train_lm.take_weights(toys.toy_lm(toys.toy_lm_config(dim=16)), tmp_path / "lm")
 
 
+def many_voices(count: int = 400) -> tuple[LitSpeechLM, Batch]:
+    """A module of many voices, and a batch of as many rows, each with its voice."""
+    config = toys.toy_lm_config(speaker_dim=6, prefix_queries=2, prefix_heads=2)
+    module = LitSpeechLM(SpeechLM(config), LMOptim(hidden_texts=0.1, hidden_speakers=0.2, hidden_prompts=0.3))
+    batch = collate(examples(1) * count, toys.LEVELS, 1)
+    vectors = torch.nn.functional.normalize(torch.rand(count, 6), dim=1)
+    frames = torch.full((count,), 5)
+    return module, batch._replace(
+        reference=Reference(vectors, torch.ones(count, dtype=torch.bool), batch.digits[:, :5], frames)
+    )
+
+
+def test_text_speaker_and_recording_are_hidden_independently():
+    module, batch = many_voices()
+    reference, text = module.hide(batch)
+    speaker, prompt = reference.speaker_known, reference.frames > 0
+    for known, share in ((text, 0.9), (speaker, 0.8), (prompt, 0.7), (speaker | prompt, 0.94), (text | speaker, 0.98)):
+        assert known.float().mean() == pytest.approx(share, abs=0.05)
+    again, _ = module.hide(batch)
+    assert torch.equal(again.frames, reference.frames), "what is hidden follows from the step"
+    module.step += 1
+    assert not torch.equal(module.hide(batch)[0].frames, reference.frames)
+
+
+def test_a_voice_is_learnt_from_its_vector():
+    """Two speakers say the same in other codes; the vector alone tells which."""
+    module, _ = many_voices(2)
+    said = [replace(one, codes=toys.random_codes(1, 8, seed)[0].T, positions=torch.arange(8) // 2)
+            for seed, one in enumerate(examples(1) * 2)]  # fmt: skip
+    batch = collate(said, toys.LEVELS, 1)
+    none = torch.zeros(2, dtype=torch.long)
+    reference = Reference(torch.eye(6)[:2], torch.ones(2, dtype=torch.bool), batch.digits[:, :1], none)
+    optimizer = torch.optim.AdamW(module.parameters(), 3e-3)
+    for _ in range(150):
+        prefix = module.model.prefixes(reference)
+        output = module.model(batch.ids, batch.text_lengths, batch.digits, batch.positions, prefix=prefix)
+        loss = module.losses(output, batch)["codes"]
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    swapped = module.model.prefixes(reference._replace(speakers=reference.speakers.flip(0)))
+    output = module.model(batch.ids, batch.text_lengths, batch.digits, batch.positions, prefix=swapped)
+    assert loss < 2 and module.losses(output, batch)["codes"] > 2 * loss
+
+
 @pytest.fixture
 def run(tmp_path, monkeypatch):
     """Train the debug configuration for some steps on toy shards, in the folder of a name."""
@@ -121,7 +169,9 @@ def run(tmp_path, monkeypatch):
     tokenizer = Tokenizer.train(["abcdefghijklmnopqrstuvwxyz."], 40)
     tokenizer.save(tmp_path / "tokenizer.model")
     write_shard(tmp_path / "codes" / "0.safetensors", examples(), toys.TOY_SPEC, tokenizer.fingerprint)
-    Shard(tmp_path / "codes" / "0.safetensors").write_positions([e.positions for e in examples()])
+    shard = Shard(tmp_path / "codes" / "0.safetensors")
+    shard.write_positions([e.positions for e in examples()])
+    write_speakers(shard, ["a", "b"] * 5, torch.nn.functional.normalize(torch.rand(10, 6), dim=1))
     config = Path(__file__).parents[3] / "configs/speechllm/debug.yaml"
 
     def train(name: str, *flags: str) -> Path:
@@ -136,14 +186,18 @@ def run(tmp_path, monkeypatch):
     return train
 
 
+MANY = "--model.speaker_dim=6", "--model.prefix_queries=2", "--model.prefix_heads=2", "--optim.hidden_texts=0.2"
+
+
 def curve(folder: Path) -> dict[int, float]:
     """Training loss of each step; of steps done twice, the last."""
     with (folder / "metrics.csv").open() as file:
         return {int(float(row["step"])): float(row["train/loss"]) for row in csv.DictReader(file) if row["train/loss"]}
 
 
-def test_a_resumed_run_equals_an_uninterrupted_one(run, monkeypatch):
-    whole = run("whole")
+@pytest.mark.parametrize("voices", [(), MANY], ids=["one voice", "many voices"])
+def test_a_resumed_run_equals_an_uninterrupted_one(run, voices, monkeypatch):
+    whole = run("whole", *voices)
     step = LitSpeechLM.training_step
 
     def fail(self, batch, batch_idx):
@@ -154,15 +208,15 @@ def test_a_resumed_run_equals_an_uninterrupted_one(run, monkeypatch):
     with monkeypatch.context() as patch:
         patch.setattr(LitSpeechLM, "training_step", fail)
         with pytest.raises(RuntimeError, match="goes down"):
-            run("resumed", "--checkpoint_minutes=0")
-    resumed = run("resumed")
+            run("resumed", "--checkpoint_minutes=0", *voices)
+    resumed = run("resumed", *voices)
     assert set(curve(whole)) == set(curve(resumed)) == set(range(1, STEPS + 1))
     assert curve(resumed) == curve(whole)
     first, second = (load_file(folder / "lm" / "model.safetensors") for folder in (whole, resumed))
     assert all(torch.equal(first[name], second[name]) for name in first)
     assert not list(resumed.glob("*.partial"))
     with pytest.raises(UserError, match=rf"has done its {STEPS} steps; raise --optim.max_steps"):
-        run("resumed")
+        run("resumed", *voices)
 
 
 def test_what_does_not_fit_together_is_refused(run, tmp_path):
