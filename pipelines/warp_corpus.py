@@ -1,10 +1,10 @@
 """More speakers out of a corpus: its features with vocal tract, pitch, intonation, tempo and breath of others.
 
-    python pipelines/warp_corpus.py --manifest data/heart/manifest.jsonl --features data/heart/features --out data/warped
+    python pipelines/warp_corpus.py --manifest data/heart/manifest.jsonl --features data/features --out data/warped
 
-Of every speaker's utterances, each group of --group is spoken by a new speaker, called SPEAKER~N. Writes OUT/features and
-OUT/manifest.jsonl, for encode_corpus.py with --features; no audio is made, and the manifest names the originals. The same
-seed gives the same corpus. An interrupted run continues with the same command.
+Of every speaker's utterances, each group of --group is spoken by a new speaker, called SPEAKER~N. Writes OUT/features
+and OUT/manifest.jsonl, for encode_corpus.py with --features; no audio is made, and the manifest names the originals.
+The same seed gives the same corpus. An interrupted run continues with the same command.
 """
 
 import argparse

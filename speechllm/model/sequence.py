@@ -34,7 +34,8 @@ def step_inputs(begin: Tensor, frames: Tensor, steps: int) -> Tensor:
 
 def tokens_before(tokens: Tensor, steps: int, first: int = 0) -> Tensor:
     """The place that was read at the step before, of those read at each, int64 [B, T] -> [B, steps]; at first `first`,
-    the place of the first token."""
+    the place of the first token.
+    """
     return F.pad(tokens, (1, 0), value=first)[:, :steps]
 
 

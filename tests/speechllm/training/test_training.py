@@ -16,8 +16,8 @@ from pipelines.shared.errors import UserError
 from speechllm import CodeSpec, SpeechLM
 from speechllm.data.shards import Example, Shard, write_shard
 from speechllm.data.speakers import write_speakers
-from speechllm.text.tokenizer import Tokenizer
 from speechllm.model.voice_prefix import Reference
+from speechllm.text.tokenizer import Tokenizer
 from speechllm.training.batches import Batch, collate
 from speechllm.training.module import LitSpeechLM, LMOptim, digit_loss
 
