@@ -1,5 +1,6 @@
 """How every script treats the mistakes of its user, and being stopped: one clear line, and the usual exit code."""
 
+import contextlib
 import functools
 import os
 import signal
@@ -17,7 +18,32 @@ class UserError(ValueError):
     """A mistake the user can mend; its message says what was given, what was expected and what to do."""
 
 
+abandoned: set[threading.Thread] = set()  # what would not end; see `guard`
+
+
 def guard(main: Callable[[], None]) -> None:
+    """Run a script's main, and end the process where it left threads that are abandoned.
+
+    The interpreter would cut these off inside a network's native code, which aborts the process.
+    """
+    code: object = 0
+    try:
+        _guard(main)
+    except SystemExit as leaving:
+        code = leaving.code
+        raise
+    except BaseException:
+        code = 1
+        raise
+    finally:
+        if any(thread.is_alive() for thread in abandoned):
+            for stream in (sys.stdout, sys.stderr):
+                with contextlib.suppress(OSError, ValueError, AttributeError):
+                    stream.flush()
+            os._exit(code if isinstance(code, int) else bool(code))
+
+
+def _guard(main: Callable[[], None]) -> None:
     """Run a script's main: a user's mistake prints one line and exits with 2, an interrupt exits with 130.
 
     SIGTERM ends the script as an interrupt does, so that temporary files are removed, and exits with 143. Where nobody

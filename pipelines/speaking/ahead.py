@@ -5,6 +5,8 @@ import threading
 from collections.abc import Iterator
 from typing import Any, TypeVar
 
+from pipelines.shared.errors import abandoned
+
 T = TypeVar("T")
 END = object()
 JOIN_S = 1.0  # a thread that waits for its input may stay longer; it is a daemon
@@ -47,3 +49,5 @@ def ahead(items: Iterator[T], count: int) -> Iterator[T]:
             except queue.Empty:
                 thread.join(JOIN_S)
                 break
+        if thread.is_alive():
+            abandoned.add(thread)

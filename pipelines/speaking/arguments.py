@@ -15,7 +15,8 @@ UNITS = {"srt": "phrases", "vtt": "phrases", "json": "words"}  # of time stamps,
 def say_arguments(argv: list[str] | None, prog: str | None) -> argparse.Namespace:
     """The flags of `say`."""
     parser = argparse.ArgumentParser(prog, description="Speak a text.")
-    add_text_flags(parser)
+    source = add_text_flags(parser)
+    source.add_argument("--list-voices", action="store_true", help="who can speak; with --json a line of JSON each")
     parser.add_argument(
         "--dry-run", action="store_true", help="speak nothing; print how each sentence is read, as JSON"
     )
@@ -33,15 +34,18 @@ def read_arguments(argv: list[str] | None, prog: str | None) -> argparse.Namespa
     return parser.parse_args(argv)
 
 
-def add_text_flags(parser: argparse.ArgumentParser) -> None:
-    """What is said, and how it is read."""
+def add_text_flags(parser: argparse.ArgumentParser) -> argparse._MutuallyExclusiveGroup:
+    """What is said, and how it is read. Returns the group of which one is given."""
     source = parser.add_mutually_exclusive_group(required=True)
     source.add_argument("--text", help="what to say")
     source.add_argument("--text-file", help="UTF-8 file to read aloud; - for standard input")
-    parser.add_argument("--voice", default="heart", help="shipped voice, a voice folder, or gepard:FOLDER")
+    parser.add_argument(
+        "--voice", default="heart", help="a voice or speaker of --list-voices, a blend a+b@0.4, FOLDER or gepard:FOLDER"
+    )
     parser.add_argument("--lexicon", type=Path, help="lines of a word, a tab, its phonemes or NAH-vee-uhl")
     parser.add_argument("--ssml", action="store_true", help="the text is SSML")
     parser.add_argument("--markup", choices=MARKUP, default="strip", help="of Markdown and HTML; strip says none of it")
+    return source
 
 
 def add_output_flags(parser: argparse.ArgumentParser) -> None:
@@ -63,7 +67,10 @@ def add_voice_flags(parser: argparse.ArgumentParser) -> None:
         "--pause", action="append", default=[], metavar="KIND=TIME", help=f"silence added; default, in ms: {kinds}"
     )
     parser.add_argument("--codec", help="codec folder, or .nemo file, to use in place of the voice's own")
-    parser.add_argument("--prompt", help="with gepard: a recording of whose voice to speak in, 3 to 15 s; or none")
+    parser.add_argument("--prompt", help="a recording of whose voice to speak in, 3 to 15 s; with gepard also none")
+    parser.add_argument(
+        "--i-have-consent", action="store_true", help="of whoever speaks in the prompt; the files will say so"
+    )
     parser.add_argument("--language", default="", help="with gepard: en, es, pt or nl, to mark the text as such")
     parser.add_argument("--tries", type=int, default=0, help="speak so often, keep the surest; 0 = as the voice says")
     parser.add_argument("--seed", type=int, default=0, help="same text and seed, same speech")

@@ -6,14 +6,17 @@ voices/heart/voice.yaml          provenance, licences, sampling defaults, measur
              codec/              codec.save, and its graphs from codec.export
 """
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from codec.runtime.folder import has_graphs as codec_has_graphs
 from codec.runtime.folder import load as load_codec
 from pipelines.shared.errors import UserError
-from pipelines.speaking.card import find_voice, frontend_maker, read_card
-from pipelines.speaking.voice import ENGINES, Voice
+from pipelines.speaking.card import frontend_maker, read_card
+from pipelines.speaking.prompts import read_prompt, speaker_of
+from pipelines.speaking.speakers import choose, read_speakers
+from pipelines.speaking.voice import ENGINES, PROMPTED, Voice
 from speechllm.config import Precision
 from speechllm.runtime.lm import RuntimeLM, has_graphs
 
@@ -29,7 +32,7 @@ def load_voice(
     """Load a voice by name or path.
 
     Args:
-        name: of a shipped voice, or its folder.
+        name: of a shipped voice or of a speaker in one, a folder, or `VOICE:SPEAKER`; see speakers.choose.
         codec_folder: a codec in place of the voice's own.
         precision: of the weights; None = as the voice says, which is int8 if it says nothing.
         engine: onnx needs the graphs that export-voice writes, torch an installation with torch; auto = the first
@@ -40,7 +43,7 @@ def load_voice(
     Raises:
         UserError: no such voice, something is missing or broken, or the parts do not belong together.
     """
-    folder = find_voice(name)
+    folder, speaker = choose(name)
     sound_folder = codec_folder or folder / "codec"
     card = read_card(folder)
     precision = precision or card.get("precision", "int8")
@@ -49,6 +52,7 @@ def load_voice(
     try:
         load = load_onnx if onnx else load_torch
         voice = load(folder, sound_folder, card, make_frontend, precision, threads or 1)
+        speakers = read_speakers(folder, card.get("speaker"))
     except UserError:
         raise
     except (OSError, ValueError, AttributeError) as error:
@@ -58,7 +62,30 @@ def load_voice(
         raise UserError(f"this voice speaks codes of codec {wanted}, {sound_folder} is {found}")
     if make_frontend().tokenizer.fingerprint != voice.lm.config.tokenizer_fingerprint:
         raise UserError(f"the tokenizer of {folder} is not the one its LM was trained with; restore the folder")
+    if speakers:
+        return replace(voice, prefix=speakers.prefix(speaker, voice), speaker=speaker or speakers.default)
+    if speaker:
+        raise UserError(f"the voice {folder.name} has one speaker; leave out {speaker!r}")
     return voice
+
+
+def with_prompt(voice: Voice, path: Path, consent: bool) -> Voice:
+    """A voice of many that speaks as whoever is heard in a recording.
+
+    Raises:
+        UserError: a voice of one, no consent, or a recording that says too little of a voice.
+    """
+    if not voice.lm.config.prefix_positions:
+        raise UserError(f"the voice {voice.name} has one speaker and takes no prompt; a prompt goes with english")
+    if not consent:
+        raise UserError(
+            "a prompt takes the consent of whoever speaks in it; if you have it, say so with --i-have-consent, in "
+            "Python consent=True"
+        )
+    audio, findings = read_prompt(path, voice.codec.sample_rate)
+    speaker = speaker_of(audio, voice)
+    prefix = voice.voice_prefix(speaker.codes, speaker.vector)
+    return replace(voice, prefix=prefix, speaker=PROMPTED, findings=findings)
 
 
 def uses_onnx(engine: str, folder: Path, sound_folder: Path, precision: Precision) -> bool:

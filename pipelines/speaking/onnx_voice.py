@@ -64,6 +64,10 @@ class OnnxVoice(Voice):
         """See Voice."""
         return OnnxDecoder(self.codec)
 
-    def voice_prefix(self, codes: np.ndarray) -> Any:
+    def encode(self, audio: np.ndarray) -> np.ndarray:
         """See Voice."""
-        raise NotImplementedError("a voice prefix made from codes takes the torch engine")
+        return self.codec.encode(audio[None, None])[0][0]
+
+    def voice_prefix(self, codes: np.ndarray | None, speaker: np.ndarray | None = None) -> Any:
+        """See Voice."""
+        return self.lm.voice_prefix(codes, speaker)

@@ -5,9 +5,10 @@ from pathlib import Path
 from typing import Any
 
 from pipelines.shared.errors import UserError
-from pipelines.speaking.card import find_voice, frontend_maker, read_card
+from pipelines.speaking.card import frontend_maker, read_card
 from pipelines.speaking.manner import Manner
 from pipelines.speaking.passages import passages
+from pipelines.speaking.speakers import choose
 from speechllm.text.frontend import Frontend, Reading
 from speechllm.text.marks import as_written
 
@@ -18,9 +19,9 @@ def load_frontend(name: str, lexicon: Path | None = None) -> Any:
     Raises:
         UserError: no such voice, or one whose text is not read by rules.
     """
-    if ":" in name:
+    if name.startswith("gepard:"):
         raise UserError(f"{name} reads letters as they stand; a dry run goes with other voices")
-    folder = find_voice(name)
+    folder = choose(name).folder
     return frontend_maker(folder, read_card(folder), lexicon)()
 
 

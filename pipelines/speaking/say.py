@@ -34,7 +34,11 @@ def say(args: argparse.Namespace, manner: Manner) -> None:
 def load(args: argparse.Namespace) -> TTS:
     """The voice, and what is to be known of it."""
     given = args.voice, args.codec, args.precision, args.prompt, args.language, args.tries
-    tts = TTS.from_pretrained(*given, engine=args.engine, threads=args.threads, lexicon=args.lexicon)
+    tts = TTS.from_pretrained(
+        *given, engine=args.engine, threads=args.threads, lexicon=args.lexicon, consent=args.i_have_consent
+    )
+    if tts.voice.findings:
+        print(tts.voice.findings.describe(), file=sys.stderr)
     if args.timestamps and not has_reader(tts):
         raise UserError(f"--timestamps needs a voice that knows where it reads; {tts.voice.name} does not")
     for part, licence in licences(tts).get("licences", {}).items():

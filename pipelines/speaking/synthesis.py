@@ -17,7 +17,7 @@ import numpy as np
 
 from pipelines.shared.errors import UserError
 from pipelines.speaking.ahead import ahead
-from pipelines.speaking.loading import load_voice
+from pipelines.speaking.loading import load_voice, with_prompt
 from pipelines.speaking.manner import Manner, split_options
 from pipelines.speaking.pacing import Pacing, Rest
 from pipelines.speaking.passages import Passage, passages
@@ -75,15 +75,20 @@ class TTS:
         engine: str = "auto",
         threads: int = 0,
         lexicon: str | Path | None = None,
+        consent: bool = False,
     ) -> "TTS":
         """Load a shipped voice by name, a voice folder by path, or published weights as `gepard:PATH`.
 
         Args:
-            name: of the voice. Nothing is downloaded, unless a hub id is given for published weights.
+            name: of a voice, or of a speaker or a blend in one. Nothing is downloaded, unless a hub id is given for
+                published weights.
             codec: in place of the voice's own.
             precision: of the weights; None = as the voice says. For the shipped voice that is int8, which is faster
                 than float32 and heard as well (README).
-            prompt, language: of published weights; see docs/published-weights.md.
+            prompt: a recording, 3 to 15 s, of whose voice is to speak, for a voice of many and for published weights.
+            language: of published weights; see docs/published-weights.md.
+            consent: whoever speaks in the recording has agreed to it. A voice of many takes no prompt without; that it
+                was given is written into the files.
             engine: onnx, torch or auto; see load_voice.
             tries, threads: see TTS.
             lexicon: a file of words with their pronunciation, beside the voice's own; see speechllm.text.lexicon.
@@ -101,10 +106,12 @@ class TTS:
             except ImportError as error:
                 raise UserError(f"{name} needs {error.name}; pip install 'lfsc-tts[published]'") from error
             return cls(load_published(name, codec, prompt, language, precision, threads), tries)
-        if prompt or language:
-            raise UserError(f"the voice {name} speaks as it is; a prompt or a language goes with {SCHEME}PATH")
+        if language:
+            raise UserError(f"the voice {name} speaks English; a language goes with {SCHEME}PATH")
         sound_folder, words = Path(codec) if codec else None, Path(lexicon) if lexicon else None
         voice = load_voice(name, sound_folder, precision, engine, threads, words)
+        if prompt:
+            voice = with_prompt(voice, Path(prompt), consent)
         return cls(voice, tries, threads if voice.two_stages else 1)
 
     @property

@@ -70,9 +70,16 @@ class TorchVoice(Voice):
         """See Voice."""
         return TorchDecoder(self.codec)
 
-    def voice_prefix(self, codes: np.ndarray) -> Any:
+    def encode(self, audio: np.ndarray) -> np.ndarray:
         """See Voice."""
-        return self.lm.voice_prefix(torch.from_numpy(codes))
+        with torch.inference_mode():
+            codes = self.codec.encode(torch.from_numpy(audio)[None, None].to(self.codec.quantizer.scale.device))[0][0]
+        return codes.cpu().numpy()
+
+    def voice_prefix(self, codes: np.ndarray | None, speaker: np.ndarray | None = None) -> Any:
+        """See Voice."""
+        given = (None if part is None else torch.from_numpy(part) for part in (codes, speaker))
+        return self.lm.voice_prefix(*given)
 
 
 def as_array(frame: Frame) -> Frame:

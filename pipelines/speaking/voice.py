@@ -15,6 +15,7 @@ from speechllm import Frame, Prompt, SamplingConfig
 from speechllm.text.frontend import Frontend
 
 ENGINES = ("auto", "onnx", "torch")
+PROMPTED = "a recording"  # whose voice speaks, where nobody was named
 
 
 class Decoder(Protocol):
@@ -37,6 +38,8 @@ class Voice(ABC):
     lm: Any  # of either engine; both have a `config`
     codec: Any  # of either engine; both say their rates, K and fingerprint
     prefix: Any = None  # of the LM's voice prefix, [Q, D]
+    speaker: str = ""  # whose prefix it is, in a voice of many
+    findings: Any = None  # of a prompt: what the recording is like, see prompts.Findings
     unguided: Any = None  # ids that guidance reads in place of a text, int64 [S]
     keeps_first: bool = False  # whoever speaks first goes on: the prefix is then made from what was said
     process: int = field(default_factory=os.getpid)  # that loaded it
@@ -72,5 +75,14 @@ class Voice(ABC):
         """Of one sentence."""
 
     @abstractmethod
-    def voice_prefix(self, codes: np.ndarray) -> Any:
-        """The prefix of whoever said codes int64 [K, T]."""
+    def encode(self, audio: np.ndarray) -> np.ndarray:
+        """Audio float32 [N] at the codec's rate -> codes int64 [K, T]."""
+
+    def decode(self, codes: np.ndarray) -> np.ndarray:
+        """Codes int64 [K, T] -> audio float32 [N]."""
+        decoder = self.decoder()
+        return np.concatenate([decoder.push(codes[:, :-1]), decoder.flush(codes[:, -1:])])
+
+    @abstractmethod
+    def voice_prefix(self, codes: np.ndarray | None, speaker: np.ndarray | None = None) -> Any:
+        """The prefix of whoever said codes int64 [K, T], and whose vector is float32 [C], as far as they are known."""
