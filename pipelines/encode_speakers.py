@@ -66,17 +66,17 @@ def vectors_of(shard: Shard, wanted: set[str], codec: RuntimeCodec, encoder: Spe
 @resumable
 def main(argv: list[str] | None = None, prog: str | None = None) -> None:
     parser = argparse.ArgumentParser(prog, description=__doc__.split("\n")[0])
-    parser.add_argument("--manifest", type=Path, required=True, help="the one the shards were made from")
+    parser.add_argument("--manifest", type=Path, nargs="+", required=True, help="those the shards were made from")
     parser.add_argument("--shards", type=Path, required=True, help="folder from encode_corpus.py")
     parser.add_argument("--codec", type=Path, help="codec folder with its graphs; default: the codec for any voice")
     parser.add_argument("--per-speaker", type=int, default=64, help="utterances of a speaker that get a vector")
     args = parser.parse_args(argv)
 
     shards = open_shards(args.shards, aligned=False)
-    speakers = {one.id: one.speaker for one in manifest.read(args.manifest)}
+    speakers = {one.id: one.speaker for path in args.manifest for one in manifest.read(path)}
     strangers = [name for shard in shards for name in shard.names if name not in speakers]
     if strangers:
-        raise UserError(f"{args.shards} holds {strangers[0]}, which {args.manifest} does not; name its manifest")
+        raise UserError(f"{args.shards} holds {strangers[0]}, which no manifest does; name its manifest too")
     codec, encoder = load_codec(args.codec or shipped_codec(), "float32"), SpeakerEncoder()
     if codec.fingerprint != shards[0].spec.codec_fingerprint:
         raise UserError(f"{args.shards} are codes of codec {shards[0].spec.codec_fingerprint}, this is another one")

@@ -43,7 +43,7 @@ def warped(utterances: Sequence[Utterance], group: int, copies: int, out: Path, 
         for one in utterances:
             number = counts[one.speaker]
             counts[one.speaker] += 1
-            audio = manifest.relative(folder / one.audio, out)
+            audio = manifest.relative(folder / one.audio, out / "manifest.jsonl")
             found.append(replace(one, id=f"{one.id}~{copy}", speaker=f"{one.speaker}~{number // group}", audio=audio))
     return found
 
@@ -79,7 +79,7 @@ def main(argv: list[str] | None = None, prog: str | None = None) -> None:
             made = {}
             for one in members:
                 source = features[one.id.rpartition("~")[0]].float().numpy()
-                made[one.id] = torch.from_numpy(warp_of(one.speaker, args.seed)(source, augmenter)).half()
+                made[one.id] = torch.from_numpy(warp_of(one.speaker, args.seed)(source, augmenter)).half().contiguous()
             write_features(path, made, config, notes(sources_of(members, args.out, {}, with_text=False), []))
     manifest.write(args.out / "manifest.jsonl", utterances)
     print(f"{args.out}: {len(utterances):,} utterances of {len({one.speaker for one in utterances}):,} speakers")

@@ -173,12 +173,13 @@ class Shard:
 
 
 def open_shards(folder: Path, aligned: bool = True) -> list[Shard]:
-    """All shards of a folder that hold utterances; they must agree on codec and tokenizer, and share no utterance.
+    """All shards of a folder, and of folders in it, that hold utterances; they must agree on codec and tokenizer, and
+    share no utterance.
 
     Raises:
         ValueError: they do not, or there are none.
     """
-    shards = [shard for path in sorted(folder.glob("*.safetensors")) if len(shard := Shard(path, aligned))]
+    shards = [shard for path in sorted(folder.rglob("*.safetensors")) if len(shard := Shard(path, aligned))]
     if not shards:
         raise ValueError(f"{folder} holds no shards; make them with encode_corpus.py")
     places: dict[str, Path] = {}

@@ -1,0 +1,162 @@
+"""A voice of many people: recordings in, more speakers by warping, trained for some steps, spoken in both engines."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+import torch
+from safetensors.torch import load_file
+
+pytest.importorskip("lightning", reason="the training scripts need lfsc-tts[train]")
+pytest.importorskip("hibari", reason="speaking needs hibari-tts")
+import toys
+from codec import save as save_codec
+from codec.export.export import export_onnx
+from pipelines import (
+    align_corpus,
+    encode_corpus,
+    encode_speakers,
+    export_voice,
+    extract_features,
+    train_lm,
+    train_tokenizer,
+    warp_corpus,
+)
+from pipelines.shared.errors import UserError
+from pipelines.speaking.synthesis import TTS
+from speechllm import SpeechLM
+from speechllm.data.shards import open_shards
+from speechllm.data.speakers import read_speakers
+
+ROOT = Path(__file__).resolve().parents[2]
+TEXT = "Hello there."
+pytestmark = pytest.mark.slow
+
+
+def run(main, *argv: object) -> None:
+    """A script's main with the arguments of a command line."""
+    main(list(map(str, argv)))
+
+
+def warp(root: Path) -> None:
+    names = ["--manifest", root / "manifest.jsonl", "--features", root / "features"]
+    run(warp_corpus.main, *names, "--config", root / "codec.yaml", "--out", root / "warped", "--group", 3)
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory) -> Path:
+    """A folder in which every act of the story has been played."""
+    root = tmp_path_factory.mktemp("many")
+    manifest = toys.write_corpus(root, 8, 1.8)
+    lines = [json.loads(line) for line in manifest.read_text().splitlines()]
+    manifest.write_text("".join(json.dumps(line | {"speaker": "ab"[i % 2]}) + "\n" for i, line in enumerate(lines)))
+    save_codec(toys.toy_codec(), root / "codec")
+    export_onnx(toys.toy_codec(), root / "codec")
+    (root / "codec.yaml").write_text("codec: {name: toy}\n")  # the analysis is the same
+    run(train_tokenizer.main, "--manifest", manifest, "--out", root / "tokenizer.model")
+    run(extract_features.main, "--manifest", manifest, "--config", root / "codec.yaml", "--out", root / "features")
+    warp(root)
+    for name, folder in (("plain", root), ("warped", root / "warped")):
+        paths = ["--manifest", folder / "manifest.jsonl", "--features", folder / "features", "--codec", root / "codec"]
+        run(encode_corpus.main, *paths, "--tokenizer", root / "tokenizer.model", "--out", root / "codes" / name)
+    paths = ["--shards", root / "codes", "--codec", root / "codec"]
+    run(encode_speakers.main, "--manifest", manifest, root / "warped/manifest.jsonl", *paths)
+    run(align_corpus.main, "--shards", root / "codes", "--tokenizer", root / "tokenizer.model", "--steps", 4)
+    shape = ["--model.speaker_dim=256", "--model.prefix_queries=2", "--model.prefix_heads=2"]
+    paths = [f"--shards={root / 'codes'}", f"--tokenizer={root / 'tokenizer.model'}", f"--run_dir={root / 'lm'}"]
+    run(train_lm.main, "--config", ROOT / "configs/speechllm/debug.yaml", *paths, *shape, "--optim.max_steps=6")
+    lm = SpeechLM.from_pretrained(root / "lm/lm")  # in so few steps it has not learnt to listen to voices
+    lm.speaker.linear.weight.data *= 20
+    lm.save_pretrained(root / "lm/lm")
+    (root / "voice").mkdir()
+    card = "name: many\nspeaker: a\nspeakers:\n  a: {sex: female}\n  b: {sex: male}\n"
+    (root / "voice/voice.yaml").write_text(card)
+    paths = ["--lm", root / "lm/lm", "--codec", root / "codec", "--tokenizer", root / "tokenizer.model"]
+    run(export_voice.main, *paths, "--shards", root / "codes", "--out", root / "voice")
+    return root
+
+
+def codes_of(tts: TTS) -> list:
+    """What the speech LM writes for TEXT."""
+    prompt = tts.voice.prompt(tts.frontend(TEXT).ids, tts.voice.prefix)
+    return [np.asarray(frame.codes).tolist() for frame in tts.voice.generate(prompt, tts.sampling)]
+
+
+def voice(root: Path, speaker: str = "", **options) -> TTS:
+    return TTS.from_pretrained(f"{root / 'voice'}{speaker and ':'}{speaker}", precision="float32", **options)
+
+
+def test_warped_utterances_are_of_new_speakers_in_groups(root):
+    lines = [json.loads(line) for line in (root / "warped/manifest.jsonl").read_text().splitlines()]
+    assert {line["speaker"] for line in lines} == {"a~0", "a~1", "b~0", "b~1"}
+    assert all((root / "warped" / line["audio"]).is_file() for line in lines)
+    (path,) = (root / "warped/features").glob("*.safetensors")
+    before = load_file(path)
+    path.unlink()
+    warp(root)
+    again = load_file(path)
+    assert all(torch.equal(again[name], before[name]) for name in before), "the same seed gives the same corpus"
+
+
+def test_every_utterance_has_its_speaker_and_a_vector(root):
+    shards = open_shards(root / "codes")
+    assert len(shards) == 2
+    for shard in shards:
+        speakers = read_speakers(shard)
+        assert np.allclose(speakers.vectors.float().norm(dim=1), 1, atol=1e-2)
+        assert set(speakers.names) in ({"a", "b"}, {"a~0", "a~1", "b~0", "b~1"})
+
+
+def test_speakers_differ_and_both_engines_agree(root):
+    a, b, default = (voice(root, name, engine="onnx") for name in ("a", "b", ""))
+    assert not np.allclose(a.voice.prefix, b.voice.prefix, atol=0.1)
+    assert np.array_equal(a.voice.prefix, default.voice.prefix), "the card names who speaks by default"
+    assert (a.voice.speaker, b.voice.speaker, default.voice.speaker) == ("a", "b", "a")
+    for name, tts in (("a", a), ("b", b)):
+        assert codes_of(voice(root, name, engine="torch")) == codes_of(tts)
+
+
+def test_a_blend_lies_between_its_two(root):
+    a, b, half, all_b = (voice(root, name).voice.prefix for name in ("a", "b", "a+b", "a+b@1"))
+    assert np.allclose(half, (a + b) / 2) and np.allclose(all_b, b)
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("c", "no speaker 'c'; expected one of: a, b"),
+        ("a+b@2", "expected a name, or a blend like a"),
+        ("a+b+a", "expected a name, or a blend like a"),
+    ],
+)
+def test_nobody_of_that_name_is_one_line(root, name, message):
+    with pytest.raises(UserError, match=message):
+        voice(root, name)
+
+
+def test_a_recording_lends_its_voice_with_consent(root, tmp_path):
+    path = tmp_path / "me.wav"
+    soundfile.write(path, np.concatenate([toys.utterance(n, 1.5) for n in range(3)]), toys.RATE)
+    with pytest.raises(UserError, match="--i-have-consent"):
+        voice(root, prompt=path)
+    onnx, with_torch = (voice(root, prompt=path, consent=True, engine=engine) for engine in ("onnx", "torch"))
+    assert onnx.voice.findings.duration_s > 4 and "prompt: 4." in onnx.voice.findings.describe()
+    assert np.allclose(onnx.voice.prefix, with_torch.voice.prefix, atol=1e-4)
+    assert not np.allclose(onnx.voice.prefix, voice(root).voice.prefix, atol=1e-2)
+
+
+def test_recordings_that_say_too_little_of_a_voice_are_refused(root, tmp_path):
+    rng = np.random.default_rng(0)
+    said = {
+        "short": (toys.utterance(0, 2.0), "expected 3 to 15 s"),
+        "noise": (0.1 * rng.standard_normal(5 * toys.RATE), "holds no speech"),
+        "silence": (np.zeros(5 * toys.RATE), "holds no speech"),
+    }
+    for name, (audio, message) in said.items():
+        soundfile.write(tmp_path / f"{name}.wav", audio, toys.RATE)
+        with pytest.raises(UserError, match=message):
+            voice(root, prompt=tmp_path / f"{name}.wav", consent=True)
+    with pytest.raises(UserError, match="is not a file"):
+        voice(root, prompt=tmp_path / "nothing.wav", consent=True)
