@@ -2,8 +2,9 @@
 
     python pipelines/align_corpus.py --shards data/heart-codes --tokenizer runs/tokenizer.model
 
-Minutes on two CPU cores. Writes a NAME.positions beside every shard; shards that have theirs are left alone, those of
-older codes are made again. Utterances with more text than their sound has time for are shown.
+Minutes on two CPU cores. --save keeps the recogniser, --aligner takes one of the same codec and tokenizer in its place.
+Writes a NAME.positions beside every shard; shards that have theirs are left alone, those of older codes are made again.
+Utterances with more text than their sound has time for are shown.
 """
 
 import argparse
@@ -24,6 +25,7 @@ from speechllm.training.aligner import Aligner  # noqa: E402
 from speechllm.training.batches import Batch, BatchDataset, collate  # noqa: E402
 
 SILENT = ' ˈˌ"“”()-'  # characters without a sound of their own: they are passed on the way to the next
+UNLEARNT = 0.5  # nats per step after training, from which on the texts have not been found in the sound
 PRIOR_WIDTHS = 0.04, 0.12  # relative position; narrow while learning starts, wide when it has
 
 
@@ -76,6 +78,12 @@ def train(aligner: Aligner, shards: list[Shard], silent: torch.Tensor, args: arg
         average = 0.95 * average + 0.05 * loss.item() if step else loss.item()
         if step % 100 == 99:
             print(f"step {step + 1}: loss {average:.3f} nats per step", flush=True)
+    if average > UNLEARNT:
+        print(
+            f"the recogniser has learnt little (loss {average:.2f}, usually below 0.3): alignments will be rough; train "
+            "it on shards of fewer speakers first (--save) and take it for these (--aligner), or raise --steps",
+            file=sys.stderr,
+        )
 
 
 def align(aligner: Aligner, shard: Shard, silent: torch.Tensor) -> None:
@@ -99,6 +107,8 @@ def main(argv: list[str] | None = None, prog: str | None = None) -> None:
     parser.add_argument("--batch-tokens", type=int, default=3000, help="text and frames in a batch")
     parser.add_argument("--learning-rate", type=float, default=2e-3)
     parser.add_argument("--train-shards", type=int, default=24, help="how many of the shards to train on")
+    parser.add_argument("--save", type=Path, help="file for the recogniser, .safetensors, outside of the shards")
+    parser.add_argument("--aligner", type=Path, help="such a file; nothing is trained then")
     parser.add_argument("--num-threads", type=int, default=0, help="of torch; 0 = leave to torch")
     args = parser.parse_args(argv)
 
@@ -114,15 +124,20 @@ def main(argv: list[str] | None = None, prog: str | None = None) -> None:
         raise UserError(f"{args.shards} was made with another tokenizer than {args.tokenizer}; name the right one")
     silent = torch.tensor([i for i in range(tokenizer.vocab_size) if tokenizer.decode([i]) in tuple(SILENT)])
     torch.manual_seed(0)
-    vocab_size = max(int(shard.tensors["ids"].max()) for shard in shards) + 1
-    aligner = Aligner(shards[0].spec, vocab_size)
+    if args.aligner:
+        aligner = Aligner.load(args.aligner, shards[0].spec, tokenizer.fingerprint)
+    else:
+        aligner = Aligner(shards[0].spec, tokenizer.vocab_size)
     names = overfull(todo, aligner, silent)
     if names:
         shown = ", ".join(names[:SHOWN]) + ", ..." * (len(names) > SHOWN)
         count = f"{len(names):,} of {sum(map(len, todo)):,} utterances"
         print(f"{count} have more text than their sound has time for, is it theirs? {shown}")
         write_rejects(args.shards / "overfull.jsonl", [Reject(name, "more text than time") for name in names])
-    train(aligner, shards[: args.train_shards], silent, args)
+    if not args.aligner:
+        train(aligner, shards[: args.train_shards], silent, args)
+    if args.save:
+        aligner.save(args.save, tokenizer.fingerprint)
     for shard in track(todo, "aligning"):
         align(aligner, shard, silent)
 

@@ -24,6 +24,7 @@ from codec import load as load_codec  # noqa: E402
 from codec import save as save_codec  # noqa: E402
 from codec.export.export import export_onnx as export_codec  # noqa: E402
 from pipelines.corpus.speakers import speakers_in  # noqa: E402
+from pipelines.finetuning.base import keep_base  # noqa: E402
 from pipelines.shared.atomic import write_atomically  # noqa: E402
 from pipelines.shared.errors import UserError, guard  # noqa: E402
 from pipelines.shared.resources import shipped_codec  # noqa: E402
@@ -47,6 +48,7 @@ def main(argv: list[str] | None = None, prog: str | None = None) -> None:
     parser.add_argument("--lm", type=Path, required=True, help="LM folder")
     parser.add_argument("--tokenizer", type=Path, required=True, help="tokenizer.model")
     parser.add_argument("--shards", type=Path, help="with speakers, from encode_speakers.py: for a voice of many")
+    parser.add_argument("--aligner", type=Path, help="from align_corpus.py --save: voices can be made from this one")
     parser.add_argument("--out", type=Path, required=True, help="voice folder to write")
     args = parser.parse_args(argv)
 
@@ -64,6 +66,8 @@ def main(argv: list[str] | None = None, prog: str | None = None) -> None:
         write_atomically(args.out / "voice.yaml", CARD.format(name=args.out.name))
     if args.shards:
         write_speakers(args.out, speakers_in(args.shards, list(described(args.out))))
+        if args.aligner:
+            keep_base(args.shards, args.aligner, args.out)
     load_voice(str(args.out))  # whatever does not belong together is said here, not to the first listener
     size = sum(path.stat().st_size for path in args.out.rglob("*") if path.is_file())
     print(f"{args.out}: {size / 1e6:.1f} MB, codec {codec.fingerprint}")

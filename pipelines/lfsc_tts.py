@@ -31,6 +31,7 @@ COMMANDS = {  # name: module with a main(argv, prog), what it does
     "train-lm": ("pipelines.train_lm", "aligned shards -> speech LM"),
     "export-onnx": ("pipelines.export_onnx", "codec -> graphs beside it, that run without torch"),
     "export-voice": ("pipelines.export_voice", "codec + LM + tokenizer -> voice folder"),
+    "finetune": ("pipelines.finetune", "minutes of recordings -> a voice of one's own"),
     "reconstruct": ("pipelines.reconstruct", "audio files through a codec and back"),
 }
 HELP = "usage: lfsc-tts COMMAND ...; `lfsc-tts COMMAND --help` lists the flags of one\n\n" + "\n".join(

@@ -9,8 +9,14 @@ score, so that it stays rare and paths follow the sound), then the best path of 
 Source: forward-sum alignment, RAD-TTS / "One TTS Alignment to Rule Them All" (arXiv 2108.10447).
 """
 
+import json
+from dataclasses import asdict
+from pathlib import Path
+
 import torch
 import torch.nn.functional as F
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from speechllm.config import CodeSpec
@@ -31,6 +37,32 @@ class Aligner(nn.Module):
         self.up = nn.Linear(dim, dim * self.steps_per_frame)
         self.fine = nn.Conv1d(dim, dim, 5, padding=2)
         self.output = nn.Linear(dim, vocab_size)
+
+    def save(self, path: Path, tokenizer_fingerprint: str) -> None:
+        """Write the weights, in half precision, and what they are for."""
+        facts = {"spec": json.dumps(asdict(self.spec)), "tokenizer": tokenizer_fingerprint}
+        shape = {"vocab_size": str(self.output.out_features), "dim": str(self.output.in_features)}
+        save_file({name: tensor.half() for name, tensor in self.state_dict().items()}, path, facts | shape)
+
+    @classmethod
+    def load(cls, path: Path, spec: CodeSpec, tokenizer_fingerprint: str) -> "Aligner":
+        """Read what `save` wrote.
+
+        Raises:
+            ValueError: no aligner, or one of another codec or tokenizer.
+        """
+        try:
+            with safe_open(path, "pt") as file:
+                facts = file.metadata() or {}
+                weights = {name: file.get_tensor(name).float() for name in file.keys()}  # noqa: SIM118
+            found = CodeSpec(**json.loads(facts["spec"]))
+            aligner = cls(found, int(facts["vocab_size"]), int(facts["dim"]))
+            aligner.load_state_dict(weights)
+        except (OSError, SafetensorError, KeyError, RuntimeError) as error:
+            raise ValueError(f"{path} is not an aligner ({error}); align_corpus.py --save writes one") from error
+        if (found, facts["tokenizer"]) != (spec, tokenizer_fingerprint):
+            raise ValueError(f"{path} is of another codec or tokenizer than the shards; leave it out to train one")
+        return aligner
 
     def forward(self, codes: Tensor) -> Tensor:
         """Codes int64 [B, T, K] -> logits [B, R, V]."""

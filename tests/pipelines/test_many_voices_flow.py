@@ -20,6 +20,7 @@ from pipelines import (
     encode_speakers,
     export_voice,
     extract_features,
+    finetune,
     train_lm,
     train_tokenizer,
     warp_corpus,
@@ -63,7 +64,8 @@ def root(tmp_path_factory) -> Path:
         run(encode_corpus.main, *paths, "--tokenizer", root / "tokenizer.model", "--out", root / "codes" / name)
     paths = ["--shards", root / "codes", "--codec", root / "codec"]
     run(encode_speakers.main, "--manifest", manifest, root / "warped/manifest.jsonl", *paths)
-    run(align_corpus.main, "--shards", root / "codes", "--tokenizer", root / "tokenizer.model", "--steps", 4)
+    paths = ["--shards", root / "codes", "--tokenizer", root / "tokenizer.model"]
+    run(align_corpus.main, *paths, "--steps", 4, "--save", root / "aligner.safetensors")
     shape = ["--model.speaker_dim=256", "--model.prefix_queries=2", "--model.prefix_heads=2"]
     paths = [f"--shards={root / 'codes'}", f"--tokenizer={root / 'tokenizer.model'}", f"--run_dir={root / 'lm'}"]
     run(train_lm.main, "--config", ROOT / "configs/speechllm/debug.yaml", *paths, *shape, "--optim.max_steps=6")
@@ -74,7 +76,8 @@ def root(tmp_path_factory) -> Path:
     card = "name: many\nspeaker: a\nspeakers:\n  a: {sex: female}\n  b: {sex: male}\n"
     (root / "voice/voice.yaml").write_text(card)
     paths = ["--lm", root / "lm/lm", "--codec", root / "codec", "--tokenizer", root / "tokenizer.model"]
-    run(export_voice.main, *paths, "--shards", root / "codes", "--out", root / "voice")
+    shards = ["--shards", root / "codes", "--aligner", root / "aligner.safetensors"]
+    run(export_voice.main, *paths, *shards, "--out", root / "voice")
     return root
 
 
@@ -160,3 +163,44 @@ def test_recordings_that_say_too_little_of_a_voice_are_refused(root, tmp_path):
             voice(root, prompt=tmp_path / f"{name}.wav", consent=True)
     with pytest.raises(UserError, match="is not a file"):
         voice(root, prompt=tmp_path / "nothing.wav", consent=True)
+
+
+def finetune_arguments(root: Path, out: Path) -> list[object]:
+    data, work = root / "recordings", root / "work"
+    rounds = ["--steps", 2, "--max-steps", 4, "--precision", "32-true", "--threads", 1]
+    return ["--data", data, "--out", out, "--base", root / "voice", "--work", work, *rounds]
+
+
+def test_a_voice_is_made_from_recordings(root, monkeypatch, capsys):
+    monkeypatch.setattr("pipelines.finetune.can_hear", lambda: False)
+    monkeypatch.setattr("pipelines.finetuning.recordings.LEAST_MINUTES", 0.1)
+    monkeypatch.setattr("pipelines.finetuning.judging.SENTENCES", ("Hello.", "It is."))
+    monkeypatch.setattr("pipelines.finetuning.report.SENTENCES", ("Hello.", "It is."))
+    monkeypatch.setattr("pipelines.finetune.SENTENCES", ("Hello.", "It is."))
+    folder, out = root / "recordings", root / "mine"
+    folder.mkdir()
+    for number in range(6):
+        soundfile.write(folder / f"{number}.wav", toys.utterance(number, 2.0), toys.RATE)
+        (folder / f"{number}.txt").write_text("Hello there.")
+    soundfile.write(folder / "hiss.wav", 0.1 * np.random.default_rng(0).standard_normal(2 * toys.RATE), toys.RATE)
+    (folder / "hiss.txt").write_text("Hello.")
+    soundfile.write(folder / "brief.wav", toys.utterance(1, 0.8), toys.RATE)
+    (folder / "brief.txt").write_text("Hello.")
+    with pytest.raises(UserError, match="--i-have-consent"):
+        run(finetune.main, *finetune_arguments(root, out))
+    run(finetune.main, *finetune_arguments(root, out), "--i-have-consent")
+    said = capsys.readouterr().out
+    assert "6 recordings, 0.2 minutes" in said and "after 2 steps: similarity" in said
+    left_out = (root / "work/left_out.jsonl").read_text()
+    assert "no speech is heard" in left_out and "expected 1 to 15 s" in left_out
+    speech = TTS.from_pretrained(str(out)).synthesize("Hello.")
+    assert len(speech.audio) and TTS.from_pretrained(str(out)).voice.speaker == "mine"
+    page = (out / "report.html").read_text()
+    assert page.count("<audio") == 3 + 2 * 2 and "http" not in page.replace("http-equiv", "")
+    assert "no speech is heard" in page and "prompt alone" in page
+    scores = (root / "work/scores.json").read_text()
+    run(finetune.main, *finetune_arguments(root, out), "--i-have-consent")
+    assert (root / "work/scores.json").read_text() == scores, "what is done is not done again"
+    options = ["--base", out, "--work", root / "again", "--i-have-consent"]
+    with pytest.raises(UserError, match="carries nothing to make other voices from"):
+        run(finetune.main, *finetune_arguments(root, root / "again-out"), *options)
