@@ -80,8 +80,8 @@ def train(aligner: Aligner, shards: list[Shard], silent: torch.Tensor, args: arg
             print(f"step {step + 1}: loss {average:.3f} nats per step", flush=True)
     if average > UNLEARNT:
         print(
-            f"the recogniser has learnt little (loss {average:.2f}, usually below 0.3): alignments will be rough; train "
-            "it on shards of fewer speakers first (--save) and take it for these (--aligner), or raise --steps",
+            f"the recogniser has learnt little (loss {average:.2f}, usually below 0.3): alignments will be rough; "
+            "train it on shards of fewer speakers (--save) and take it for these (--aligner), or raise --steps",
             file=sys.stderr,
         )
 
