@@ -25,7 +25,7 @@ def read_tags(path: str | Path) -> dict[str, str]:
             found: dict[str, str] = file.copy_metadata()
             return found
     except soundfile.LibsndfileError as error:
-        raise ValueError(f"{path} is not readable audio ({error.error_string}); expected wav, flac, ogg or mp3") from None
+        raise ValueError(f"{path} is not readable audio ({error}); expected wav, flac, ogg or mp3") from None
 
 
 def write_tags(file: soundfile.SoundFile, tags: Mapping[str, str]) -> None:

@@ -1,7 +1,7 @@
 """Whether audio bears the mark, and how often audio without it would seem to.
 
-The log spectrum of short frames, less its slow changes, is compared with each echo's cosine; what every half cell has of
-it, less what the half before had, is then compared with the signs, at every place in which the pattern may begin.
+How the log spectrum changes from each half of a cell to the next is compared with each echo's cosine, and what it has
+of those with the signs, at every place where the pattern may begin.
 
 False alarms: weights and scale of what is compared do not depend on signs, so that for any audio that was made without
 the key the score is a sum of its own magnitudes with random signs, divided by the root of the sum of their squares. Its
@@ -70,7 +70,8 @@ class Detector:
 
     def detect(self, pieces: Iterable[np.ndarray]) -> Detection:
         """Look through audio float32 [N] at RATE Hz, mono, that comes in pieces; memory does not grow with it."""
-        total, scores, held, samples = np.zeros((PLACES, CELLS, len(DELAYS_S))), [], np.zeros(0, np.float32), 0
+        total, scores = np.zeros((PLACES, CELLS, len(DELAYS_S))), list[float]()
+        held, samples = np.zeros(0, np.float32), 0
         for audio in pieces:
             held, samples = np.concatenate([held, audio]), samples + len(audio)
             while len(held) >= WINDOW + FRAME:
@@ -103,7 +104,8 @@ class Detector:
         change, reliable = changes(self.power(audio))
         echoes = (change - change.mean(1, keepdims=True)) @ self.ripples  # [T, E]
         size = np.sqrt(moving_mean(np.square(echoes).mean(1, keepdims=True), EVEN_FRAMES)) + 1e-6
-        even = np.clip(echoes / size, -LIMIT_DEVIATIONS, LIMIT_DEVIATIONS) * (reliable.mean(1, keepdims=True) ** 3 / size)
+        weight = reliable.mean(1, keepdims=True) ** 3 / size
+        even = np.clip(echoes / size, -LIMIT_DEVIATIONS, LIMIT_DEVIATIONS) * weight
         padded = np.zeros((CELLS * PLACES, len(DELAYS_S)))
         padded[: len(even)] = even[: len(padded)]
         return padded.reshape(CELLS, PLACES, -1).transpose(1, 0, 2)

@@ -54,7 +54,7 @@ def add_output_flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--plot", type=Path, help="draw waveform, mel spectrum and alignment to this image")
     parser.add_argument("--json", action="store_true", help="print the report as JSON")
     parser.add_argument(
-        "--no-watermark", dest="watermark", action="store_false", help="leave the sound without the mark of synthetic speech"
+        "--no-watermark", dest="watermark", action="store_false", help="no inaudible mark that the speech is synthetic"
     )
 
 

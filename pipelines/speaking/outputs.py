@@ -76,9 +76,7 @@ class FileWriter:
 class PipeWriter:
     """Write a WAV to standard output: at the end with its true length, or streamed piece by piece."""
 
-    def __init__(
-        self, sample_rate: int, stream: bool, out: BinaryIO | None = None, tags: Mapping[str, str] = NO_TAGS
-    ):
+    def __init__(self, sample_rate: int, stream: bool, out: BinaryIO | None = None, tags: Mapping[str, str] = NO_TAGS):
         if out is None and sys.stdout is None:
             raise UserError("standard output is closed; expected somewhere to write the audio, or --out FILE")
         self.sample_rate, self.stream, self.out = sample_rate, stream, out or sys.stdout.buffer
