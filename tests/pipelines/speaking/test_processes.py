@@ -235,5 +235,7 @@ def test_silence_and_speed_stream_as_they_are_written(command, tmp_path):
     )
     audio, rate = soundfile.read(io.BytesIO(whole))
     assert samples(whole) == samples(streamed)
-    quiet = np.flatnonzero(np.diff(np.flatnonzero(np.r_[1.0, audio, 1.0])) > rate)
+    quiet = np.flatnonzero(
+        np.diff(np.flatnonzero(np.r_[1.0, audio, 1.0])) > 0.99 * rate
+    )  # the watermark's echoes last 3 ms
     assert len(quiet) == 1  # one second, and no other
