@@ -89,7 +89,7 @@ def false_alarms(folders: list[Path], most: int) -> dict[str, Any]:
     paths = [path for folder in folders for path in sorted(folder.rglob("*")) if path.suffix.lower() in SUFFIXES]
     if not paths:
         raise UserError(f"no recordings in {', '.join(map(str, folders))}; expected a folder of {', '.join(SUFFIXES)}")
-    np.random.default_rng(0).shuffle(paths)  # type: ignore[arg-type]
+    np.random.default_rng(0).shuffle(paths)
     detectors, found = [Detector(key) for key in KEYS], list[list[float]]()
     joined = (piece for path in paths for piece in mono_pieces(path, RATE))
     for number, audio in enumerate(track(windows(joined, RATE), "unmarked recordings", total=most)):
