@@ -23,6 +23,7 @@ MAY_IMPORT = {
     "codec/metrics.py": "codec/dsp",
     "codec/precision.py": "",
     "codec/rates.py": "",
+    "codec/watermark": "",
     "codec/interface.py": "codec/dsp codec/fsq.py codec/licence.py codec/rates.py",
     "codec/streaming.py": "codec/interface.py",
     "codec/lite": "codec/streaming.py",

@@ -10,7 +10,7 @@ import soxr
 import torch
 from torch import Tensor
 
-from codec.audio.decoding import decode
+from codec.audio.mono import mono_pieces
 from codec.dsp.blocks import regroup
 
 LEAD_S, TAIL_S = 0.04, 0.12  # seconds of silence that stay before speech and after
@@ -36,12 +36,8 @@ def read_blocks(path: str | Path, sample_rate: int, size: int) -> Iterator[Tenso
 
 def read_pieces(path: str | Path, sample_rate: int) -> Iterator[Tensor]:
     """What `load_audio` reads, in pieces [1, n] of any lengths."""
-    resampler: soxr.ResampleStream | None = None
-    for samples, rate in decode(path):
-        resampler = resampler or soxr.ResampleStream(rate, sample_rate, 1, dtype="float32")
-        yield torch.from_numpy(resampler.resample_chunk(samples.mean(axis=1)))[None]
-    assert resampler is not None
-    yield torch.from_numpy(resampler.resample_chunk(np.zeros(0, np.float32), last=True))[None]
+    for piece in mono_pieces(path, sample_rate):
+        yield torch.from_numpy(piece)[None]
 
 
 def resample(audio: np.ndarray, rate: int, target: int) -> np.ndarray:

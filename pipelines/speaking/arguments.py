@@ -57,6 +57,9 @@ def add_output_flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--timestamp-unit", choices=["words", "phrases"], help="default: phrases, in json words")
     parser.add_argument("--plot", type=Path, help="draw waveform, mel spectrum and alignment to this image")
     parser.add_argument("--json", action="store_true", help="print the report as JSON")
+    parser.add_argument(
+        "--no-watermark", dest="watermark", action="store_false", help="no inaudible mark that the speech is synthetic"
+    )
 
 
 def add_voice_flags(parser: argparse.ArgumentParser) -> None:
@@ -102,4 +105,5 @@ def check_flags(args: argparse.Namespace) -> None:
 def manner_of(args: argparse.Namespace) -> Manner:
     """How the text is taken and spoken."""
     pauses = parse_pauses(getattr(args, "pause", []))
-    return Manner(getattr(args, "speed", 1.0), pauses, args.markup, args.ssml)
+    speed, watermark = getattr(args, "speed", 1.0), getattr(args, "watermark", True)
+    return Manner(speed, pauses, args.markup, args.ssml, watermark)

@@ -22,12 +22,14 @@ class Manner:
         pauses: seconds of silence by kind, of PAUSES_S; those not given are as there.
         markup: strip takes Markdown and HTML out of a text, keep reads it as it stands.
         ssml: the text is SSML.
+        watermark: the audio gets the mark that `lfsc-tts detect` finds; see docs/marking.md.
     """
 
     speed: float = 1.0
     pauses: Mapping[str, float] = field(default_factory=dict)
     markup: str = "strip"
     ssml: bool = False
+    watermark: bool = True
 
     def __post_init__(self) -> None:
         try:

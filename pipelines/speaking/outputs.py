@@ -2,18 +2,21 @@
 
 import struct
 import sys
+from collections.abc import Mapping
 from pathlib import Path
-from types import TracebackType
+from types import MappingProxyType, TracebackType
 from typing import BinaryIO
 
 import numpy as np
 import soundfile
 
+from codec.audio.tags import info_chunk, write_tags
 from codec.audio.writing import WRITE_BLOCK, audio_format
 from pipelines.shared.atomic import partial, replacing
 from pipelines.shared.errors import UserError
 from pipelines.speaking.pieces import Speech
 
+NO_TAGS: Mapping[str, str] = MappingProxyType({})
 STREAM_LENGTH = 0x7FFFFFFF  # bytes, what a WAV header says when nobody knows yet
 
 
@@ -22,16 +25,23 @@ def to_pcm(audio: np.ndarray) -> bytes:
     return (np.clip(audio, -1, 1) * 32767).round().astype("<i2").tobytes()
 
 
-def wav_header(sample_rate: int, data_bytes: int) -> bytes:
+def wav_header(sample_rate: int, data_bytes: int, tags: Mapping[str, str] = NO_TAGS) -> bytes:
     """Header of a 16-bit mono WAV."""
     form = struct.pack("<4sIHHIIHH", b"fmt ", 16, 1, 1, sample_rate, 2 * sample_rate, 2, 16)
-    return b"RIFF" + struct.pack("<I", data_bytes + 36) + b"WAVE" + form + b"data" + struct.pack("<I", data_bytes)
+    head = b"WAVE" + form + info_chunk(tags) + b"data" + struct.pack("<I", data_bytes)
+    return b"RIFF" + struct.pack("<I", len(head) + data_bytes) + head
 
 
 class FileWriter:
-    """Write audio as it comes. The file bears its name once it is whole; if anything fails there is no file."""
+    """Write audio as it comes. The file bears its name once it is whole; if anything fails there is no file.
 
-    def __init__(self, path: Path, sample_rate: int):
+    Args:
+        path: its suffix says the format.
+        sample_rate: Hz.
+        tags: what the file says of itself, see codec.audio.tags.
+    """
+
+    def __init__(self, path: Path, sample_rate: int, tags: Mapping[str, str] = NO_TAGS):
         self.path, self.temporary = path, partial(path)
         kind = audio_format(path)
         if path.is_dir():
@@ -43,6 +53,7 @@ class FileWriter:
             self.file = soundfile.SoundFile(self.temporary, "w", sample_rate, 1, format=kind, subtype=subtype)
         except soundfile.LibsndfileError as error:
             raise UserError(f"{path} cannot be written: {error}") from None
+        write_tags(self.file, tags)
 
     def __enter__(self) -> "FileWriter":
         return self
@@ -65,11 +76,11 @@ class FileWriter:
 class PipeWriter:
     """Write a WAV to standard output: at the end with its true length, or streamed piece by piece."""
 
-    def __init__(self, sample_rate: int, stream: bool, out: BinaryIO | None = None):
+    def __init__(self, sample_rate: int, stream: bool, out: BinaryIO | None = None, tags: Mapping[str, str] = NO_TAGS):
         if out is None and sys.stdout is None:
             raise UserError("standard output is closed; expected somewhere to write the audio, or --out FILE")
         self.sample_rate, self.stream, self.out = sample_rate, stream, out or sys.stdout.buffer
-        self.held: list[bytes] = []
+        self.tags, self.held = tags, list[bytes]()
         self.begun = False
 
     def __enter__(self) -> "PipeWriter":
@@ -79,7 +90,7 @@ class PipeWriter:
         """Append float32 [N]."""
         if self.stream:
             if not self.begun:  # not before: a text that cannot be spoken leaves nothing
-                self.out.write(wav_header(self.sample_rate, STREAM_LENGTH))
+                self.out.write(wav_header(self.sample_rate, STREAM_LENGTH, self.tags))
                 self.begun = True
             self.out.write(to_pcm(audio))
             self.out.flush()
@@ -91,7 +102,7 @@ class PipeWriter:
     ) -> None:
         if kind is None and not self.stream:
             data = b"".join(self.held)
-            self.out.write(wav_header(self.sample_rate, len(data)) + data)
+            self.out.write(wav_header(self.sample_rate, len(data), self.tags) + data)
             self.out.flush()
 
 

@@ -2,7 +2,7 @@
 
 import argparse
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ from pipelines.speaking.input_text import is_stream, text_chunks
 from pipelines.speaking.manner import Manner
 from pipelines.speaking.outputs import FileWriter, PipeWriter, plot
 from pipelines.speaking.pieces import join
+from pipelines.speaking.provenance import provenance
 from pipelines.speaking.reading import check
 from pipelines.speaking.report import Report, progress, show
 from pipelines.speaking.synthesis import TTS
@@ -48,10 +49,10 @@ def load(args: argparse.Namespace) -> TTS:
 
 def speak(tts: TTS, chunks: Iterable[str], args: argparse.Namespace, manner: Manner, count: int) -> dict[str, Any]:
     """Speak one text of `count` sentences, 0 if nobody knows, to --out; returns the report."""
-    report, rate = Report(tts.sample_rate), tts.sample_rate
+    report, rate, tags = Report(tts.sample_rate), tts.sample_rate, provenance(tts.voice, manner.watermark)
     kept, sentences = [], []
     with (
-        PipeWriter(rate, args.stream) if args.out == "-" else FileWriter(Path(args.out), rate) as writer,
+        open_writer(args, rate, tags) as writer,
         progress(count, shown=count > 2) as step,
     ):
         for piece in tts.pieces(chunks, args.seed, **options(args, manner)):
@@ -72,6 +73,13 @@ def speak(tts: TTS, chunks: Iterable[str], args: argparse.Namespace, manner: Man
     return values
 
 
+def open_writer(args: argparse.Namespace, sample_rate: int, tags: Mapping[str, str]) -> FileWriter | PipeWriter:
+    """Of --out."""
+    if args.out == "-":
+        return PipeWriter(sample_rate, args.stream, tags=tags)
+    return FileWriter(Path(args.out), sample_rate, tags)
+
+
 def speak_lines(tts: TTS, args: argparse.Namespace, manner: Manner) -> None:
     """Speak each line to its own file in --out-dir."""
     lines = [line for line in "".join(text_chunks(args)).splitlines() if line.strip()]
@@ -80,11 +88,11 @@ def speak_lines(tts: TTS, args: argparse.Namespace, manner: Manner) -> None:
     for number, line in enumerate(lines, 1):
         check([line], tts.frontend, manner, has_reader(tts), f"line {number}: ")
     args.out_dir.mkdir(parents=True, exist_ok=True)
-    width = max(3, len(str(len(lines) - 1)))
+    width, tags = max(3, len(str(len(lines) - 1))), provenance(tts.voice, manner.watermark)
     with progress(len(lines), shown=len(lines) > 2) as step:
         for number, line in enumerate(lines):
             report, path = Report(tts.sample_rate), args.out_dir / f"{number:0{width}d}.wav"
-            with FileWriter(path, tts.sample_rate) as writer:
+            with FileWriter(path, tts.sample_rate, tags) as writer:
                 for piece in tts.pieces([line], args.seed, **options(args, manner)):
                     report.add(piece)
                     writer.write(piece.audio)

@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from codec.watermark.embedding import Watermark
 from pipelines.shared.errors import UserError
 from pipelines.speaking.ahead import ahead
 from pipelines.speaking.loading import load_voice, with_prompt
@@ -159,7 +160,8 @@ class TTS:
         self.voice.check_process()
         manner, sampling = split_options(options)
         written = self.write(self.passages(chunks, manner), seed, **sampling)
-        return self.render(ahead(written, AHEAD) if self.threads > 1 else written, manner)
+        pieces = self.render(ahead(written, AHEAD) if self.threads > 1 else written, manner)
+        return self.marked(pieces) if manner.watermark else pieces
 
     def passages(self, chunks: Iterable[str], manner: Manner) -> Iterator[Passage]:
         """The sentences of a text, as this voice is given them."""
@@ -256,6 +258,13 @@ class TTS:
                 piece = ended(piece, part.sentence, frames, pacing, done / self.sample_rate)
                 done += pacing.samples
             yield piece
+
+    def marked(self, pieces: Iterable[Piece]) -> Iterator[Piece]:
+        """The same with the mark of synthetic speech, and a last piece of a few ms; words are heard when they were."""
+        watermark = Watermark(self.sample_rate)
+        for piece in pieces:
+            yield replace(piece, audio=watermark.push(piece.audio))
+        yield Piece(watermark.flush(), self.stack([]))
 
     def pacing(self, sentence: FrontendOutput, manner: Manner) -> Pacing:
         """Speed and silences of one sentence."""

@@ -8,6 +8,8 @@ import pytest
 import soundfile
 
 import toys
+from codec.audio.mono import mono_pieces
+from codec.audio.tags import read_tags
 from codec.audio.writing import WRITE_BLOCK
 from pipelines.shared.errors import UserError
 from pipelines.speaking.outputs import FileWriter, PipeWriter, to_pcm, wav_header
@@ -109,6 +111,33 @@ def test_a_streaming_pipe_gets_every_piece_at_once():
     assert sizes == sorted(set(sizes))
     assert out.getvalue()[44:] == to_pcm(AUDIO)
     assert out.getvalue()[:44] == wav_header(toys.RATE, 0x7FFFFFFF)
+
+
+TAGS = {"software": "a programme 1.0", "comment": "odd; a=b c", "title": "even"}
+
+
+@pytest.mark.parametrize("suffix", ["wav", "flac", "ogg", "mp3"])
+def test_every_format_says_what_it_is_given_to_say(tmp_path, suffix):
+    with FileWriter(tmp_path / f"a.{suffix}", toys.RATE, TAGS) as writer:
+        writer.write(AUDIO)
+    found = read_tags(tmp_path / f"a.{suffix}")
+    assert found["comment"] == TAGS["comment"] and found["title"] == TAGS["title"]
+    if suffix != "mp3":  # in which LAME names itself
+        assert found["software"].startswith(TAGS["software"])
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_a_pipe_says_it_too(tmp_path, stream):
+    out = io.BytesIO()
+    with PipeWriter(toys.RATE, stream, out, TAGS) as writer:
+        writer.write(AUDIO)
+    (tmp_path / "a.wav").write_bytes(out.getvalue())
+    assert read_tags(tmp_path / "a.wav") == TAGS
+    assert np.array_equal(np.concatenate(list(mono_pieces(tmp_path / "a.wav", toys.RATE))) * 32768, pcm(AUDIO))
+
+
+def pcm(audio: np.ndarray) -> np.ndarray:
+    return np.frombuffer(to_pcm(audio), "<i2")
 
 
 def test_a_failed_pipe_gets_nothing():

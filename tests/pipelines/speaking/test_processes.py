@@ -34,6 +34,11 @@ def heed_interrupts() -> None:
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
+def samples(wav: bytes) -> bytes:
+    """What comes after the header of a WAV, which holds tags."""
+    return wav.partition(b"data")[2][4:]
+
+
 def wait_for(condition) -> None:
     until = time.monotonic() + LIMIT_S
     while not condition():
@@ -74,7 +79,7 @@ def test_text_from_a_pipe_is_spoken_as_from_a_file(command, tmp_path):
     piped = subprocess.run(
         [*command, "--text-file", "-", "--out", "-", "--stream"], cwd=tmp_path, input=TEXT, capture_output=True
     )
-    assert whole.stdout[44:] == piped.stdout[44:] and len(whole.stdout) > 10_000
+    assert samples(whole.stdout) == samples(piped.stdout) and len(whole.stdout) > 10_000
 
 
 def test_two_runs_may_write_one_file(command, speaking, tmp_path):
@@ -132,7 +137,7 @@ def test_a_file_is_written_with_standard_streams_closed(command, tmp_path):
 def test_with_standard_error_closed_the_audio_is_all_that_is_written(command, tmp_path):
     shell = ["sh", "-c", 'exec "$@" 2>&-', "sh", *command, "--text", "Hello.", "--out", "-"]
     out = subprocess.run(shell, cwd=tmp_path, stdout=subprocess.PIPE).stdout
-    assert len(out) == 44 + 2 * soundfile.info(io.BytesIO(out)).frames
+    assert len(samples(out)) == 2 * soundfile.info(io.BytesIO(out)).frames
 
 
 def test_a_reader_that_goes_away_is_no_error(command, tmp_path):
@@ -229,6 +234,8 @@ def test_silence_and_speed_stream_as_they_are_written(command, tmp_path):
         for more in ([], ["--stream"])
     )
     audio, rate = soundfile.read(io.BytesIO(whole))
-    assert whole[44:] == streamed[44:]
-    quiet = np.flatnonzero(np.diff(np.flatnonzero(np.r_[1.0, audio, 1.0])) > rate)
+    assert samples(whole) == samples(streamed)
+    quiet = np.flatnonzero(
+        np.diff(np.flatnonzero(np.r_[1.0, audio, 1.0])) > 0.99 * rate
+    )  # the watermark's echoes last 3 ms
     assert len(quiet) == 1  # one second, and no other

@@ -60,7 +60,7 @@ def test_the_stream_joined_is_the_speech_sample_for_sample(tts, speech):
 
 
 def test_the_pieces_are_what_the_codec_makes_of_the_whole(tts):
-    alone = tts.synthesize("The quick brown fox jumps over the lazy dog!", seed=3)
+    alone = tts.synthesize("The quick brown fox jumps over the lazy dog!", seed=3, watermark=False)
     codes = alone.codes[None] if tts.voice.engine == "onnx" else torch.from_numpy(alone.codes[None])
     whole = np.asarray(tts.codec.decode(codes))[0, 0]
     assert np.allclose(alone.audio, whole, atol=1e-5)
@@ -70,7 +70,7 @@ def test_a_stream_comes_in_pieces_and_the_first_comes_early(tts):
     pieces = list(tts.stream("one two three four five six seven eight nine ten " * 2, seed=0))
     frames = [len(audio) / tts.codec.hop_length for audio in pieces]
     assert len(frames) >= 4
-    assert frames[0] == FIRST_CHUNK
+    assert FIRST_CHUNK - 1 < frames[0] <= FIRST_CHUNK  # the watermark holds 3 ms back
     assert max(frames) <= MAX_CHUNK + tts.codec.context
 
 
