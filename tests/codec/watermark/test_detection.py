@@ -81,7 +81,7 @@ def test_the_level_makes_no_difference():
 
 
 def test_what_is_a_false_alarm():
-    assert tail(0) == 0.5 and tail(5.12) * 640 == pytest.approx(FALSE_ALARM, rel=0.1)
+    assert tail(0) == 0.5 and tail(5.54) * 640 == pytest.approx(FALSE_ALARM, rel=0.1)
     assert WINDOW == 3.2 * RATE
 
 
