@@ -11,7 +11,7 @@ from importlib.metadata import PackageNotFoundError, version
 from urllib.parse import quote, unquote
 
 from codec.watermark.pattern import KEY
-from pipelines.speaking.voice import Voice
+from pipelines.speaking.voice import PROMPTED, Voice
 
 SYNTHETIC = "synthetic speech"  # how the comment begins
 SOURCE = "trainedAlgorithmicMedia"
@@ -27,6 +27,10 @@ def provenance(voice: Voice, watermark: bool, **further: str) -> dict[str, str]:
         further: facts by name, such as what a prompt was used with.
     """
     facts = {"software": software(), "voice": voice.name}
+    if voice.speaker:
+        facts["speaker"] = voice.speaker
+    if voice.speaker == PROMPTED:
+        facts["consent"] = "stated by the user"
     if "version" in voice.card:
         facts["version"] = str(voice.card["version"])
     facts |= {"codec": str(voice.codec.fingerprint), "source": SOURCE, "watermark": KEY if watermark else "none"}

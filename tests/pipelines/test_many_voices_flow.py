@@ -26,6 +26,7 @@ from pipelines import (
     warp_corpus,
 )
 from pipelines.shared.errors import UserError
+from pipelines.speaking.provenance import provenance
 from pipelines.speaking.synthesis import TTS
 from speechllm import SpeechLM
 from speechllm.data.shards import open_shards
@@ -148,6 +149,9 @@ def test_a_recording_lends_its_voice_with_consent(root, tmp_path):
     assert onnx.voice.findings.duration_s > 4 and "prompt: 4." in onnx.voice.findings.describe()
     assert np.allclose(onnx.voice.prefix, with_torch.voice.prefix, atol=1e-4)
     assert not np.allclose(onnx.voice.prefix, voice(root).voice.prefix, atol=1e-2)
+    comment = provenance(onnx.voice, watermark=True)["comment"]
+    assert "speaker=a recording; consent=stated by the user" in comment
+    assert "speaker=a; codec=" in provenance(voice(root).voice, watermark=True)["comment"]
 
 
 def test_recordings_that_say_too_little_of_a_voice_are_refused(root, tmp_path):
