@@ -16,7 +16,8 @@ from torch.utils.data import DataLoader, Sampler
 
 from pipelines.shared.atomic import write_atomically
 from pipelines.shared.errors import UserError
-from pipelines.training.resume import Checkpoint, Run, log_to
+from pipelines.training.log import CsvLog
+from pipelines.training.resume import Checkpoint, Run
 from pipelines.training.signals import StopOnSignal, command, leave_signals
 
 # Flags of lightning.Trainer that would break what a run promises, and what to use in their place.
@@ -147,7 +148,7 @@ def fit(
                 val_check_interval=min(validate_every, run.max_steps - done),
                 num_sanity_val_steps=0,
                 default_root_dir=run.folder,
-                logger=log_to(run.folder, done),
+                logger=CsvLog(run.folder, done),
                 callbacks=[stopping, checkpoint, *bar],
                 enable_checkpointing=False,
                 use_distributed_sampler=False,

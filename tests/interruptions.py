@@ -1,0 +1,115 @@
+"""Debug trainings to interrupt: what they train on, how they are started, stopped and compared."""
+
+import csv
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import torch
+
+import toys
+from sources import ROOT
+from speechllm.data.shards import Example, Shard, write_shard
+from speechllm.text.phonemizer import Phonemizer
+from speechllm.text.tokenizer import Tokenizer
+
+STEPS = {"codec": 50, "lm": 40}
+DISK_MIB = 4
+FILLER = "filler"
+KILLED = {"SIGTERM": signal.SIGTERM, "SIGKILL": signal.SIGKILL}
+CODES = {  # exit codes that an interruption may end with; 0 = it came too late
+    "SIGTERM": {0, 143, -signal.SIGTERM},  # the last before a script has begun to listen
+    "SIGKILL": {0, -signal.SIGKILL},
+    "full disk": {0, 2},
+}
+
+
+def write_lm_corpus(folder: Path) -> None:
+    """A tokenizer, and aligned shards of random codes."""
+    tokenizer = Tokenizer.train(toys.PHONEMES, 120, "char", Phonemizer().alphabet)
+    tokenizer.save(folder / "tokenizer.model")
+    examples = []
+    for number in range(12):
+        ids = torch.tensor(tokenizer.encode(toys.PHONEMES[number % len(toys.PHONEMES)]))
+        examples.append(Example(f"{number:03d}", ids, toys.random_codes(1, 24 + number, number)[0].T))
+    path = folder / "codes/0.safetensors"
+    path.parent.mkdir()
+    write_shard(path, examples, toys.TOY_SPEC, tokenizer.fingerprint)
+    Shard(path).write_positions([torch.arange(len(e.codes)) * len(e.ids) // len(e.codes) for e in examples])
+
+
+def command(training: str, root: Path, folder: Path) -> list[str]:
+    """What trains in a folder, with a checkpoint at every step."""
+    flags = [
+        f"--run_dir={folder}",
+        "--checkpoint_minutes=0",
+        f"--optim.max_steps={STEPS[training]}",
+        "--validate_every=10",
+    ]
+    flags += ["--trainer.accelerator=cpu", "--trainer.log_every_n_steps=1", "--trainer.enable_progress_bar=false"]
+    if training == "codec":
+        script, flags = "train_codec.py", [*flags, f"--manifest={root / 'manifest.jsonl'}"]
+    else:
+        script, flags = "train_lm.py", [*flags, f"--shards={root / 'codes'}", f"--tokenizer={root}/tokenizer.model"]
+    config = "codec/debug" if training == "codec" else "speechllm/debug"
+    return [sys.executable, str(ROOT / "pipelines" / script), "--config", config, *flags]
+
+
+def start(arguments: list[str]) -> subprocess.Popen[str]:
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
+    pipes = dict(stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    return subprocess.Popen(arguments, cwd=ROOT, env=environment, **pipes)  # type: ignore[call-overload]
+
+
+def fill(disk: Path) -> None:
+    """Leave nothing free."""
+    with open(disk / FILLER, "wb", buffering=0) as file:
+        try:
+            for size in (65_536, 4096, 1):
+                while file.write(bytes(size)) == size:
+                    pass
+        except OSError:
+            pass
+
+
+def interrupt(kind: str, arguments: list[str], after_s: float, disk: Path) -> tuple[int, str]:
+    """Start a training and interrupt it; returns its exit code and what it said."""
+    process = start(arguments)
+    time.sleep(after_s)
+    if kind in KILLED:
+        process.send_signal(KILLED[kind])
+    else:
+        fill(disk)
+    said = process.communicate(timeout=300)[1]
+    (disk / FILLER).unlink(missing_ok=True)
+    return process.returncode, said
+
+
+def finish(arguments: list[str], folder: Path) -> None:
+    """Train what is left."""
+    process = start(arguments)
+    said = process.communicate(timeout=300)[1]
+    assert not process.returncode or "steps; raise --optim.max_steps" in said, said[-3000:]
+    assert not list(folder.glob("*.partial"))
+
+
+def trained(folder: Path) -> dict[str, bytes]:
+    """Every weight, step and state of the optimisers, and the files of the model, as bits."""
+    checkpoint = torch.load(folder / "last.ckpt", weights_only=True)
+    found = {name: tensor.numpy().tobytes() for name, tensor in checkpoint["state_dict"].items()}
+    for number, optimizer in enumerate(checkpoint["optimizer_states"]):
+        for index, values in optimizer["state"].items():
+            found |= {f"{number}.{index}.{name}": tensor.numpy().tobytes() for name, tensor in values.items()}
+    models = [path for path in folder.rglob("*.safetensors")]
+    assert models
+    return found | {str(path.relative_to(folder)): path.read_bytes() for path in models}
+
+
+def logged_steps(folder: Path) -> list[float]:
+    """Steps whose losses are in the log, in its order."""
+    with open(folder / "metrics.csv", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    return [float(row["step"]) for row in rows if any(row[name] for name in row if name.startswith("train/"))]
