@@ -75,16 +75,26 @@ def fill(disk: Path) -> None:
             pass
 
 
-def interrupt(kind: str, arguments: list[str], after_s: float, disk: Path) -> tuple[int, str]:
-    """Start a training and interrupt it; returns its exit code and what it said."""
+def interrupt(kind: str, arguments: list[str], folder: Path, after_s: float, begun: bool) -> tuple[int, str]:
+    """Start a training and interrupt it; returns its exit code and what it said.
+
+    Args:
+        kind: of CODES.
+        arguments: of `command`.
+        folder: of the run.
+        after_s: when.
+        begun: whether seconds are counted from the first step on, and not from the start of the process.
+    """
     process = start(arguments)
+    while begun and process.poll() is None and not (folder / "metrics.csv").is_file():
+        time.sleep(0.01)
     time.sleep(after_s)
     if kind in KILLED:
         process.send_signal(KILLED[kind])
     else:
-        fill(disk)
+        fill(folder.parent)
     said = process.communicate(timeout=300)[1]
-    (disk / FILLER).unlink(missing_ok=True)
+    (folder.parent / FILLER).unlink(missing_ok=True)
     return process.returncode, said
 
 

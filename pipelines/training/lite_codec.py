@@ -22,6 +22,7 @@ from pipelines.corpus.features import read_features
 from pipelines.corpus.rejects import Reject, report
 from pipelines.shared.errors import UserError
 from pipelines.training.resume import Run, settings_of
+from pipelines.training.shown import copy_of_lite, sounds
 from pipelines.training.trainer import adversarial_options, fit, loader, processes
 
 DISCRIMINATORS = "discriminators.safetensors"
@@ -133,7 +134,8 @@ def train(config: TrainLite) -> None:
         save_codec(codec, config.run_dir / "codec", torch.float32)
         module.save_discriminators(config.run_dir / DISCRIMINATORS)
 
-    fit(module, training, validation, run, config.validate_every, adversarial_options(config.trainer), export)
+    options, show = adversarial_options(config.trainer), sounds(validation, codec.sample_rate, copy_of_lite(codec))
+    fit(module, training, validation, run, config.validate_every, options, export, show)
 
 
 def start_linearly(config: TrainLite, module: LitCodec, training: DataLoader) -> None:

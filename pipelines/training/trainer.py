@@ -16,6 +16,7 @@ from torch.utils.data import DataLoader, Sampler
 
 from pipelines.shared.atomic import write_atomically
 from pipelines.shared.errors import UserError
+from pipelines.training.board import FOLDER, Show, Showing, board
 from pipelines.training.log import CsvLog
 from pipelines.training.resume import Checkpoint, Run
 from pipelines.training.signals import StopOnSignal, command, leave_signals
@@ -36,11 +37,11 @@ RESERVED = {
     "use_distributed_sampler": "nothing",
     "default_root_dir": "--run_dir",
     "enable_checkpointing": "--checkpoint_minutes",
-    "logger": "RUN_DIR/metrics.csv",
     "callbacks": "nothing",
     "gradient_clip_val": "--optim.clip_norm",
     "barebones": "nothing",
 }
+CSV = "csv"  # the only --trainer.logger: metrics.csv, without TensorBoard
 WORKER_ERROR = "Original Traceback"  # in what a DataLoader's process raises
 
 
@@ -53,6 +54,8 @@ def trainer_options(given: dict[str, Any]) -> dict[str, Any]:
     for name in given:
         if name in RESERVED:
             raise UserError(f"--trainer.{name} is not to be set; use {RESERVED[name]} instead")
+    if given.get("logger", CSV) != CSV:
+        raise UserError(f"got --trainer.logger={given['logger']}; expected {CSV}, or none for TensorBoard too")
     return {"devices": 1, "log_every_n_steps": 50, **given}
 
 
@@ -115,6 +118,7 @@ def fit(
     validate_every: int,
     given: dict[str, Any],
     export: Callable[[], None],
+    show: Show | None = None,
 ) -> None:
     """Train in `run.folder`; a run that was interrupted there goes on from its last checkpoint.
 
@@ -128,6 +132,7 @@ def fit(
         validate_every: steps.
         given: options of lightning.Trainer, as a user gave them.
         export: writes the model for those who will use it.
+        show: what shows held-out items in RUN_DIR/tensorboard, after every validation; None = curves alone.
 
     Raises:
         UserError: what a user can mend; the message says how.
@@ -141,6 +146,9 @@ def fit(
     if validation is None or not len(validation):
         print("no utterances are held out: nothing is validated", file=sys.stderr)
         validation = None
+    fresh = not done or not (run.folder / FOLDER).is_dir()
+    logger = board(run.folder, done) if options.pop("logger", None) != CSV else None
+    showing = [Showing(logger, show, fresh)] if logger and show else []
     try:
         with explained(run, lambda: names_of(training, int(module.step) - done, processes(given))):
             trainer = lightning.Trainer(
@@ -148,8 +156,8 @@ def fit(
                 val_check_interval=min(validate_every, run.max_steps - done),
                 num_sanity_val_steps=0,
                 default_root_dir=run.folder,
-                logger=CsvLog(run.folder, done),
-                callbacks=[stopping, checkpoint, *bar],
+                logger=[CsvLog(run.folder, done), *([logger] if logger else [])],
+                callbacks=[stopping, checkpoint, *showing, *bar],
                 enable_checkpointing=False,
                 use_distributed_sampler=False,
                 **options,

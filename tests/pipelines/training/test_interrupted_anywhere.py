@@ -1,7 +1,7 @@
 """Debug trainings interrupted at any moment and gone on with: the uninterrupted one's weights, to the bit.
 
-Moments are drawn over a whole run: while libraries are imported, in steps, validations and checkpoints. One of each
-kind is tried; MOMENTS=10 tries ten, `pytest -s` shows them.
+Moments are drawn over a whole run, while libraries are imported too, and in turn over its steps, validations and
+checkpoints alone. One of each kind is tried; MOMENTS=10 tries ten, `pytest -s` shows them.
 """
 
 import os
@@ -31,13 +31,13 @@ def root(tmp_path_factory) -> Path:
 
 
 @pytest.fixture(scope="module", params=["lm", "codec"])
-def whole(request, root) -> tuple[str, float, dict[str, bytes]]:
-    """Name of a training, seconds that it takes, and what it gives where nobody interrupts it."""
-    folder, begin = root / request.param, time.monotonic()
+def whole(request, root) -> tuple[str, dict[bool, float], dict[str, bytes]]:
+    """Name of a training, seconds that its steps and all of it take, and what it gives where nobody interrupts it."""
+    folder, begin = root / request.param, time.time()
     finish(command(request.param, root, folder), folder)
-    lasts_s = time.monotonic() - begin
     assert logged_steps(folder) == list(range(1, STEPS[request.param] + 1))
-    return request.param, lasts_s, trained(folder)
+    lasts_s, steps_s = time.time() - begin, time.time() - (folder / "config.json").stat().st_mtime
+    return request.param, {False: lasts_s, True: steps_s}, trained(folder)
 
 
 @pytest.fixture
@@ -58,11 +58,13 @@ def disk(tmp_path):
 @pytest.mark.parametrize("kind", CODES)
 def test_what_was_interrupted_and_gone_on_with_is_the_uninterrupted(root, whole, disk, kind, number):
     training, lasts_s, wanted = whole
-    after_s, folder = random.Random(f"{training} {kind} {number}").uniform(0, lasts_s), disk / "run"
+    begun = number % 2 == 0
+    after_s, folder = random.Random(f"{training} {kind} {number}").uniform(0, lasts_s[begun]), disk / "run"
     arguments = command(training, root, folder)
-    code, said = interrupt(kind, arguments, after_s, disk)
+    code, said = interrupt(kind, arguments, folder, after_s, begun)
     done = len(logged_steps(folder)) if (folder / "metrics.csv").is_file() else 0
-    print(f"{training}, {kind} after {after_s:.1f} of {lasts_s:.1f} s: exit code {code}, {done} steps in the log")
+    when = f"{after_s:.1f} of {lasts_s[begun]:.1f} s {'of steps' if begun else 'in all'}"
+    print(f"{training}, {kind} after {when}: exit code {code}, {done} steps in the log")
     assert code in CODES[kind], said[-3000:]
     assert "Traceback" not in said, said[-3000:]
     finish(arguments, folder)
