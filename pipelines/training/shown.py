@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any, TypeAlias
 
 import torch
+from lightning.fabric.utilities import move_data_to_device
 from torch import Tensor
 from torch.utils.data import DataLoader
 
@@ -51,6 +52,7 @@ def copy_of_hifigan(module: LitHiFiGAN) -> Copy:
 
     def copy(item: tuple[Tensor, int]) -> tuple[Tensor, Tensor]:
         audio, lengths = module.whole_frames([item[0][None], torch.tensor([item[1]])])
+        assert lengths is not None
         audio = audio.to(module.device)
         return audio[0, : item[1]], module.reconstruct(audio, lengths.to(module.device))[0, : item[1]]
 
@@ -78,8 +80,9 @@ def reading(validation: DataLoader | None, module: LitSpeechLM) -> Show | None:
     dataset: Any = validation.dataset
 
     def show(board: Board) -> None:
-        batch = type(dataset[0])(*(part[:1].to(module.device) for part in dataset[0]))
+        batch = move_data_to_device(dataset[0], module.device)
         logits = module.model(batch.ids, batch.text_lengths, batch.digits, batch.positions).reader
+        assert logits is not None, "reader_layer says that there is one"
         steps, tokens = int(batch.frames[0]), int(batch.text_lengths[0])
         board.image("reading/0", picture(logits[0, :steps], batch.positions[0, :steps], tokens))
 
