@@ -19,9 +19,10 @@ from speechllm.text.tokenizer import Tokenizer
 STEPS = {"codec": 50, "lm": 40}
 DISK_MIB = 4
 FILLER = "filler"
+PATIENCE_S = 1800  # on a machine that does much else
 KILLED = {"SIGTERM": signal.SIGTERM, "SIGKILL": signal.SIGKILL}
 CODES = {  # exit codes that an interruption may end with; 0 = it came too late
-    "SIGTERM": {0, 143, -signal.SIGTERM},  # the last before a script has begun to listen
+    "SIGTERM": {0, 143, -signal.SIGTERM},  # the last before a script listens, and when its interpreter ends
     "SIGKILL": {0, -signal.SIGKILL},
     "full disk": {0, 2},
 }
@@ -93,7 +94,7 @@ def interrupt(kind: str, arguments: list[str], folder: Path, after_s: float, beg
         process.send_signal(KILLED[kind])
     else:
         fill(folder.parent)
-    said = process.communicate(timeout=300)[1]
+    said = process.communicate(timeout=PATIENCE_S)[1]
     (folder.parent / FILLER).unlink(missing_ok=True)
     return process.returncode, said
 
@@ -101,7 +102,7 @@ def interrupt(kind: str, arguments: list[str], folder: Path, after_s: float, beg
 def finish(arguments: list[str], folder: Path) -> None:
     """Train what is left."""
     process = start(arguments)
-    said = process.communicate(timeout=300)[1]
+    said = process.communicate(timeout=PATIENCE_S)[1]
     assert not process.returncode or "steps; raise --optim.max_steps" in said, said[-3000:]
     assert not list(folder.glob("*.partial"))
 

@@ -59,6 +59,11 @@ def loaders(config: TrainLite, utterances: list[manifest.Utterance], seen: int) 
     held, used = utterances[: config.validation_items], utterances[config.validation_items :]
     features = read_features(config.features, config.codec, utterances, folder) if config.features else {}
 
+    def left_out(part: list[manifest.Utterance], names: list[str]) -> None:
+        """Named in the log; padding would count as speech that is coded well."""
+        short = [Reject(name, f"shorter than a segment of {frames} frames") for name in names]
+        report(config.run_dir / f"left_out_{'used' if part is used else 'held'}.jsonl", short, len(part), most=1.0)
+
     def segments(part: list[manifest.Utterance], size: int, first: int = 0) -> Segments:
         if config.features:
             known = {u.id: features[u.id] for u in part if u.id in features}
@@ -69,11 +74,14 @@ def loaders(config: TrainLite, utterances: list[manifest.Utterance], seen: int) 
                 found: FeatureSegments = AugmentedSegments(tensors, frames * stack, stack, augmenter, **options)
             else:
                 found = FeatureSegments(tensors, frames * stack, stack, **options)
-            short = [Reject(name, f"shorter than a segment of {frames} frames") for name in found.left_out]
-            report(config.run_dir / f"left_out_{'used' if part is used else 'held'}.jsonl", short, len(part), most=1.0)
+            left_out(part, found.left_out)
             return found
-        files, durations = [folder / u.audio for u in part], [u.duration_s for u in part]
         samples, rate = frames * config.codec.hop_length, config.codec.sample_rate
+        long = [u for u in part if u.duration_s * rate > samples - 1]
+        left_out(part, [u.id for u in part if u.duration_s * rate <= samples - 1])
+        if not long:
+            raise UserError(f"{config.manifest} has no utterance of {frames} frames; use a smaller segment_frames")
+        files, durations = [folder / u.audio for u in long], [u.duration_s for u in long]
         return AudioSegments(files, durations, samples, rate, size=size, seed=config.seed, first=first)
 
     step_size = config.batch_size * processes(config.trainer)
