@@ -11,7 +11,8 @@ from typing import Any
 import lightning
 import torch
 from lightning.fabric.utilities.exceptions import MisconfigurationException
-from lightning.pytorch.callbacks import RichProgressBar
+from lightning.pytorch.callbacks import Callback, RichProgressBar
+from lightning.pytorch.loggers import Logger
 from torch.utils.data import DataLoader, Sampler
 
 from pipelines.shared.atomic import write_atomically
@@ -146,9 +147,7 @@ def fit(
     if validation is None or not len(validation):
         print("no utterances are held out: nothing is validated", file=sys.stderr)
         validation = None
-    fresh = not done or not (run.folder / FOLDER).is_dir()
-    logger = board(run.folder, done) if options.pop("logger", None) != CSV else None
-    showing = [Showing(logger, show, fresh)] if logger and show else []
+    loggers, showing = logs(run, done, show, with_board=options.pop("logger", None) != CSV)
     try:
         with explained(run, lambda: names_of(training, int(module.step) - done, processes(given))):
             trainer = lightning.Trainer(
@@ -156,7 +155,7 @@ def fit(
                 val_check_interval=min(validate_every, run.max_steps - done),
                 num_sanity_val_steps=0,
                 default_root_dir=run.folder,
-                logger=[CsvLog(run.folder, done), *([logger] if logger else [])],
+                logger=loggers,
                 callbacks=[stopping, checkpoint, *showing, *bar],
                 enable_checkpointing=False,
                 use_distributed_sampler=False,
@@ -172,6 +171,15 @@ def fit(
         print(f"\nstopped after step {steps} of {run.max_steps}; this goes on: {command()}", file=sys.stderr)
     if stopping.received:
         sys.exit(128 + Signals(stopping.received))
+
+
+def logs(run: Run, done: int, show: Show | None, with_board: bool) -> tuple[list[Logger], list[Callback]]:
+    """Where curves are written after `done` steps, and what shows held-out items there."""
+    fresh = not done or not (run.folder / FOLDER).is_dir()
+    table, logger = CsvLog(run.folder, done), board(run.folder, done) if with_board else None
+    if logger is None:
+        return [table], []
+    return [table, logger], [Showing(logger, show, fresh)] if show else []
 
 
 @contextmanager
