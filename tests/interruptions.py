@@ -1,16 +1,21 @@
 """Debug trainings to interrupt: what they train on, how they are started, stopped and compared."""
 
+import contextlib
 import csv
+import multiprocessing
 import os
 import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import torch
 
 import toys
+from pipelines import train_codec, train_lm
+from pipelines.shared.errors import guard
 from sources import ROOT
 from speechllm.data.shards import Example, Shard, write_shard
 from speechllm.text.phonemizer import Phonemizer
@@ -59,10 +64,53 @@ def command(training: str, root: Path, folder: Path) -> list[str]:
     return [sys.executable, str(ROOT / "pipelines" / script), "--config", config, *flags]
 
 
-def start(arguments: list[str]) -> subprocess.Popen[str]:
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
-    pipes = dict(stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
-    return subprocess.Popen(arguments, cwd=ROOT, env=environment, **pipes)  # type: ignore[call-overload]
+class Started:
+    """A training that runs in a process of its own.
+
+    Args:
+        arguments: of `command`.
+        said: file for what it says.
+        forked: whether the process has its libraries from this one, or imports them itself.
+    """
+
+    def __init__(self, arguments: list[str], said: Path, forked: bool):
+        self.said = said
+        self.process: Any
+        if forked:
+            self.process = multiprocessing.get_context("fork").Process(target=in_child, args=(arguments, said))
+            self.process.start()
+        else:
+            environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
+            with open(said, "wb") as file:
+                pipes = dict(stdout=subprocess.DEVNULL, stderr=file)
+                self.process = subprocess.Popen(arguments, cwd=ROOT, env=environment, **pipes)  # type: ignore[call-overload]
+
+    def code(self, wait_s: float = 0.0) -> int | None:
+        """The exit code; None after as many seconds without one."""
+        if isinstance(self.process, subprocess.Popen):
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self.process.wait(wait_s)
+            return self.process.returncode
+        self.process.join(wait_s)
+        return self.process.exitcode
+
+    def end(self) -> tuple[int, str]:
+        """Wait; the exit code, and what was said."""
+        code = self.code(PATIENCE_S)
+        if code is None:
+            os.kill(self.process.pid, signal.SIGKILL)
+            raise TimeoutError(f"{self.process.pid} has not ended in {PATIENCE_S} s")
+        return code, self.said.read_text("utf-8", "replace")
+
+
+def in_child(arguments: list[str], said: Path) -> None:
+    """A script in a process that was forked."""
+    with open(said, "wb") as file:
+        os.dup2(file.fileno(), 1)
+        os.dup2(file.fileno(), 2)
+    sys.stdout, sys.stderr = (os.fdopen(number, "w", closefd=False) for number in (1, 2))
+    main = {"train_codec.py": train_codec.main, "train_lm.py": train_lm.main}[Path(arguments[1]).name]
+    guard(lambda: main(arguments[2:]))
 
 
 def fill(disk: Path) -> None:
@@ -76,34 +124,36 @@ def fill(disk: Path) -> None:
             pass
 
 
-def interrupt(kind: str, arguments: list[str], folder: Path, after_s: float, begun: bool) -> tuple[int, str]:
+def interrupt(
+    kind: str, arguments: list[str], folder: Path, said: Path, after_s: float, begun: bool
+) -> tuple[int, str]:
     """Start a training and interrupt it; returns its exit code and what it said.
 
     Args:
         kind: of CODES.
         arguments: of `command`.
         folder: of the run.
+        said: file for what it says.
         after_s: when.
-        begun: whether seconds are counted from the first step on, and not from the start of the process.
+        begun: whether seconds are counted from the first step on, in a forked process, and not from the start of one.
     """
-    process = start(arguments)
-    while begun and process.poll() is None and not (folder / "metrics.csv").is_file():
-        time.sleep(0.01)
+    started = Started(arguments, said, begun)
+    while begun and started.code() is None and not (folder / "metrics.csv").is_file():
+        time.sleep(0.005)
     time.sleep(after_s)
-    if kind in KILLED:
-        process.send_signal(KILLED[kind])
-    else:
+    if kind not in KILLED:
         fill(folder.parent)
-    said = process.communicate(timeout=PATIENCE_S)[1]
+    elif started.code() is None:
+        os.kill(started.process.pid, KILLED[kind])
+    found = started.end()
     (folder.parent / FILLER).unlink(missing_ok=True)
-    return process.returncode, said
+    return found
 
 
-def finish(arguments: list[str], folder: Path) -> None:
+def finish(arguments: list[str], folder: Path, said: Path, forked: bool) -> None:
     """Train what is left."""
-    process = start(arguments)
-    said = process.communicate(timeout=PATIENCE_S)[1]
-    assert not process.returncode or "steps; raise --optim.max_steps" in said, said[-3000:]
+    code, heard = Started(arguments, said, forked).end()
+    assert not code or "steps; raise --optim.max_steps" in heard, heard[-3000:]
     assert not list(folder.glob("*.partial"))
 
 

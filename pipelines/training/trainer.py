@@ -1,6 +1,8 @@
 """What the training scripts share: a Lightning trainer that logs, checkpoints every few minutes and resumes."""
 
+import errno
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -163,9 +165,9 @@ def fit(
             )
             last = str(run.last) if run.last.is_file() else None
             trainer.fit(module, training, validation, ckpt_path=last, weights_only=True)
+            checkpoint.save(trainer)
     finally:
         stopping.restore()
-    checkpoint.save(trainer)
     if stopping.received and trainer.is_global_zero:
         steps = int(module.step)
         print(f"\nstopped after step {steps} of {run.max_steps}; this goes on: {command()}", file=sys.stderr)
@@ -194,6 +196,8 @@ def explained(run: Run, heard: Callable[[], list[str]]) -> Iterator[None]:
     except Exception as error:
         if WORKER_ERROR in str(error):
             raise UserError(one_line(error)) from error
+        if os.strerror(errno.ENOSPC) in str(error):  # of safetensors too, whose errors are none of the system's
+            raise UserError(f"no space left in {run.folder}; it keeps its last checkpoint: make room, go on") from error
         raise
 
 
