@@ -21,6 +21,7 @@ from pipelines.corpus.rejects import Reject, report  # noqa: E402
 from pipelines.shared.errors import UserError, guard, resumable  # noqa: E402
 from pipelines.shared.settings import parse  # noqa: E402
 from pipelines.training.resume import Run, settings_of  # noqa: E402
+from pipelines.training.shown import reading  # noqa: E402
 from pipelines.training.trainer import fit, loader, processes  # noqa: E402
 from speechllm import LMConfig, SpeechLM  # noqa: E402
 from speechllm.config import LMShape  # noqa: E402
@@ -111,7 +112,8 @@ def main(argv: list[str] | None = None, prog: str | None = None) -> None:
     def export() -> None:
         model.save_pretrained(config.run_dir / "lm", torch.float32)
 
-    fit(LitSpeechLM(model, config.optim), training, validation, run, config.validate_every, config.trainer, export)
+    lit, options = LitSpeechLM(model, config.optim), config.trainer
+    fit(lit, training, validation, run, config.validate_every, options, export, reading(validation, lit))
 
 
 def loaders(

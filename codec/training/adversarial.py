@@ -3,6 +3,7 @@
 Source: least-squares GAN (Mao et al., arXiv 1611.04076), as in HiFi-GAN (arXiv 2010.05646).
 """
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import torch
@@ -35,11 +36,17 @@ def rename_discriminators(checkpoint: dict[str, Any]) -> None:
     }
 
 
-def check_finite(loss: Tensor, step: int) -> None:
-    """Stop training before weights are lost.
+def check_finite(losses: Sequence[Tensor], step: int) -> None:
+    """Stop training before weights are saved that a loss has spoilt; on a GPU, the one wait of a step.
+
+    Args:
+        losses: of one step, scalars.
+        step: its number, from 0.
 
     Raises:
-        FloatingPointError: the loss is NaN or infinite.
+        FloatingPointError: one is NaN or infinite.
     """
-    if not bool(torch.isfinite(loss)):
-        raise FloatingPointError(f"the loss became {float(loss)} in step {step + 1}")
+    values = torch.stack([loss.detach().float() for loss in losses])
+    if not bool(torch.isfinite(values).all()):
+        first = values[~torch.isfinite(values)][0]
+        raise FloatingPointError(f"the loss became {float(first)} in step {step + 1}")

@@ -21,6 +21,7 @@ from pipelines.corpus import manifest
 from pipelines.corpus.rejects import Reject, report
 from pipelines.shared.errors import UserError
 from pipelines.training.resume import Run, settings_of
+from pipelines.training.shown import copy_of_hifigan, sounds
 from pipelines.training.trainer import adversarial_options, fit, loader, processes
 
 SHOWN = 4  # items of a validation batch that are written to disk
@@ -127,4 +128,5 @@ def train(config: TrainHiFiGAN) -> None:
     def export() -> None:
         save_codec(codec, config.run_dir / "codec")
 
-    fit(module, training, validation, run, config.validate_every, adversarial_options(config.trainer), export)
+    options, show = adversarial_options(config.trainer), sounds(validation, codec.sample_rate, copy_of_hifigan(module))
+    fit(module, training, validation, run, config.validate_every, options, export, show)

@@ -22,6 +22,7 @@ from pipelines.corpus.features import read_features
 from pipelines.corpus.rejects import Reject, report
 from pipelines.shared.errors import UserError
 from pipelines.training.resume import Run, settings_of
+from pipelines.training.shown import copy_of_lite, sounds
 from pipelines.training.trainer import adversarial_options, fit, loader, processes
 
 DISCRIMINATORS = "discriminators.safetensors"
@@ -58,6 +59,11 @@ def loaders(config: TrainLite, utterances: list[manifest.Utterance], seen: int) 
     held, used = utterances[: config.validation_items], utterances[config.validation_items :]
     features = read_features(config.features, config.codec, utterances, folder) if config.features else {}
 
+    def left_out(part: list[manifest.Utterance], names: list[str]) -> None:
+        """Named in the log; padding would count as speech that is coded well."""
+        short = [Reject(name, f"shorter than a segment of {frames} frames") for name in names]
+        report(config.run_dir / f"left_out_{'used' if part is used else 'held'}.jsonl", short, len(part), most=1.0)
+
     def segments(part: list[manifest.Utterance], size: int, first: int = 0) -> Segments:
         if config.features:
             known = {u.id: features[u.id] for u in part if u.id in features}
@@ -68,11 +74,14 @@ def loaders(config: TrainLite, utterances: list[manifest.Utterance], seen: int) 
                 found: FeatureSegments = AugmentedSegments(tensors, frames * stack, stack, augmenter, **options)
             else:
                 found = FeatureSegments(tensors, frames * stack, stack, **options)
-            short = [Reject(name, f"shorter than a segment of {frames} frames") for name in found.left_out]
-            report(config.run_dir / f"left_out_{'used' if part is used else 'held'}.jsonl", short, len(part), most=1.0)
+            left_out(part, found.left_out)
             return found
-        files, durations = [folder / u.audio for u in part], [u.duration_s for u in part]
         samples, rate = frames * config.codec.hop_length, config.codec.sample_rate
+        long = [u for u in part if u.duration_s * rate > samples - 1]
+        left_out(part, [u.id for u in part if u.duration_s * rate <= samples - 1])
+        if not long:
+            raise UserError(f"{config.manifest} has no utterance of {frames} frames; use a smaller segment_frames")
+        files, durations = [folder / u.audio for u in long], [u.duration_s for u in long]
         return AudioSegments(files, durations, samples, rate, size=size, seed=config.seed, first=first)
 
     step_size = config.batch_size * processes(config.trainer)
@@ -133,7 +142,8 @@ def train(config: TrainLite) -> None:
         save_codec(codec, config.run_dir / "codec", torch.float32)
         module.save_discriminators(config.run_dir / DISCRIMINATORS)
 
-    fit(module, training, validation, run, config.validate_every, adversarial_options(config.trainer), export)
+    options, show = adversarial_options(config.trainer), sounds(validation, codec.sample_rate, copy_of_lite(codec))
+    fit(module, training, validation, run, config.validate_every, options, export, show)
 
 
 def start_linearly(config: TrainLite, module: LitCodec, training: DataLoader) -> None:

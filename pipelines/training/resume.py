@@ -1,4 +1,4 @@
-"""What lets an interrupted run go on: its last checkpoint, and a log that is kept."""
+"""What lets an interrupted run go on: its last checkpoint."""
 
 import pickle
 import time
@@ -10,7 +10,6 @@ from typing import Any
 
 import torch
 from lightning.pytorch.callbacks import Callback
-from lightning.pytorch.loggers import CSVLogger
 
 from pipelines.shared.errors import UserError
 
@@ -102,11 +101,16 @@ class Checkpoint(Callback):
         self.run, self.export = run, export
         self.last_s = time.monotonic()
 
-    def on_train_batch_end(self, trainer: Any, module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
-        """Save when it is time; of several processes the first one's clock counts, now and then."""
+    def on_train_batch_start(self, trainer: Any, module: Any, batch: Any, batch_idx: int) -> None:
+        """Save when it is time; of several processes the first one's clock counts, now and then.
+
+        Before a step, and not after it: by then the log has what the last one gave, and no step will be missing there.
+        """
+        if not batch_idx:
+            return
         is_time = time.monotonic() - self.last_s >= 60 * self.run.checkpoint_minutes
         if trainer.world_size > 1:
-            is_time = batch_idx % 50 == 49 and trainer.strategy.broadcast(is_time)
+            is_time = batch_idx % 50 == 0 and trainer.strategy.broadcast(is_time)
         if is_time:
             self.save(trainer)
             self.last_s = time.monotonic()
@@ -140,27 +144,3 @@ class Checkpoint(Callback):
 def as_list(optimizers: Any) -> list[torch.optim.Optimizer]:
     """What a module's configure_optimizers gave, as a list."""
     return optimizers if isinstance(optimizers, list) else [optimizers]
-
-
-def log_to(run_dir: Path, steps: int = 0) -> CSVLogger:
-    """A logger to RUN_DIR/metrics.csv that keeps what an earlier part of the run wrote about its first `steps` steps;
-    Lightning's own deletes it."""
-    path = run_dir / "metrics.csv"
-    earlier = path.read_text("utf-8").splitlines() if path.is_file() else []
-    logger = CSVLogger(run_dir, name="", version="")
-    experiment = logger.experiment  # deletes the file
-    if earlier and not path.is_file():
-        names = earlier[0].split(",")
-        column = names.index("step") if "step" in names else None
-        kept = [line for line in earlier[1:] if column is None or not steps or belongs(line, column, steps)]
-        path.write_text("".join(f"{line}\n" for line in [earlier[0], *kept]), "utf-8")
-        experiment.metrics_keys = names
-    return logger
-
-
-def belongs(line: str, column: int, steps: int) -> bool:
-    """Whether a line of metrics.csv is whole and of one of the first `steps` steps."""
-    try:
-        return float(line.split(",")[column]) <= steps
-    except (IndexError, ValueError):
-        return False

@@ -1,6 +1,8 @@
 """What the training scripts share: a Lightning trainer that logs, checkpoints every few minutes and resumes."""
 
+import errno
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -11,12 +13,15 @@ from typing import Any
 import lightning
 import torch
 from lightning.fabric.utilities.exceptions import MisconfigurationException
-from lightning.pytorch.callbacks import RichProgressBar
+from lightning.pytorch.callbacks import Callback, RichProgressBar
+from lightning.pytorch.loggers import Logger
 from torch.utils.data import DataLoader, Sampler
 
 from pipelines.shared.atomic import write_atomically
 from pipelines.shared.errors import UserError
-from pipelines.training.resume import Checkpoint, Run, log_to
+from pipelines.training.board import FOLDER, Show, Showing, board
+from pipelines.training.log import CsvLog
+from pipelines.training.resume import Checkpoint, Run
 from pipelines.training.signals import StopOnSignal, command, leave_signals
 
 # Flags of lightning.Trainer that would break what a run promises, and what to use in their place.
@@ -35,11 +40,11 @@ RESERVED = {
     "use_distributed_sampler": "nothing",
     "default_root_dir": "--run_dir",
     "enable_checkpointing": "--checkpoint_minutes",
-    "logger": "RUN_DIR/metrics.csv",
     "callbacks": "nothing",
     "gradient_clip_val": "--optim.clip_norm",
     "barebones": "nothing",
 }
+CSV = "csv"  # the only --trainer.logger: metrics.csv, without TensorBoard
 WORKER_ERROR = "Original Traceback"  # in what a DataLoader's process raises
 
 
@@ -52,6 +57,8 @@ def trainer_options(given: dict[str, Any]) -> dict[str, Any]:
     for name in given:
         if name in RESERVED:
             raise UserError(f"--trainer.{name} is not to be set; use {RESERVED[name]} instead")
+    if given.get("logger", CSV) != CSV:
+        raise UserError(f"got --trainer.logger={given['logger']}; expected {CSV}, or none for TensorBoard too")
     return {"devices": 1, "log_every_n_steps": 50, **given}
 
 
@@ -114,6 +121,7 @@ def fit(
     validate_every: int,
     given: dict[str, Any],
     export: Callable[[], None],
+    show: Show | None = None,
 ) -> None:
     """Train in `run.folder`; a run that was interrupted there goes on from its last checkpoint.
 
@@ -127,6 +135,7 @@ def fit(
         validate_every: steps.
         given: options of lightning.Trainer, as a user gave them.
         export: writes the model for those who will use it.
+        show: what shows held-out items in RUN_DIR/tensorboard, after every validation; None = curves alone.
 
     Raises:
         UserError: what a user can mend; the message says how.
@@ -140,6 +149,7 @@ def fit(
     if validation is None or not len(validation):
         print("no utterances are held out: nothing is validated", file=sys.stderr)
         validation = None
+    loggers, showing = logs(run, done, show, with_board=options.pop("logger", None) != CSV)
     try:
         with explained(run, lambda: names_of(training, int(module.step) - done, processes(given))):
             trainer = lightning.Trainer(
@@ -147,22 +157,31 @@ def fit(
                 val_check_interval=min(validate_every, run.max_steps - done),
                 num_sanity_val_steps=0,
                 default_root_dir=run.folder,
-                logger=log_to(run.folder, done),
-                callbacks=[stopping, checkpoint, *bar],
+                logger=loggers,
+                callbacks=[stopping, checkpoint, *showing, *bar],
                 enable_checkpointing=False,
                 use_distributed_sampler=False,
                 **options,
             )
             last = str(run.last) if run.last.is_file() else None
             trainer.fit(module, training, validation, ckpt_path=last, weights_only=True)
+            checkpoint.save(trainer)
     finally:
         stopping.restore()
-    checkpoint.save(trainer)
     if stopping.received and trainer.is_global_zero:
         steps = int(module.step)
         print(f"\nstopped after step {steps} of {run.max_steps}; this goes on: {command()}", file=sys.stderr)
     if stopping.received:
         sys.exit(128 + Signals(stopping.received))
+
+
+def logs(run: Run, done: int, show: Show | None, with_board: bool) -> tuple[list[Logger], list[Callback]]:
+    """Where curves are written after `done` steps, and what shows held-out items there."""
+    fresh = not done or not (run.folder / FOLDER).is_dir()
+    table, logger = CsvLog(run.folder, done), board(run.folder, done) if with_board else None
+    if logger is None:
+        return [table], []
+    return [table, logger], [Showing(logger, show, fresh)] if show else []
 
 
 @contextmanager
@@ -177,6 +196,8 @@ def explained(run: Run, heard: Callable[[], list[str]]) -> Iterator[None]:
     except Exception as error:
         if WORKER_ERROR in str(error):
             raise UserError(one_line(error)) from error
+        if os.strerror(errno.ENOSPC) in str(error):  # of safetensors too, whose errors are none of the system's
+            raise UserError(f"no space left in {run.folder}; it keeps its last checkpoint: make room, go on") from error
         raise
 
 

@@ -1,6 +1,7 @@
 """Numbers that NeMo's modules gave for reduced codecs, made by tests/parity/make_golden.py."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from codec import HiFiGANCodec, load
 from codec.pretrained.nemo import translate
 from codec.training.adversarial import DiscriminatorOutput
 from codec.training.lfsc import losses
+from codec.training.lfsc.discriminators import ComplexSpectrumDiscriminator, PeriodDiscriminator
 from codec.training.lfsc.module import HiFiGANOptim
 from parity.reduced import CONFIGS, TINY, lengths, reduced
 
@@ -72,21 +74,60 @@ def test_a_file_written_by_nemo():
     torch.testing.assert_close(codec.decode(codes)[:, 0], results["item0.audio"], atol=1e-5, rtol=0)
 
 
+def audio_of(seed, lengths=(24 * 1024, 24 * 1024)):
+    """Two items of 24 frames, zero beyond their lengths; see benchmarks/oracle/losses.py."""
+    audio = torch.stack([torch.from_numpy(make_audio(24 * 1024, seed + row)) for row in range(2)])
+    return audio * (torch.arange(24 * 1024) < torch.tensor(lengths)[:, None])
+
+
+def judged(real, fake):
+    return {
+        "matching": losses.matching_loss(real, fake).item(),
+        "adversarial": losses.adversarial_loss(fake).item(),
+        "discriminator": losses.discriminator_loss(real, fake).item(),
+    }
+
+
 def test_the_training_losses():
-    """All five, on 24 frames of audio and on scores of two discriminators; see benchmarks/oracle/losses.py."""
-    wanted, optim = json.loads((GOLDEN / "losses.json").read_text()), HiFiGANOptim()
-    real, fake = (
-        torch.stack([torch.from_numpy(make_audio(24 * 1024, seed + row)) for row in range(2)]) for seed in (0, 5)
-    )
-    tensors = {
-        name: [[torch.from_numpy(layer) for layer in layers] for layers in made] for name, made in make_scores().items()
+    """All five, on 24 frames of audio and on scores of two discriminators."""
+    wanted, optim = json.loads((GOLDEN / "losses.json").read_text())["whole"], HiFiGANOptim()
+    real, fake = audio_of(0), audio_of(5)
+    outputs = {
+        name: [DiscriminatorOutput(layers[-1], layers) for layers in ([*map(torch.from_numpy, one)] for one in made)]
+        for name, made in make_scores().items()
     }
-    outputs = {name: [DiscriminatorOutput(layers[-1], layers) for layers in made] for name, made in tensors.items()}
-    found = {
-        "mel": losses.mel_loss(fake, real, 22_050, optim.n_ffts, optim.mel_bands),
-        "stft": losses.stft_loss(fake, real, optim.n_ffts),
-        "matching": losses.matching_loss(outputs["real"], outputs["fake"]),
-        "adversarial": losses.adversarial_loss(outputs["fake"]),
-        "discriminator": losses.discriminator_loss(outputs["real"], outputs["fake"]),
+    found = judged(outputs["real"], outputs["fake"]) | {
+        "mel": losses.mel_loss(fake, real, 22_050, optim.n_ffts, optim.mel_bands).item(),
+        "stft": losses.stft_loss(fake, real, optim.n_ffts).item(),
     }
-    assert {name: value.item() for name, value in found.items()} == pytest.approx(wanted, rel=1e-5)
+    assert found == pytest.approx(wanted, rel=1e-5)
+
+
+def member(discriminator):
+    """With the weights that NeMo's was given, which calls its layers otherwise."""
+    state = discriminator.state_dict()
+    theirs = {name: name.replace("layers.", "conv_layers.").replace("output.", "conv_post.") for name in state}
+    theirs = {
+        name: re.sub(r"(layers\.\d+|conv_post)\.", r"\1.conv.", translated) for name, translated in theirs.items()
+    }
+    weights = make_weights({theirs[name]: tuple(tensor.shape) for name, tensor in state.items()}, 3)
+    discriminator.load_state_dict({name: torch.from_numpy(weights[theirs[name]]) for name in state})
+    return discriminator.eval()
+
+
+@torch.no_grad()
+def test_the_training_losses_and_discriminators_of_a_padded_batch():
+    wanted, optim = json.loads((GOLDEN / "losses.json").read_text())["padded"], HiFiGANOptim()
+    lengths = 24 * 1024, 9 * 1024
+    real, fake = audio_of(0, lengths), audio_of(5, lengths)
+    members = {"spectrum": member(ComplexSpectrumDiscriminator(512)), "period": member(PeriodDiscriminator(3))}
+    outputs = {name: (one(real), one(fake)) for name, one in members.items()}
+    for name, (output, _) in outputs.items():
+        layers = torch.stack([layer.flatten(1).mean(1) for layer in output.features])
+        torch.testing.assert_close(layers, torch.tensor(wanted.pop(name)), atol=1e-6, rtol=1e-4)
+    samples = torch.tensor(lengths)
+    found = judged(*map(list, zip(*outputs.values(), strict=True))) | {
+        "mel": losses.mel_loss(fake, real, 22_050, optim.n_ffts, optim.mel_bands, samples).item(),
+        "stft": losses.stft_loss(fake, real, optim.n_ffts, samples).item(),
+    }
+    assert found == pytest.approx(wanted, rel=1e-5)

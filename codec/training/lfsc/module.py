@@ -88,6 +88,7 @@ class LitHiFiGAN(CountsSteps, lightning.LightningModule):
         codec.add_weight_norm()
         self.codec, self.optim, self.show = codec, optim, show
         self.discriminators = build_discriminators(optim, codec.sample_rate)
+        self.losses: list[Tensor] = []  # of the step so far
         self.register_step()
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
@@ -154,13 +155,15 @@ class LitHiFiGAN(CountsSteps, lightning.LightningModule):
         total = sum(getattr(o, f"{name}_weight") * losses[name] for name in ("mel", "stft", "adversarial", "matching"))
         self.update(codec_optimizer, total)
         self.discriminators.requires_grad_(True)
+        check_finite(self.losses, self.steps)
+        self.losses.clear()
         self.count_step()
         self.log_dict({f"train/{name}": value.detach() for name, value in losses.items()}, prog_bar=True)
         self.log("step", float(self.steps))  # of the run, for the log, not of this part of it
 
     def update(self, optimizer: torch.optim.Optimizer, loss: Tensor) -> None:
         """Backward and step."""
-        check_finite(loss, self.steps)
+        self.losses.append(loss.detach())
         optimizer.zero_grad()
         self.manual_backward(loss)
         optimizer.step()

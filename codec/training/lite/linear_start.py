@@ -40,6 +40,7 @@ def start_from_components(codec: LiteCodec, features: Tensor) -> None:
     codec.encoder.linear.bias.copy_(-mean @ analysis)
     values, _ = codec.quantizer(((frames - mean) @ analysis).T[None])
     values = torch.cat([values[0].T, torch.ones(len(frames), 1)], dim=1)
-    synthesis = torch.linalg.lstsq(values, frames).solution / scale  # [D + 1, stack * W]
+    # Not torch's default, gelsy: it is handed pivots that nobody has set, and rounds otherwise at every call.
+    synthesis = torch.linalg.lstsq(values, frames, driver="gelsd").solution / scale  # [D + 1, stack * W]
     codec.decoder.linear.weight.copy_(synthesis[:-1].T)
     codec.decoder.linear.bias.copy_(synthesis[-1])

@@ -64,6 +64,7 @@ class LitCodec(CountsSteps, lightning.LightningModule):
         self.discriminators = torch.nn.ModuleDict(
             {name: PatchDiscriminator(channels) for name in ("features", "envelope")}
         )
+        self.losses: list[Tensor] = []  # of the step so far
         self.register_step()
 
     def save_discriminators(self, path: Path) -> None:
@@ -155,6 +156,8 @@ class LitCodec(CountsSteps, lightning.LightningModule):
             if self.frozen:
                 terms += self.adversarial_terms(name, discriminator_optimizers[name], target, estimate)
         self.update(optimizer, self.codec, torch.stack([weight * value for weight, _, value in terms]).sum())
+        check_finite(self.losses, self.steps)
+        self.losses.clear()
         self.count_step()
         self.log_dict({f"train/{name}": value.detach() for _, name, value in terms}, prog_bar=True)
         self.log("step", float(self.steps))  # of the run, for the log, not of this part of it
@@ -177,7 +180,7 @@ class LitCodec(CountsSteps, lightning.LightningModule):
 
     def update(self, optimizer: Any, module: torch.nn.Module, loss: Tensor) -> None:
         """Backward, clip, step."""
-        check_finite(loss, self.steps)
+        self.losses.append(loss.detach())
         optimizer.zero_grad()
         self.manual_backward(loss)
         torch.nn.utils.clip_grad_norm_(module.parameters(), self.optim.clip_norm)

@@ -6,6 +6,7 @@ import torch
 from codec.training.adversarial import (
     DiscriminatorOutput,
     adversarial_loss,
+    check_finite,
     discriminator_loss,
     rename_discriminators,
 )
@@ -32,3 +33,10 @@ def test_former_names_of_weights_become_todays():
     assert checkpoint == {"state_dict": renamed, "epoch": 4}
     rename_discriminators(checkpoint)
     assert checkpoint["state_dict"] == renamed
+
+
+@pytest.mark.parametrize("bad", [float("nan"), float("inf")])
+def test_a_loss_that_is_no_number_is_told_with_its_step(bad):
+    check_finite([torch.tensor(1.0), torch.tensor(2.0)], 3)
+    with pytest.raises(FloatingPointError, match=f"the loss became {bad} in step 4"):
+        check_finite([torch.tensor(1.0), torch.tensor(bad), torch.tensor(float("nan"))], 3)

@@ -8,7 +8,7 @@ import torch
 pytest.importorskip("lightning", reason="the training scripts need lfsc-tts[train]")
 
 from pipelines.shared.errors import UserError
-from pipelines.training.resume import LAST, Run, log_to
+from pipelines.training.resume import LAST, Run
 
 IDENTITY = {"codec": "aaaa", "tokenizer": "bbbb"}
 
@@ -61,21 +61,3 @@ def test_a_cut_checkpoint_is_one_line(tmp_path, keep):
     with pytest.raises(UserError, match=re.escape(f"{tmp_path / LAST} is not a whole checkpoint")) as caught:
         run(tmp_path).steps_done()
     assert "\n" not in str(caught.value)
-
-
-def test_the_log_of_an_earlier_part_is_kept(tmp_path):
-    first = log_to(tmp_path)
-    first.log_metrics({"loss": 1.5}, step=1)
-    first.save()
-    second = log_to(tmp_path, 1)
-    second.log_metrics({"loss": 0.5}, step=2)
-    second.save()
-    assert (tmp_path / "metrics.csv").read_text().splitlines() == ["loss,step", "1.5,1", "0.5,2"]
-
-
-def test_steps_that_are_done_again_are_not_in_the_log_twice(tmp_path):
-    (tmp_path / "metrics.csv").write_text("loss,step\n1.5,1\n0.5,2.0\n0.4,3\n0.")
-    logger = log_to(tmp_path, 2)
-    logger.log_metrics({"loss": 0.3}, step=3)
-    logger.save()
-    assert (tmp_path / "metrics.csv").read_text().splitlines() == ["loss,step", "1.5,1", "0.5,2.0", "0.3,3"]

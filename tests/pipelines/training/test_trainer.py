@@ -173,16 +173,19 @@ def test_an_error_of_a_loading_process_is_one_line(tmp_path):
         fit(Module(), loader(Broken(4), 2, workers=1), None, Run(tmp_path, 2, {}, {}), 3, QUIET, lambda: None)
 
 
-def test_a_full_disk_keeps_the_last_checkpoint(tmp_path, monkeypatch):
+@pytest.mark.parametrize(
+    "error", [OSError(28, "No space left on device"), RuntimeError("I/O: No space left on device")]
+)
+def test_a_full_disk_keeps_the_last_checkpoint_and_is_one_line(tmp_path, monkeypatch, error):
     train(tmp_path, 2)
     before = (tmp_path / LAST).read_bytes()
 
     def full(self, path, *args: Any, **kwargs: Any) -> None:
         path.write_bytes(b"half")
-        raise OSError(28, "No space left on device")
+        raise error
 
     monkeypatch.setattr(lightning.Trainer, "save_checkpoint", full)
-    with pytest.raises(OSError, match="No space left"):
+    with pytest.raises(UserError, match="no space left in .*; it keeps its last checkpoint: make room, go on"):
         train(tmp_path, 4)
     assert (tmp_path / LAST).read_bytes() == before and not list(tmp_path.glob("*.partial"))
 

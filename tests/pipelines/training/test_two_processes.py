@@ -36,7 +36,7 @@ def test_two_processes_are_one_with_twice_the_batch(tmp_path):
     """Gradients of all steps are compared, and nothing learns: Adam makes a whole step of the smallest difference."""
     toys.write_corpus(tmp_path)
     save(toys.toy_codec(), tmp_path / "begin", torch.float32)
-    begin = f"--init_from={tmp_path / 'begin'}"  # the linear start rounds otherwise in every process
+    begin = f"--init_from={tmp_path / 'begin'}"  # not from the linear start, which takes its time
     one = gradients(tmp_path, "one", begin, "--batch_size=8")
     two = gradients(tmp_path, "two", begin, "--batch_size=4", "--trainer.devices=2")
     assert len(one) == 3 and all(mine.norm() > 0 for mine in one)

@@ -16,6 +16,7 @@ from codec.training.lite.module import CodecOptim, LitCodec
 from codec.training.segments import Segments
 from pipelines.training.resume import Run
 from pipelines.training.trainer import fit
+from training_toys import without_trainer
 
 BATCH, FRAMES = 2, 8
 SEGMENT = FRAMES * toys.HOP
@@ -219,3 +220,17 @@ def test_even_use_of_codes_is_learned_where_it_is_wanted(tmp_path):
     used = curve(log, "train/usage")
     assert used[-1] < 0.9 * used[0]
     assert not curve(train(lit(max_steps=2, freeze_from=2), segments(2), tmp_path / "without"), "train/usage")
+
+
+def test_a_step_of_discriminators_and_codec_looks_at_its_losses_once(monkeypatch):
+    """Every look waits for a GPU."""
+    module, looks, isfinite = lit(max_steps=4, freeze_from=0), [], torch.isfinite
+    without_trainer(module)
+    monkeypatch.setattr(torch, "isfinite", lambda values: (looks.append(values), isfinite(values))[1])
+    batch = next(iter(segments(1)))
+    module.training_step(batch, 0)
+    assert len({id(values) for values in looks}) == 1 and looks[0].shape == (3,) and module.steps == 1
+    module.codec.vocoder.output.bias.data.fill_(float("nan"))
+    with pytest.raises(FloatingPointError, match="the loss became nan in step 2"):
+        module.training_step(batch, 1)
+    assert module.steps == 1
