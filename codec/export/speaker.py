@@ -7,6 +7,7 @@ Shapes: W windows, T mel frames, M mel bands, H width of a layer, C channels of 
 
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -28,7 +29,7 @@ def export_speaker_encoder(weights: dict[str, torch.Tensor], path: Path) -> None
     """Write the graph: windows float32 [W, T, M] -> vectors float32 [W, C] of length 1."""
     nodes, initializers = [], []
 
-    def add(kind: str, inputs: list[str], outputs: list[str], **attributes: object) -> str:
+    def add(kind: str, inputs: list[str], outputs: list[str], **attributes: Any) -> str:
         nodes.append(helper.make_node(kind, inputs, outputs, **attributes))
         return outputs[-1]
 

@@ -92,7 +92,7 @@ class Speakers:
 
 def write_speakers(folder: Path, speakers: Mapping[str, Speaker]) -> None:
     """Write the file of a voice."""
-    arrays: dict[str, np.ndarray] = {"names": np.array(list(speakers))}
+    arrays: dict[str, Any] = {"names": np.array(list(speakers))}
     arrays["vectors"] = np.stack([one.vector for one in speakers.values()]).astype(np.float16)
     arrays["frames"] = np.array([one.codes.shape[1] for one in speakers.values()])
     arrays["codes"] = np.concatenate([one.codes for one in speakers.values()], axis=1).astype(np.int16)

@@ -103,4 +103,7 @@ class Voices:
 
     def identity(self) -> str:
         """Hash of speakers and vectors, of what a model is trained on."""
-        return hash_of(part for one in self.speakers for part in (*one.names, one.vectors.view(torch.int16)))
+        parts: list[str | Tensor] = []
+        for one in self.speakers:
+            parts += [*one.names, one.vectors.view(torch.int16)]
+        return hash_of(parts)
