@@ -4,9 +4,9 @@
         --unheard am_puck bf_lily ff_siwis hm_omega zm_yunxi --sentences 10
 
 Two tables. The speakers of the voice by name: words right (CER), naturalness, and whether CAM++, which the voice was
-not made with, takes the speech for the right one of them. Then speakers that were in no training, by a prompt of 5 to 10 s:
-the speech has to be closer to the speaker than the nearest speaker of the training corpus is, or the voice only picks
-a similar one. `--conditions` spoils the prompts. Recordings say who sounds how; they are never spoken with.
+not made with, takes the speech for the right one of them. Then speakers that were in no training, by a prompt of 5 to
+10 s: the speech has to be closer to the speaker than the nearest speaker of the training corpus is, or the voice only
+picks a similar one. `--conditions` spoils the prompts. Recordings say who sounds how; they are never spoken with.
 """
 
 import argparse

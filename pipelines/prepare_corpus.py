@@ -1,6 +1,7 @@
 """Make a training manifest: from a teacher voice that reads a text file, a corpus on disk, or other manifests.
 
     python pipelines/prepare_corpus.py teacher --texts data/texts.txt --hours 24 --out data/heart
+    python pipelines/prepare_corpus.py kokoro --texts data/texts.txt --styles package/voices --out data/kokoro
     python pipelines/prepare_corpus.py ljspeech LJSpeech-1.1 --out data/ljspeech.jsonl
     python pipelines/prepare_corpus.py libritts LibriTTS/train-clean-100 --out data/libritts.jsonl
     python pipelines/prepare_corpus.py folder recordings --out data/recordings.jsonl
@@ -14,9 +15,14 @@ too. Every recording is decoded; what cannot be used is shown, and listed with i
 """
 
 import argparse
+import contextlib
+import multiprocessing
 import os
+import signal
 import sys
+from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import soundfile
@@ -25,7 +31,7 @@ from rich.progress import track
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from pipelines.corpus import manifest  # noqa: E402
+from pipelines.corpus import kokoro, manifest  # noqa: E402
 from pipelines.corpus.importing import read_corpus  # noqa: E402
 from pipelines.corpus.joining import join  # noqa: E402
 from pipelines.corpus.layouts import READERS  # noqa: E402
@@ -61,8 +67,27 @@ def speak_chunk(sentences: list[str], first: int, out: Path) -> Path:
     return listing
 
 
-def teacher(texts: Path, hours: float, out: Path, workers: int) -> list[Utterance]:
-    """Let the teacher read `texts` until `hours` of speech are on disk."""
+def leave_signals() -> None:
+    """In a worker: Ctrl-C is the main process's matter, and SIGTERM ends it. A handler's exception would be taken for
+    that of the job, and the next job begun."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+
+@contextlib.contextmanager
+def ended_with(pool: ProcessPoolExecutor) -> Iterator[None]:
+    """End the workers where the main process is interrupted, and not after all that they have still to do."""
+    try:
+        yield
+    except BaseException:
+        pool.shutdown(wait=False, cancel_futures=True)
+        for worker in multiprocessing.active_children():
+            worker.terminate()
+        raise
+
+
+def teacher(texts: Path, hours: float, out: Path, workers: int, styles: Path | None = None) -> list[Utterance]:
+    """Let the teacher read `texts` until `hours` of speech are on disk; with `styles`, many speakers."""
     if not texts.is_file():
         raise UserError(f"{texts} does not exist; make it with pipelines/corpus_texts.py")
     sentences = [line for line in read_text(texts).split("\n") if line.strip()]
@@ -70,8 +95,9 @@ def teacher(texts: Path, hours: float, out: Path, workers: int) -> list[Utteranc
         (out / name).mkdir(parents=True, exist_ok=True)
     starts, read = range(0, len(sentences), CHUNK), 0
     utterances: list[Utterance] = []
-    with ProcessPoolExecutor(workers) as pool:
-        jobs = [pool.submit(speak_chunk, sentences[start : start + CHUNK], start, out) for start in starts]
+    with ProcessPoolExecutor(workers, initializer=leave_signals) as pool, ended_with(pool):
+        speak = partial(kokoro.speak_chunk, styles=styles) if styles else speak_chunk
+        jobs = [pool.submit(speak, sentences[start : start + CHUNK], start, out) for start in starts]
         for job in track(jobs, "speaking"):
             listing, read = job.result(), min(read + CHUNK, len(sentences))
             utterances += manifest.read(listing) if listing.stat().st_size else []
@@ -107,6 +133,12 @@ def main(argv: list[str] | None = None, prog: str | None = None) -> None:
     speak.add_argument("--hours", type=float, default=24.0, help="hours of speech to make")
     speak.add_argument("--workers", type=int, default=os.cpu_count() or 1, help="processes, one core each")
     speak.add_argument("--out", type=Path, required=True, help="folder for wavs/ and manifest.jsonl")
+    many = commands.add_parser("kokoro", help="let many synthetic speakers read a text file")
+    many.add_argument("--texts", type=Path, required=True, help="one sentence per line")
+    many.add_argument("--styles", type=Path, required=True, help="folder of style tables, package/voices of kokoro-js")
+    many.add_argument("--hours", type=float, default=6.0, help="hours of speech to make")
+    many.add_argument("--workers", type=int, default=os.cpu_count() or 1, help="processes, one core each")
+    many.add_argument("--out", type=Path, required=True, help="folder for wavs/ and manifest.jsonl")
     for layout, read in READERS.items():
         reader = commands.add_parser(layout, help=(read.__doc__ or "").split("\n")[0])
         reader.add_argument("root", type=Path)
@@ -127,8 +159,12 @@ def main(argv: list[str] | None = None, prog: str | None = None) -> None:
     if args.command == "validate":
         validate(args.manifest)
         return
-    if args.command == "teacher":
-        utterances, out = teacher(args.texts, args.hours, args.out, args.workers), args.out / "manifest.jsonl"
+    if args.command in ("teacher", "kokoro"):
+        styles = getattr(args, "styles", None)
+        if styles:
+            kokoro.load(styles)  # says what is missing before any process starts
+        utterances = teacher(args.texts, args.hours, args.out, args.workers, styles)
+        out = args.out / "manifest.jsonl"
     elif args.command == "join":
         utterances, out = join(args.manifests, args.out, args.exclude, args.first), args.out
     else:
