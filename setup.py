@@ -1,4 +1,4 @@
-"""What pyproject.toml cannot say: a wheel holds the voice `heart` and the configurations inside `pipelines`.
+"""What pyproject.toml cannot say: a wheel holds the voices and the configurations inside `pipelines`.
 
 In a clone they are read where they are; see pipelines/shared/resources.py.
 """
@@ -9,7 +9,7 @@ from pathlib import Path
 from setuptools import setup
 from setuptools.command.build_py import build_py
 
-RESOURCES = ("voices/heart", "configs")
+RESOURCES = ("voices/heart", "voices/english", "configs")
 
 
 class BuildWithResources(build_py):

@@ -15,7 +15,7 @@ def shipped_codec() -> Path:
     """The folder of the codec for any voice.
 
     Raises:
-        UserError: this installation has none; a wheel holds the codec of its voice alone.
+        UserError: this installation has none.
     """
     folder = VOICES / "english/codec"
     if not folder.is_dir():
