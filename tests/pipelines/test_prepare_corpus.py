@@ -2,6 +2,9 @@
 
 import json
 import re
+import subprocess
+import sys
+import time
 
 import pytest
 import soundfile
@@ -10,6 +13,7 @@ import toys
 from pipelines import prepare_corpus
 from pipelines.corpus import manifest
 from pipelines.shared.errors import UserError
+from sources import ROOT
 
 
 @pytest.fixture
@@ -249,3 +253,21 @@ def test_lengths_are_measured_not_believed(prepare, tmp_path):
     prepare("folder", tmp_path, "--out", tmp_path / "out.jsonl")
     assert manifest.read(tmp_path / "out.jsonl")[0].duration_s == pytest.approx(0.5)
     prepare("validate", tmp_path / "out.jsonl")
+
+
+def test_an_interrupted_teacher_ends_with_its_workers(tmp_path):
+    """And not after all that is still to be read."""
+    pytest.importorskip("hibari", reason="the teacher needs hibari-tts")
+    (tmp_path / "texts.txt").write_text("The boat left the harbour before the sun was up.\n" * 4000)
+    command = [sys.executable, str(ROOT / "pipelines/prepare_corpus.py"), "teacher", "--texts", "texts.txt"]
+    command += ["--hours", "5", "--workers", "2", "--out", "out"]
+    process = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    until = time.monotonic() + 120
+    while len(list((tmp_path / "out/wavs").glob("*.wav"))) < 4 and time.monotonic() < until:
+        time.sleep(0.1)
+    process.terminate()
+    process.communicate(timeout=60)  # of which a worker that goes on would hold the pipe
+    assert process.returncode == 143
+    count = len(list((tmp_path / "out/wavs").glob("[!.]*.wav")))
+    time.sleep(1.5)
+    assert len(list((tmp_path / "out/wavs").glob("[!.]*.wav"))) == count >= 4
