@@ -23,8 +23,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from codec import load as load_codec  # noqa: E402
 from codec import save as save_codec  # noqa: E402
 from codec.export.export import export_onnx as export_codec  # noqa: E402
-from pipelines.corpus.speakers import speakers_in  # noqa: E402
-from pipelines.finetuning.base import keep_base  # noqa: E402
+from pipelines.exporting.base import keep_base  # noqa: E402
+from pipelines.exporting.speakers import speakers_in  # noqa: E402
 from pipelines.shared.atomic import write_atomically  # noqa: E402
 from pipelines.shared.errors import UserError, guard  # noqa: E402
 from pipelines.shared.resources import shipped_codec  # noqa: E402

@@ -25,7 +25,7 @@ from pipelines import align_corpus, encode_corpus, encode_speakers, export_voice
 from pipelines.corpus import manifest  # noqa: E402
 from pipelines.corpus.hearing import Ear, can_hear, read_samples  # noqa: E402
 from pipelines.corpus.rejects import report  # noqa: E402
-from pipelines.finetuning.base import ALIGNER, FOLDER, check_base, mix_base  # noqa: E402
+from pipelines.exporting.base import ALIGNER, FOLDER, check_base, mix_base  # noqa: E402
 from pipelines.finetuning.judging import SENTENCES, Judge, Score  # noqa: E402
 from pipelines.finetuning.recordings import Corpus, read_recordings  # noqa: E402
 from pipelines.finetuning.report import write_report  # noqa: E402

@@ -1,6 +1,6 @@
 """Resemblyzer's weights -> the graph of codec/speaker/encoder.py, in half precision and in one file.
 
-    python -m codec.export.speaker RESEMBLYZER/pretrained.pt
+    python codec/export/speaker.py RESEMBLYZER/pretrained.pt
 
 Shapes: W windows, T mel frames, M mel bands, H width of a layer, C channels of a vector.
 """
@@ -13,8 +13,10 @@ import numpy as np
 import torch
 from onnx import TensorProto, helper, numpy_helper
 
-from codec.export.graph import IR_VERSION, OPSET
-from codec.speaker.encoder import GRAPH, N_MELS, SPEAKER_DIM, WINDOW
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+from codec.export.graph import IR_VERSION, OPSET  # noqa: E402
+from codec.speaker.encoder import GRAPH, N_MELS, SPEAKER_DIM, WINDOW  # noqa: E402
 
 LAYERS = 3
 GATES = 0, 3, 1, 2  # torch has input, forget, cell, output; ONNX input, output, forget, cell

@@ -83,7 +83,8 @@ class Kokoro:
 def cast(voices: list[str], seed: int) -> tuple[list[str], list[str]]:
     """All voices, English first, and BLENDS blends, half of them of English voices alone."""
     english = [name for name in voices if name[:2] in ENGLISH]
-    everybody, rng, blends = english + [name for name in voices if name not in english], random.Random(seed), []
+    everybody, rng = english + [name for name in voices if name not in english], random.Random(seed)
+    blends: list[str] = []
     while len(blends) < BLENDS:
         first, second = rng.sample(everybody if len(blends) >= BLENDS // 2 else english, 2)
         if first[1] == second[1]:  # of one sex

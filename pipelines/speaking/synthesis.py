@@ -81,15 +81,13 @@ class TTS:
         """Load a shipped voice by name, a voice folder by path, or published weights as `gepard:PATH`.
 
         Args:
-            name: of a voice, or of a speaker or a blend in one. Nothing is downloaded, unless a hub id is given for
-                published weights.
+            name: of a voice, a speaker or a blend. Nothing is downloaded but published weights by a hub id.
             codec: in place of the voice's own.
             precision: of the weights; None = as the voice says. For the shipped voice that is int8, which is faster
                 than float32 and heard as well (README).
             prompt: a recording, 3 to 15 s, of whose voice is to speak, for a voice of many and for published weights.
             language: of published weights; see docs/published-weights.md.
-            consent: whoever speaks in the recording has agreed to it. A voice of many takes no prompt without; that it
-                was given is written into the files.
+            consent: whoever speaks in the recording has agreed; without, a voice of many takes no prompt.
             engine: onnx, torch or auto; see load_voice.
             tries, threads: see TTS.
             lexicon: a file of words with their pronunciation, beside the voice's own; see speechllm.text.lexicon.

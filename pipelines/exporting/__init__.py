@@ -1,0 +1,1 @@
+"""What a voice folder is made of beside its networks."""
