@@ -1,0 +1,28 @@
+"""Choosing among tries: the surest, the best, and how well the one predicts the other."""
+
+import pytest
+
+from benchmarks.tries import chosen, predicts, table
+
+ROWS = [
+    {"confidence": [0.9, 0.7, 0.8], "errors": [0, 5, 2], "characters": 10},
+    {"confidence": [0.5, 0.6, 0.4], "errors": [3, 1, 0], "characters": 10},
+    {"confidence": [0.5, 0.5, 0.5], "errors": [2, 2, 2], "characters": 20},
+]
+
+
+def test_the_surest_and_the_best_are_taken():
+    assert chosen(ROWS, 1, "surest") == [0, 3, 2]
+    assert chosen(ROWS, 3, "surest") == [0, 1, 2]
+    assert chosen(ROWS, 3, "best") == [0, 0, 2]
+
+
+def test_prediction_counts_pairs_that_differ():
+    # of the first sentence all three pairs are told apart rightly, of the second one of three
+    assert predicts(ROWS) == pytest.approx(4 / 6)
+    assert predicts(ROWS[2:]) == 0.5
+
+
+def test_the_table_has_a_line_for_each_number_of_tries():
+    lines = table(ROWS, 3).splitlines()
+    assert len(lines) == 5 and lines[-1].startswith("| 3 ")
