@@ -53,7 +53,7 @@ def test_a_command_has_the_flags_of_its_script_and_its_own_name(capsys, command)
     ("command", "hint"),
     [
         ("train-code", "did you mean train-codec?"),
-        ("speak", "expected one of: say, read, prepare-corpus"),
+        ("speak", "expected one of: say, read, detect, prepare-corpus"),
         ("", "expected one of: say, "),
         ("--text", "expected one of: say, "),
     ],
@@ -70,7 +70,7 @@ def test_a_mistake_of_a_command_is_one_line(capsys):
     with pytest.raises(SystemExit) as stopped:
         lfsc_tts.main(["say", "--text", "Hello.", "--voice", "nobody"])
     assert stopped.value.code == 2
-    assert capsys.readouterr().err.startswith("error: no voice 'nobody'; expected a voice folder or one of: heart")
+    assert capsys.readouterr().err.startswith("error: no voice 'nobody'; expected a voice folder or one of: english, heart")
 
 
 def test_what_is_not_installed_is_named_with_its_remedy(capsys, monkeypatch):

@@ -156,7 +156,8 @@ def mistakes(folder: Path, codec: Path, tmp: Path) -> list[tuple[list[object], s
         ([*right, "--language", "de"], "got language 'de'.*en, es, pt, nl"),
         ([*right, "--timestamps", "srt"], "--timestamps needs a voice that knows where it reads"),
         ([*right, "--tries", "-1"], "got --tries -1"),
-        (["--prompt", "me.wav"], "the voice heart speaks as it is; a prompt or a language goes with gepard:PATH"),
+        (["--prompt", "me.wav"], "the voice heart has one speaker and takes no prompt; a prompt goes with english"),
+        (["--language", "es"], "the voice heart speaks English; a language goes with gepard:PATH"),
     ]
 
 
