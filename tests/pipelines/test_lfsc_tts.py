@@ -70,7 +70,9 @@ def test_a_mistake_of_a_command_is_one_line(capsys):
     with pytest.raises(SystemExit) as stopped:
         lfsc_tts.main(["say", "--text", "Hello.", "--voice", "nobody"])
     assert stopped.value.code == 2
-    assert capsys.readouterr().err.startswith("error: no voice 'nobody'; expected a voice folder or one of: english, heart")
+    assert capsys.readouterr().err.startswith(
+        "error: no voice 'nobody'; expected a voice folder or one of: english, heart"
+    )
 
 
 def test_what_is_not_installed_is_named_with_its_remedy(capsys, monkeypatch):
