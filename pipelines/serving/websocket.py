@@ -1,0 +1,251 @@
+"""WebSocket /v1/audio/speech/stream: text in as an LLM writes it, audio out sentence by sentence.
+
+From the client, JSON: {"type": "session.config", "voice": ..., "response_format": "pcm", ...} first, if at all;
+{"type": "input.text", "text": ...} as often as there is some; {"type": "input.done"} at the end.
+To the client: {"type": "audio.start", "sample_rate": ...}, bytes of audio, {"type": "sentence.done", "text": ...,
+"words": ...} behind each sentence, {"type": "audio.done", "usage": ...}; or {"type": "error", "error": ...}, and the end.
+
+The samples are those of the whole text sent at once. Source of the names: vLLM-Omni's route of this path.
+"""
+
+import asyncio
+import contextlib
+import json
+import queue
+import threading
+import time
+from collections.abc import Iterator
+from typing import Any
+
+from fastapi import APIRouter, WebSocket, WebSocketDisconnect
+from pydantic import ValidationError
+
+from codec.watermark.embedding import Watermark
+from pipelines.serving.errors import ApiError, as_api_error, from_validation
+from pipelines.serving.rendering import Encoded, Renderer
+from pipelines.serving.requests import Manners
+from pipelines.serving.service import Service
+from pipelines.serving.sessions import Heard, Session
+from pipelines.serving.speech import usage, word_times
+from pipelines.speaking.manner import Manner
+from pipelines.speaking.passages import Passage
+from pipelines.speaking.synthesis import TTS
+from speechllm.text.lexicon import Lexicon
+
+router = APIRouter()
+WAITING = 64  # messages of text that are not read yet; more make the client wait
+MESSAGE_CHARS = 16_384
+
+
+class Sentences:
+    """Text that comes in messages -> sentences, cut by a thread of its own, as reading on means waiting.
+
+    Args:
+        tts: whose sentences they are.
+        manner: how the text is taken.
+    """
+
+    def __init__(self, tts: TTS, manner: Manner):
+        self.texts: queue.Queue[str | None] = queue.Queue(WAITING)
+        self.found: asyncio.Queue[Passage | BaseException | None] = asyncio.Queue()
+        self.loop = asyncio.get_running_loop()
+        threading.Thread(target=self.cut, args=(tts, manner), name="sentences", daemon=True).start()
+
+    def cut(self, tts: TTS, manner: Manner) -> None:
+        """What the thread does, until the text ends."""
+        try:
+            for passage in tts.passages(iter(self.texts.get, None), manner):
+                self.tell(passage)
+            self.tell(None)
+        except Exception as error:
+            self.tell(error)
+
+    def tell(self, item: Passage | BaseException | None) -> None:
+        """Give the loop something, unless it is over."""
+        with contextlib.suppress(RuntimeError):
+            self.loop.call_soon_threadsafe(self.found.put_nowait, item)
+
+    async def add(self, text: str | None) -> None:
+        """Some text; None is its end."""
+        while True:
+            with contextlib.suppress(queue.Full):
+                self.texts.put_nowait(text)
+                return
+            await asyncio.sleep(0.05)
+
+    def close(self) -> None:
+        """Let the thread end."""
+        with contextlib.suppress(queue.Empty):
+            while True:
+                self.texts.get_nowait()
+        self.texts.put_nowait(None)
+
+    async def __aiter__(self) -> Any:
+        """The sentences as they become certain."""
+        while (item := await self.found.get()) is not None:
+            if isinstance(item, BaseException):
+                raise item
+            yield item
+
+
+class Talk:
+    """One connection.
+
+    Args:
+        socket: accepted.
+        service: that speaks.
+        wanted: how.
+    """
+
+    def __init__(self, socket: WebSocket, service: Service, wanted: Manners):
+        self.socket, self.service, self.wanted = socket, service, wanted
+        self.who = service.who(wanted)
+        self.spoken = service.rate(self.who)
+        self.rate = service.output_rate(wanted.response_format, wanted.sample_rate, self.spoken)
+        self.tts = service.voices.speaking(self.who, Lexicon.of(wanted.lexicon) if wanted.lexicon else None)
+        self.manner = Manner(speed=wanted.speed, watermark=service.settings.watermark)
+        self.renderer = service.renderer(self.who, wanted.response_format, self.rate, whole=False)
+        self.watermark = Watermark(self.spoken) if self.manner.watermark else None
+        self.sentences = Sentences(self.tts, self.manner)
+        self.chars = 0
+
+    async def listen(self) -> None:
+        """Take text until its end."""
+        idle_s = self.service.settings.limits.idle_s
+        while True:
+            message = await asyncio.wait_for(received(self.socket), idle_s)
+            if message.get("type") == "input.text" and isinstance(text := message.get("text"), str):
+                self.chars += len(text)
+                self.service.check_text("" if self.chars <= self.service.settings.limits.input_chars else " " * self.chars)
+                await self.sentences.add(text)
+            elif message.get("type") == "input.done":
+                await self.sentences.add(None)
+                return
+            else:
+                raise ApiError(400, "expected input.text with a text, or input.done", "type", "unknown_message")
+
+    async def speak(self, session: Session) -> None:
+        """Speak sentence after sentence."""
+        await self.send({"type": "audio.start", "format": self.wanted.response_format, "sample_rate": self.rate})
+        number = 0
+        async for passage in self.sentences:
+            offset_s = session.heard.audio_s
+            session.speak(self.sentence(passage, number), self.spoken)
+            async for piece in session:
+                await self.pass_on(piece, passage, offset_s)
+            number += 1
+        session.speak(self.rest(), self.spoken)
+        async for piece in session:
+            await self.pass_on(piece, None, 0.0)
+        await self.send({"type": "audio.done", "usage": usage(session)})
+
+    def sentence(self, passage: Passage, number: int) -> Iterator[Encoded]:
+        """One sentence, made by the engine's threads."""
+        written = self.tts.write([passage], self.wanted.seed, number, **self.wanted.sampling)
+        for piece in self.tts.render(written, self.manner):
+            marked = self.watermark.push(piece.audio) if self.watermark else piece.audio
+            yield from self.renderer.add([type(piece)(**{**vars(piece), "audio": marked})])
+
+    def rest(self) -> Iterator[Encoded]:
+        """What the watermark and the encoder hold back."""
+        if self.watermark:
+            yield Encoded(
+                tail := self.watermark.flush(), self.tts.stack([]), data=self.renderer.encoder.push(self.renderer.resample(tail))
+            )
+        yield from self.renderer.end()
+
+    async def pass_on(self, piece: Encoded, passage: Passage | None, offset_s: float) -> None:
+        """Send a piece; a client that takes none is given up."""
+        if piece.data:
+            await asyncio.wait_for(self.socket.send_bytes(piece.data), self.service.settings.limits.idle_s)
+        if piece.sentence and passage:
+            await self.send({"type": "sentence.done", "text": passage.text, "words": word_times(piece, offset_s)})
+
+    async def send(self, body: dict[str, Any]) -> None:
+        """A message of JSON."""
+        await asyncio.wait_for(self.socket.send_text(json.dumps(body)), self.service.settings.limits.idle_s)
+
+    def close(self) -> None:
+        """Free what it holds."""
+        self.sentences.close()
+        self.renderer.encoder.close()
+
+
+async def received(socket: WebSocket) -> dict[str, Any]:
+    """A message of the client; ApiError for what is none."""
+    text = await socket.receive_text()
+    if len(text) > MESSAGE_CHARS:
+        raise ApiError(413, f"got a message of {len(text)} characters; expected {MESSAGE_CHARS} at most", code="too_large")
+    try:
+        message = json.loads(text)
+    except (ValueError, RecursionError):
+        raise ApiError(400, "a message is not JSON", code="invalid_json") from None
+    if not isinstance(message, dict):
+        raise ApiError(400, "expected a JSON object with a type", code="invalid_json")
+    return message
+
+
+def configured(message: dict[str, Any]) -> Manners:
+    """How to speak; pcm unless told otherwise."""
+    values = {name: value for name, value in message.items() if name != "type"}
+    try:
+        return Manners(**{"response_format": "pcm", **values})
+    except ValidationError as error:
+        raise from_validation(error.errors()[0]) from None  # type: ignore[arg-type]
+
+
+@router.websocket("/v1/audio/speech/stream")
+async def stream(socket: WebSocket) -> None:
+    """See above."""
+    service: Service = socket.app.state.service
+    await socket.accept()
+    try:
+        await conversation(socket, service)
+    except (WebSocketDisconnect, RuntimeError):
+        service.metrics.count("cancelled_total")
+    except (TimeoutError, asyncio.TimeoutError):
+        await failed(socket, ApiError(408, "nothing came for too long", code="timeout"))
+    except Exception as error:
+        await failed(socket, as_api_error(error))
+
+
+async def failed(socket: WebSocket, error: ApiError) -> None:
+    """Tell the client, if it is still there."""
+    with contextlib.suppress(RuntimeError, WebSocketDisconnect):
+        await socket.send_text(json.dumps({"type": "error", **error.body}))
+        await socket.close(1011 if error.status >= 500 else 1008)
+
+
+async def conversation(socket: WebSocket, service: Service) -> None:
+    """From the first message to the last."""
+    if not service.ready:
+        raise ApiError(503, "the server is warming up; try again", code="not_ready")
+    message = await asyncio.wait_for(received(socket), service.settings.limits.idle_s)
+    config = message.get("type") == "session.config"
+    talk = Talk(socket, service, configured(message if config else {}))
+    session = None
+    try:
+        place = await service.admission.enter()
+        limits = service.settings.limits
+        session = Session(service.scheduler, place, service.metrics, Heard(time.monotonic()), limits.request_s)
+        if not config:
+            raise ApiError(400, "expected session.config as the first message", "type", "unknown_message")
+        await both(talk.listen(), talk.speak(session))
+        await socket.close()
+    finally:
+        if session:
+            session.close()
+        talk.close()
+
+
+async def both(listening: Any, speaking: Any) -> None:
+    """Take text and speak at once, until all is spoken or one of them fails; the other is ended then."""
+    tasks = {asyncio.ensure_future(listening), asyncio.ensure_future(speaking)}
+    try:
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_EXCEPTION)
+        for task in done:
+            task.result()
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
