@@ -1,7 +1,7 @@
 """Serve speech over HTTP, as OpenAI's clients ask for it.
 
-    python pipelines/serve.py --port 8880
-    python pipelines/serve.py --voice heart --voice voices/mine --streams 16
+python pipelines/serve.py --port 8880
+python pipelines/serve.py --voice heart --voice voices/mine --streams 16
 """
 
 import argparse

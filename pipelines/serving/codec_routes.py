@@ -10,7 +10,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse, Response
 
 from pipelines.serving.codecs import sound, tokens
-from pipelines.serving.encoding import media_type, open_encoder
+from pipelines.serving.encoding import media_type, open_encoder, rate_of
 from pipelines.serving.errors import ApiError
 from pipelines.serving.rendering import Encoded, Renderer
 from pipelines.serving.requests import DetokenizeRequest
@@ -63,7 +63,8 @@ async def detokenize(wanted: DetokenizeRequest, request: Request) -> Response:
     known = service.codecs.loaded.get(name)
     session.speak(decoding(service, name, wanted), known.sample_rate if known else 22_050, LATER_S)
     first = await opened(request, session)
-    rate = service.output_rate(wanted.response_format, wanted.sample_rate, service.codecs[name].sample_rate)
+    spoken = service.codecs[name].sample_rate
+    rate = rate_of(wanted.response_format, wanted.sample_rate, spoken)  # no error: it had one before the first piece
     kind = media_type(wanted.response_format, rate)
     return SessionResponse(session, service, audio(session, first), {"x-sample-rate": str(rate)}, kind)
 
@@ -78,5 +79,3 @@ def decoding(service: Service, name: str, wanted: DetokenizeRequest) -> Iterator
     rate = service.output_rate(wanted.response_format, wanted.sample_rate, codec.sample_rate)
     encoder = open_encoder(wanted.response_format, rate, {}, whole=False)
     yield from Renderer(encoder, codec.sample_rate, service.settings.limits.audio_s).whole(sound(codec, codes))
-
-

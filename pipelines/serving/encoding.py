@@ -8,7 +8,7 @@ Shapes: N samples.
 import subprocess
 import threading
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from shutil import which
 from typing import Any
 
@@ -94,6 +94,7 @@ class Encoder(ABC):
 
     def close(self) -> None:
         """Let go of what it holds; also of one that was not flushed."""
+        return
 
 
 class Pcm(Encoder):
@@ -133,7 +134,7 @@ class Wav(Encoder):
 
 
 class Sink:
-    """The file that libsndfile writes to: bytes leave it in order; what goes back to mend a header that has left is lost.
+    """The file that libsndfile writes to. Bytes leave in order; what goes back to mend a header that has left is lost.
 
     Args:
         whole: nothing leaves before the end, so headers are mended.
@@ -268,4 +269,5 @@ def open_encoder(kind: str, rate: int, tags: Mapping[str, str], whole: bool) -> 
     """The encoder of one answer in a format of MEDIA."""
     if kind in CONTAINERS:
         return SoundFile(kind, rate, tags, whole)
-    return {"pcm": Pcm, "wav": Wav, "aac": Aac}[kind](rate, tags, whole)
+    simple: dict[str, Callable[[int, Mapping[str, str], bool], Encoder]] = {"pcm": Pcm, "wav": Wav, "aac": Aac}
+    return simple[kind](rate, tags, whole)

@@ -13,6 +13,7 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
 KINDS = {401: "authentication_error", 404: "invalid_request_error", 429: "rate_limit_error"}
+CODES = {404: "not_found", 405: "method_not_allowed", 413: "body_too_large"}
 RETRY_S = 1  # clients of OpenAI do not try again after more than 120
 CLIENT_GONE = 499  # nginx's number; nobody reads it but the log
 logger = logging.getLogger(__name__)
@@ -77,7 +78,7 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(HTTPException)
     async def http_error(_request: Request, error: HTTPException) -> JSONResponse:
-        return ApiError(error.status_code, str(error.detail), code=error.__class__.__name__).response()
+        return ApiError(error.status_code, str(error.detail), code=CODES.get(error.status_code)).response()
 
     @app.exception_handler(Exception)
     async def unexpected(_request: Request, error: Exception) -> JSONResponse:

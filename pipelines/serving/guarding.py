@@ -9,9 +9,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from pipelines.serving.errors import ApiError
+from pipelines.serving.errors import ApiError, as_api_error
 from pipelines.serving.service import Service
 
 OPEN = ("/health", "/healthz", "/ready")  # without a key
@@ -34,13 +35,6 @@ class Keys:
         return not self.digests or (scheme.lower() == "bearer" and any(right))
 
 
-class TooLarge(ApiError):
-    """More bytes than a body may have."""
-
-    def __init__(self, most: int):
-        super().__init__(413, f"the body is larger than {most} bytes", code="body_too_large")
-
-
 class Guard:
     """The outermost layer of the app."""
 
@@ -50,19 +44,24 @@ class Guard:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Of ASGI."""
-        if scope["type"] == "websocket" and not self.welcome(scope):
-            await send({"type": "websocket.close", "code": 1008})  # before it is accepted: an answer of 403
-        elif scope["type"] == "http":
-            self.open += 1
-            try:
-                await self.guarded(scope, receive, send)
-            finally:
-                self.open -= 1
-        else:
+        if scope["type"] == "lifespan":
             await self.app(scope, receive, send)
+            return
+        self.open += 1
+        try:
+            if scope["type"] == "http":
+                await self.guarded(scope, receive, send)
+            elif self.welcome(scope):
+                await self.app(scope, receive, send)
+            else:
+                await send({"type": "websocket.close", "code": 1008})  # before it is accepted: an answer of 403
+        finally:
+            self.open -= 1
 
     def welcome(self, scope: Scope) -> bool:
         """Whether a WebSocket may be opened: with a key, and not by a page of somebody else."""
+        if self.open > self.service.settings.limits.connections:
+            return False
         headers = Headers(scope=scope)
         origin = headers.get("origin")
         own = origin is None or origin.partition("://")[2] == headers.get("host")
@@ -92,7 +91,8 @@ class Guard:
                 await self.app(scope, limited(scope, receive, self.most(scope)), marked)
         except Exception as error:
             if not state["status"]:
-                raise
+                await as_api_error(RuntimeError(repr(error))).response()(scope, receive, marked)
+                return
             # Too late for a status: uvicorn cuts the connection of an answer without an end, and the client is told.
             logger.warning("%s was cut: %s", request_id, error or type(error).__name__)
         finally:
@@ -103,11 +103,12 @@ class Guard:
         headers = Headers(scope=scope)
         if self.open > self.service.settings.limits.connections:
             return ApiError(429, "too many connections; try again", code="server_overloaded")
-        if scope["path"] not in OPEN and not self.keys.allow(headers.get("authorization", "")):
+        free = scope["path"] in OPEN or (scope["method"] == "OPTIONS" and self.service.settings.origins)
+        if not free and not self.keys.allow(headers.get("authorization", "")):
             return ApiError(401, "no valid API key; expected Authorization: Bearer KEY", code="invalid_api_key")
         length = headers.get("content-length", "0")
         if length.isdecimal() and int(length) > self.most(scope):
-            return TooLarge(self.most(scope))
+            return ApiError(413, f"the body is larger than {self.most(scope)} bytes", code="body_too_large")
         return None
 
     def most(self, scope: Scope) -> int:
@@ -139,7 +140,7 @@ def limited(scope: Scope, receive: Receive, most: int) -> Receive:
         message = await receive()
         seen += len(message.get("body", b""))
         if seen > most:
-            raise TooLarge(most)
+            raise HTTPException(413, f"the body is larger than {most} bytes")  # FastAPI passes this kind on
         return message
 
     return counted

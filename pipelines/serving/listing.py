@@ -38,7 +38,9 @@ async def voices(request: Request, legacy: bool = False) -> dict[str, list[Any]]
 async def models(request: Request) -> dict[str, Any]:
     """Names that clients send as `model`; the voices here speak for all of them."""
     created = int(service_of(request).begun_s)
-    rows = [{"id": name, "name": name, "object": "model", "created": created, "owned_by": "lfsc-tts"} for name in MODELS]
+    rows = [
+        {"id": name, "name": name, "object": "model", "created": created, "owned_by": "lfsc-tts"} for name in MODELS
+    ]
     return {"object": "list", "data": rows, "models": rows}
 
 
@@ -46,7 +48,9 @@ async def models(request: Request) -> dict[str, Any]:
 async def model(model: str, request: Request) -> dict[str, Any]:
     """One of them."""
     if model not in MODELS:
-        raise ApiError(404, f"no model {model[:60]!r}; expected one of: {', '.join(MODELS)}", "model", "model_not_found")
+        raise ApiError(
+            404, f"no model {model[:60]!r}; expected one of: {', '.join(MODELS)}", "model", "model_not_found"
+        )
     created = int(service_of(request).begun_s)
     return {"id": model, "object": "model", "created": created, "owned_by": "lfsc-tts"}
 

@@ -3,7 +3,7 @@
 Source: openai/types/audio/speech_create_params.py.
 """
 
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
@@ -13,7 +13,7 @@ from speechllm.text.lexicon import Lexicon
 
 MODELS = ("lfsc-tts", "tts-1", "tts-1-hd", "gpt-4o-mini-tts", "kokoro")  # one voice speaks for all of these names
 Format = Literal["mp3", "opus", "aac", "flac", "wav", "pcm"]
-assert set(MEDIA) == set(Format.__args__)
+assert set(MEDIA) == set(get_args(Format))
 # Sent by clients of Kokoro-FastAPI, speaches, vLLM-Omni, LocalAI and Chatterbox; nothing here corresponds to them.
 IGNORED = frozenset(
     "cfg_scale chunk_size download_format exaggeration extra_body initial_codec_chunk_frames lang lang_code language "
@@ -21,6 +21,7 @@ IGNORED = frozenset(
     "return_download_link return_timing split_voice streaming_chunk_size streaming_quality task_type top_k top_p user "
     "voice_instructions volume volume_multiplier x_vector_only_mode".split()
 )
+LONGEST_NAME = 200  # of a voice
 MOST_WORDS = 200  # of a lexicon in a request
 
 
@@ -28,7 +29,7 @@ class VoiceId(BaseModel):
     """A voice as an object, as OpenAI's custom voices are named."""
 
     model_config = ConfigDict(extra="forbid")
-    id: str = Field(min_length=1, max_length=200)
+    id: str = Field(min_length=1, max_length=LONGEST_NAME)
 
 
 class Manners(BaseModel):
@@ -82,6 +83,14 @@ class Manners(BaseModel):
             known = ", ".join(sorted(type(self).model_fields))
             raise ValueError(f"unknown field {unknown[0][:60]!r}; expected some of: {known}")
         return self
+
+    @field_validator("voice")
+    @classmethod
+    def short_name(cls, voice: str | VoiceId) -> str | VoiceId:
+        """No name is longer."""
+        if isinstance(voice, str) and len(voice) > LONGEST_NAME:
+            raise ValueError(f"got a name of {len(voice)} characters; expected {LONGEST_NAME} at most")
+        return voice
 
     @property
     def ignored(self) -> list[str]:

@@ -1,13 +1,12 @@
 """An answer that frees its session however it ends, and gives up on a client that takes nothing."""
 
-import asyncio
 from collections.abc import AsyncIterator
 
 from fastapi.responses import StreamingResponse
 from starlette.types import Message, Receive, Scope, Send
 
 from pipelines.serving.service import Service
-from pipelines.serving.sessions import Session
+from pipelines.serving.sessions import Session, within
 
 
 class SessionResponse(StreamingResponse):
@@ -38,7 +37,7 @@ class SessionResponse(StreamingResponse):
 
         async def timed(message: Message) -> None:
             nonlocal finished
-            await asyncio.wait_for(send(message), idle_s)
+            await within(idle_s, send(message))
             finished = message["type"] == "http.response.body" and not message.get("more_body")
 
         try:

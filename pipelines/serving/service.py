@@ -15,7 +15,7 @@ from pipelines.serving.errors import ApiError
 from pipelines.serving.measuring import TEXT, streams_in_real_time
 from pipelines.serving.metrics import Metrics
 from pipelines.serving.rendering import Encoded, Renderer
-from pipelines.serving.requests import Manners
+from pipelines.serving.requests import Manners, SpeechRequest
 from pipelines.serving.sessions import Heard, Session, attended
 from pipelines.serving.settings import Settings
 from pipelines.serving.voices import Voices, Who, without_torch
@@ -57,7 +57,15 @@ class Service:
         threading.Thread(target=self.warm, name="warm-up", daemon=True).start()
 
     def warm(self) -> None:
-        """Speak once with every voice, and measure how many can listen."""
+        """Speak once with every voice, and measure how many can listen. What fails is logged: never ready then."""
+        try:
+            self.warmed()
+        except Exception:
+            if not self.scheduler.closed:
+                logger.exception("the server cannot speak")
+
+    def warmed(self) -> None:
+        """`warm` without its guard."""
         for name in self.voices.loaded:
             for piece in self.scheduler.submit(self.probe(Who(name), 0), self.rate(Who(name))):
                 del piece
@@ -90,6 +98,17 @@ class Service:
         except UserError as error:
             raise ApiError(400, str(error), "voice", "voice_not_found") from None
 
+    def words(self, wanted: Manners, who: Who) -> Lexicon | None:
+        """The words of a request; ApiError for one that the voice cannot say."""
+        if not wanted.lexicon:
+            return None
+        words = Lexicon.of(wanted.lexicon)
+        try:
+            self.voices.check(who, words)
+        except ValueError as error:
+            raise ApiError(400, str(error), "lexicon", "invalid_lexicon") from None
+        return words
+
     def output_rate(self, kind: str, wanted: int | None, spoken: int) -> int:
         """Of an answer, Hz; ApiError for one that its format does not have."""
         try:
@@ -97,11 +116,11 @@ class Service:
         except UserError as error:
             raise ApiError(400, str(error), "sample_rate", "unsupported_sample_rate") from None
 
-    def check_text(self, text: str) -> None:
+    def check_length(self, chars: int) -> None:
         """Raise ApiError for a text that is too long."""
         most = self.settings.limits.input_chars
-        if len(text) > most:
-            message = f"got {len(text)} characters; expected {most} at most; send the text in parts"
+        if chars > most:
+            message = f"got {chars} characters; expected {most} at most; send the text in parts"
             raise ApiError(400, message, "input", "string_above_max_length")
 
     def renderer(self, who: Who, kind: str, rate: int, whole: bool) -> Renderer:
@@ -110,12 +129,14 @@ class Service:
         encoder = open_encoder(kind, rate, provenance(tts.voice, self.settings.watermark), whole)
         return Renderer(encoder, tts.sample_rate, self.settings.limits.audio_s)
 
-    def spoken(self, wanted: Manners, text: str, who: Who, rate: int, whole: bool) -> Iterator[Encoded]:
+    def spoken(
+        self, wanted: SpeechRequest, who: Who, words: Lexicon | None, rate: int, whole: bool
+    ) -> Iterator[Encoded]:
         """An answer, made by whoever iterates: the engine's threads."""
-        tts = self.voices.speaking(who, Lexicon.of(wanted.lexicon) if wanted.lexicon else None)
+        tts = self.voices.speaking(who, words)
         options = {"speed": wanted.speed, "watermark": self.settings.watermark, **wanted.sampling}
         renderer = self.renderer(who, wanted.response_format, rate, whole)
-        yield from renderer.whole(tts.pieces([text], wanted.seed, **options))
+        yield from renderer.whole(tts.pieces([wanted.input], wanted.seed, **options))
 
     async def session(self, request: Request) -> Session:
         """A session for a client, when it is its turn.

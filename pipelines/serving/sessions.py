@@ -84,11 +84,13 @@ class Session(AsyncIterator[Encoded]):
                 assert isinstance(piece, Encoded)
                 self.note(piece)
                 return piece
-            left_s = self.until_s - time.monotonic()
+            if self.ended or time.monotonic() >= self.until_s:
+                raise ApiError(503, "the answer took too long; try again", code="timeout")
+            timer = self.loop.call_later(max(self.until_s - time.monotonic(), 0.0), self.changed.set)
             try:
-                await asyncio.wait_for(self.changed.wait(), max(left_s, 0.0))
-            except (TimeoutError, asyncio.TimeoutError):
-                raise ApiError(503, "the answer took too long; try again", code="timeout") from None
+                await self.changed.wait()
+            finally:
+                timer.cancel()
 
     def note(self, piece: Encoded) -> None:
         """Count a piece that is about to be sent."""
@@ -130,12 +132,21 @@ async def attended(request: Request, work: Any) -> Any:
                 raise ApiError(CLIENT_GONE, "the client has gone")
         return task.result()
     finally:
-        if not task.done():
-            task.cancel()
-            await asyncio.wait({task})
+        task.cancel()
+
+
+async def within(seconds: float, work: Any) -> Any:
+    """Await something for so long; TimeoutError afterwards. asyncio.wait_for may swallow being cancelled (bpo-37658)."""
+    task = asyncio.ensure_future(work)
+    try:
+        done, _ = await asyncio.wait({task}, timeout=seconds)
+        if not done:
+            raise TimeoutError("nothing was taken for too long")
+        return task.result()
+    finally:
+        task.cancel()
 
 
 async def gathered(session: Session) -> list[Encoded]:
     """All pieces; for answers that are sent whole."""
     return [piece async for piece in session]
-

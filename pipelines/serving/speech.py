@@ -32,7 +32,9 @@ async def speech(wanted: SpeechRequest, request: Request) -> Response:
         return Response(b"".join(piece.data for piece in pieces), headers=headers, media_type=kind)
     first = await opened(request, session)
     if sse:
-        return SessionResponse(session, service, events(session, first, wanted.timestamps), headers, "text/event-stream")
+        return SessionResponse(
+            session, service, events(session, first, wanted.timestamps), headers, "text/event-stream"
+        )
     return SessionResponse(session, service, audio(session, first), headers, kind)
 
 
@@ -57,14 +59,15 @@ async def begun(
     service: Service, request: Request, wanted: SpeechRequest, whole: bool
 ) -> tuple[Session, dict[str, str]]:
     """A session that speaks what is wanted, and the headers of its answer."""
-    service.check_text(wanted.input)
+    service.check_length(len(wanted.input))
     who = service.who(wanted)
     spoken = service.rate(who)
+    words = service.words(wanted, who)
     rate = service.output_rate(wanted.response_format, wanted.sample_rate, spoken)
     request.scope["said"] = {"voice": who.speaker or who.voice, "format": wanted.response_format, "text": wanted.input}
     session = await service.session(request)
     request.scope["said"]["heard"] = session.heard
-    session.speak(service.spoken(wanted, wanted.input, who, rate, whole), spoken)
+    session.speak(service.spoken(wanted, who, words, rate, whole), spoken)
     headers = {"x-sample-rate": str(rate), "x-voice": who.speaker or who.voice, "cache-control": "no-store"}
     headers["x-accel-buffering"] = "no"  # nginx would gather the answer
     if wanted.ignored:
@@ -75,7 +78,7 @@ async def begun(
 async def opened(request: Request, session: Session) -> Encoded:
     """The first piece: what cannot be spoken at all gets a status of its own."""
     try:
-        return await attended(request, session.__anext__())  # type: ignore[no-any-return]
+        return await attended(request, session.__anext__())
     except StopAsyncIteration:  # an engine that gives nothing
         session.close()
         raise ApiError(500, "nothing was spoken", code="internal_error") from None
@@ -87,7 +90,7 @@ async def opened(request: Request, session: Session) -> Encoded:
 async def collected(request: Request, session: Session) -> list[Encoded]:
     """All pieces, while the client waits."""
     try:
-        return await attended(request, gathered(session))  # type: ignore[no-any-return]
+        return await attended(request, gathered(session))
     finally:
         session.close()
 
@@ -132,7 +135,11 @@ def event_of(body: dict[str, Any]) -> bytes:
 def word_times(piece: Encoded, offset_s: float = 0.0) -> list[dict[str, Any]]:
     """Words as Kokoro-FastAPI names their times, seconds."""
     return [
-        {"word": word.text, "start_time": round(word.start_s + offset_s, 4), "end_time": round(word.end_s + offset_s, 4)}
+        {
+            "word": word.text,
+            "start_time": round(word.start_s + offset_s, 4),
+            "end_time": round(word.end_s + offset_s, 4),
+        }
         for word in piece.words
     ]
 

@@ -109,7 +109,9 @@ class Voices:
             raise self.unknown(name) if not {"+", "@"} & set(name) else error from None
         for owner, table in self.speakers.items():
             if voice in ("", owner) and pair <= set(table.known):
-                return Who(owner, speaker)
+                # Written out anew: what a client wrote goes into headers and tags.
+                one = blend.first == blend.second
+                return Who(owner, blend.first if one else f"{blend.first}+{blend.second}@{blend.share:g}")
         raise self.unknown(name)
 
     def unknown(self, name: str) -> UserError:
@@ -120,9 +122,11 @@ class Voices:
     def speaking(self, who: Who, words: Lexicon | None = None) -> TTS:
         """What speaks as somebody; for the engine's threads, as a prefix takes milliseconds."""
         tts = self.prefixed(who)
-        if words:
-            words.check(tts.frontend.tokenizer.characters)  # type: ignore[attr-defined]
         return tts.sharing(words=words) if words else tts
+
+    def check(self, who: Who, words: Lexicon) -> None:
+        """Raise ValueError for a sound that a voice lacks."""
+        words.check(self.loaded[who.voice].frontend.tokenizer.characters)  # type: ignore[attr-defined]
 
     def prefixed(self, who: Who) -> TTS:
         """With the prefix of a speaker."""
@@ -140,7 +144,10 @@ class Voices:
 
     def rows(self) -> list[dict[str, Any]]:
         """All names with what is known of them, as clients list them."""
-        own = [{"id": name, "name": name, "voice": who.voice, **self.facts.get(name, {})} for name, who in self.people.items()]
+        own = [
+            {"id": name, "name": name, "voice": who.voice, **self.facts.get(name, {})}
+            for name, who in self.people.items()
+        ]
         aliases = [
             {"id": alias, "name": alias, "voice": self.people[name].voice, "alias_of": name}
             for alias, name in self.aliases.items()

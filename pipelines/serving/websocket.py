@@ -3,7 +3,7 @@
 From the client, JSON: {"type": "session.config", "voice": ..., "response_format": "pcm", ...} first, if at all;
 {"type": "input.text", "text": ...} as often as there is some; {"type": "input.done"} at the end.
 To the client: {"type": "audio.start", "sample_rate": ...}, bytes of audio, {"type": "sentence.done", "text": ...,
-"words": ...} behind each sentence, {"type": "audio.done", "usage": ...}; or {"type": "error", "error": ...}, and the end.
+"words": ...} behind each sentence, {"type": "audio.done", "usage": ...}; or {"type": "error", "error": ...}, the end.
 
 The samples are those of the whole text sent at once. Source of the names: vLLM-Omni's route of this path.
 """
@@ -15,6 +15,7 @@ import queue
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 from fastapi import APIRouter, WebSocket, WebSocketDisconnect
@@ -22,15 +23,16 @@ from pydantic import ValidationError
 
 from codec.watermark.embedding import Watermark
 from pipelines.serving.errors import ApiError, as_api_error, from_validation
-from pipelines.serving.rendering import Encoded, Renderer
+from pipelines.serving.rendering import Encoded
 from pipelines.serving.requests import Manners
 from pipelines.serving.service import Service
-from pipelines.serving.sessions import Heard, Session
+from pipelines.serving.sessions import Heard, Session, within
 from pipelines.serving.speech import usage, word_times
+from pipelines.serving.voices import Who
 from pipelines.speaking.manner import Manner
 from pipelines.speaking.passages import Passage
+from pipelines.speaking.pieces import Piece
 from pipelines.speaking.synthesis import TTS
-from speechllm.text.lexicon import Lexicon
 
 router = APIRouter()
 WAITING = 64  # messages of text that are not read yet; more make the client wait
@@ -95,34 +97,35 @@ class Talk:
         socket: accepted.
         service: that speaks.
         wanted: how.
+        who: is to speak.
+        rate: of what is sent, Hz.
+        tts: that speaks as `who`.
     """
 
-    def __init__(self, socket: WebSocket, service: Service, wanted: Manners):
+    def __init__(self, socket: WebSocket, service: Service, wanted: Manners, who: Who, rate: int, tts: TTS):
         self.socket, self.service, self.wanted = socket, service, wanted
-        self.who = service.who(wanted)
-        self.spoken = service.rate(self.who)
-        self.rate = service.output_rate(wanted.response_format, wanted.sample_rate, self.spoken)
-        self.tts = service.voices.speaking(self.who, Lexicon.of(wanted.lexicon) if wanted.lexicon else None)
+        self.spoken, self.rate, self.tts = tts.sample_rate, rate, tts
         self.manner = Manner(speed=wanted.speed, watermark=service.settings.watermark)
-        self.renderer = service.renderer(self.who, wanted.response_format, self.rate, whole=False)
+        self.renderer = service.renderer(who, wanted.response_format, rate, whole=False)
         self.watermark = Watermark(self.spoken) if self.manner.watermark else None
         self.sentences = Sentences(self.tts, self.manner)
-        self.chars = 0
+        self.chars, self.idle_s = 0, service.settings.limits.idle_s
 
     async def listen(self) -> None:
-        """Take text until its end."""
-        idle_s = self.service.settings.limits.idle_s
+        """Take text until its end, then wait for the client to go."""
         while True:
-            message = await asyncio.wait_for(received(self.socket), idle_s)
+            message = await within(self.idle_s, received(self.socket))
             if message.get("type") == "input.text" and isinstance(text := message.get("text"), str):
                 self.chars += len(text)
-                self.service.check_text("" if self.chars <= self.service.settings.limits.input_chars else " " * self.chars)
+                self.service.check_length(self.chars)
                 await self.sentences.add(text)
             elif message.get("type") == "input.done":
                 await self.sentences.add(None)
-                return
+                break
             else:
                 raise ApiError(400, "expected input.text with a text, or input.done", "type", "unknown_message")
+        while True:
+            await received(self.socket)
 
     async def speak(self, session: Session) -> None:
         """Speak sentence after sentence."""
@@ -144,26 +147,24 @@ class Talk:
         written = self.tts.write([passage], self.wanted.seed, number, **self.wanted.sampling)
         for piece in self.tts.render(written, self.manner):
             marked = self.watermark.push(piece.audio) if self.watermark else piece.audio
-            yield from self.renderer.add([type(piece)(**{**vars(piece), "audio": marked})])
+            yield from self.renderer.add([replace(piece, audio=marked)])
 
     def rest(self) -> Iterator[Encoded]:
         """What the watermark and the encoder hold back."""
         if self.watermark:
-            yield Encoded(
-                tail := self.watermark.flush(), self.tts.stack([]), data=self.renderer.encoder.push(self.renderer.resample(tail))
-            )
+            yield from self.renderer.add([Piece(self.watermark.flush(), self.tts.stack([]))])
         yield from self.renderer.end()
 
     async def pass_on(self, piece: Encoded, passage: Passage | None, offset_s: float) -> None:
         """Send a piece; a client that takes none is given up."""
         if piece.data:
-            await asyncio.wait_for(self.socket.send_bytes(piece.data), self.service.settings.limits.idle_s)
+            await within(self.idle_s, self.socket.send_bytes(piece.data))
         if piece.sentence and passage:
             await self.send({"type": "sentence.done", "text": passage.text, "words": word_times(piece, offset_s)})
 
     async def send(self, body: dict[str, Any]) -> None:
         """A message of JSON."""
-        await asyncio.wait_for(self.socket.send_text(json.dumps(body)), self.service.settings.limits.idle_s)
+        await within(self.idle_s, self.socket.send_text(json.dumps(body)))
 
     def close(self) -> None:
         """Free what it holds."""
@@ -175,7 +176,9 @@ async def received(socket: WebSocket) -> dict[str, Any]:
     """A message of the client; ApiError for what is none."""
     text = await socket.receive_text()
     if len(text) > MESSAGE_CHARS:
-        raise ApiError(413, f"got a message of {len(text)} characters; expected {MESSAGE_CHARS} at most", code="too_large")
+        raise ApiError(
+            413, f"got a message of {len(text)} characters; expected {MESSAGE_CHARS} at most", code="too_large"
+        )
     try:
         message = json.loads(text)
     except (ValueError, RecursionError):
@@ -191,7 +194,7 @@ def configured(message: dict[str, Any]) -> Manners:
     try:
         return Manners(**{"response_format": "pcm", **values})
     except ValidationError as error:
-        raise from_validation(error.errors()[0]) from None  # type: ignore[arg-type]
+        raise from_validation(error.errors()[0]) from None
 
 
 @router.websocket("/v1/audio/speech/stream")
@@ -203,7 +206,7 @@ async def stream(socket: WebSocket) -> None:
         await conversation(socket, service)
     except (WebSocketDisconnect, RuntimeError):
         service.metrics.count("cancelled_total")
-    except (TimeoutError, asyncio.TimeoutError):
+    except TimeoutError:
         await failed(socket, ApiError(408, "nothing came for too long", code="timeout"))
     except Exception as error:
         await failed(socket, as_api_error(error))
@@ -220,29 +223,37 @@ async def conversation(socket: WebSocket, service: Service) -> None:
     """From the first message to the last."""
     if not service.ready:
         raise ApiError(503, "the server is warming up; try again", code="not_ready")
-    message = await asyncio.wait_for(received(socket), service.settings.limits.idle_s)
-    config = message.get("type") == "session.config"
-    talk = Talk(socket, service, configured(message if config else {}))
-    session = None
+    message = await within(service.settings.limits.idle_s, received(socket))
+    if message.get("type") != "session.config":
+        raise ApiError(400, "expected session.config as the first message", "type", "unknown_message")
+    wanted = configured(message)
+    who = service.who(wanted)
+    words = service.words(wanted, who)
+    rate = service.output_rate(wanted.response_format, wanted.sample_rate, service.rate(who))
+    heard, limits = Heard(time.monotonic()), service.settings.limits
+    session = Session(service.scheduler, await service.admission.enter(), service.metrics, heard, limits.request_s)
     try:
-        place = await service.admission.enter()
-        limits = service.settings.limits
-        session = Session(service.scheduler, place, service.metrics, Heard(time.monotonic()), limits.request_s)
-        if not config:
-            raise ApiError(400, "expected session.config as the first message", "type", "unknown_message")
-        await both(talk.listen(), talk.speak(session))
-        await socket.close()
+        tts = await asyncio.to_thread(service.voices.speaking, who, words)
+        talk = Talk(socket, service, wanted, who, rate, tts)
+        try:
+            await both(talk.listen(), talk.speak(session))
+        finally:
+            talk.close()
     finally:
-        if session:
-            session.close()
-        talk.close()
+        session.close()
+    await socket.close()
 
 
 async def both(listening: Any, speaking: Any) -> None:
-    """Take text and speak at once, until all is spoken or one of them fails; the other is ended then."""
+    """Take text and speak at once, until all is spoken or one of them fails; the other is ended then.
+
+    Args:
+        listening: ends only by failing, as when the client goes.
+        speaking: ends when all is spoken.
+    """
     tasks = {asyncio.ensure_future(listening), asyncio.ensure_future(speaking)}
     try:
-        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_EXCEPTION)
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         for task in done:
             task.result()
     finally:

@@ -9,9 +9,10 @@ All streams take turns, piece by piece; each is what it would be alone. The earl
 listener's audio ends, and for the first audio PATIENCE_S after it was asked for. So who has heard nothing goes before
 nearly all others, but many who come at once cause no gap in what the others hear.
 
-A thread reads a stream by iterating, which waits; an event loop by `take`, which does not, whenever `on_change` calls it.
+A thread reads a stream by iterating, which waits; an event loop by `take`, which does not, whenever `on_change` calls.
 """
 
+import logging
 import threading
 import time
 from collections import deque
@@ -22,6 +23,7 @@ from typing import Any
 from pipelines.speaking.pieces import Piece
 
 PATIENCE_S = 0.2  # of one who waits for the first audio
+logger = logging.getLogger(__name__)
 Listener = Callable[[], None] | None
 MOST_WAITING = 4  # pieces that nobody has taken yet, some eight seconds; a slow reader gets no more until it takes some
 
@@ -36,7 +38,12 @@ class Stream(Iterator[Piece]):
     """
 
     def __init__(
-        self, scheduler: "Scheduler", pieces: Iterator[Piece], sample_rate: int, begin_s: float, changed: Listener = None
+        self,
+        scheduler: "Scheduler",
+        pieces: Iterator[Piece],
+        sample_rate: int,
+        begin_s: float,
+        changed: Listener = None,
     ):
         self.scheduler, self.pieces, self.sample_rate, self.on_change = scheduler, pieces, sample_rate, changed
         self.made: deque[Piece] = deque()
@@ -171,7 +178,10 @@ class Scheduler:
             self.streams.remove(stream)
             close = getattr(stream.pieces, "close", None)
             if close:
-                close()
+                try:
+                    close()
+                except Exception:  # of one listener; the thread is needed by the others
+                    logger.exception("a stream could not be ended")
 
     def close(self) -> None:
         """End all streams, and the threads. Whoever waits for a piece is told that there is none."""

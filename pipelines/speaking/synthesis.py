@@ -29,7 +29,7 @@ from pipelines.speaking.reading import read
 from pipelines.speaking.voice import Voice
 from speechllm import Frame, SamplingConfig
 from speechllm.config import Precision
-from speechllm.text.frontend import FrontendOutput, Reading
+from speechllm.text.frontend import FrontendOutput, Reading, TextFrontend
 from speechllm.text.lexicon import Lexicon
 
 KEEP = 64, 322  # codec frames that say whose voice it was, at least and at most; 3 to 15 s
@@ -172,6 +172,7 @@ class TTS:
         twin = copy.copy(self)
         twin.voice = voice or self.voice
         if words:
+            assert isinstance(self.frontend, TextFrontend)
             twin.frontend = self.frontend.with_words(words)
         return twin
 
