@@ -136,7 +136,7 @@ async def attended(request: Request, work: Any) -> Any:
 
 
 async def within(seconds: float, work: Any) -> Any:
-    """Await something for so long; TimeoutError afterwards. asyncio.wait_for may swallow being cancelled (bpo-37658)."""
+    """Await something for so long; TimeoutError afterwards. asyncio.wait_for may swallow being cancelled."""
     task = asyncio.ensure_future(work)
     try:
         done, _ = await asyncio.wait({task}, timeout=seconds)
