@@ -19,7 +19,8 @@ import soxr
 from pipelines.shared.errors import UserError
 from pipelines.speaking.outputs import STREAM_LENGTH, to_pcm, wav_header
 
-SETS_PAGE_LATENCY = 0x1302  # SFC_SET_OGG_PAGE_LATENCY_MS of sndfile.h
+SETS_PAGE_LATENCY, SETS_BITRATE_MODE = 0x1302, 0x1305  # SFC_SET_OGG_PAGE_LATENCY_MS, SFC_SET_BITRATE_MODE of sndfile.h
+CONSTANT = 0  # SF_BITRATE_MODE_CONSTANT
 PAGE_MS = 60.0  # of Opus; libsndfile would gather a second
 CONTAINERS = {"mp3": ("MP3", None), "flac": ("FLAC", "PCM_16"), "opus": ("OGG", "OPUS")}
 MEDIA = {
@@ -141,23 +142,27 @@ class Sink:
     """
 
     def __init__(self, whole: bool):
-        self.whole, self.kept, self.begin, self.place = whole, bytearray(), 0, 0
+        self.whole, self.kept, self.place, self.end, self.begun = whole, bytearray(), 0, 0, False
 
     def write(self, data: Any) -> int:
         """Of soundfile."""
-        # LAME begins with an empty frame, to be replaced by the length: in a stream 26 ms of silence for nothing.
-        count, offset = len(data), self.place - self.begin
-        empty = not self.whole and not self.begin and not self.kept and bytes(data[:1]) == b"\xff" and not any(data[4:])
-        if empty:
-            self.begin = count
-        elif offset >= 0:
-            self.kept[offset : offset + count] = data
-        self.place += count
-        return count
+        if self.whole:
+            self.kept[self.place : self.place + len(data)] = data
+        elif self.place == self.end and not self.is_placeholder(bytes(data)):
+            self.kept += data
+        self.place += len(data)
+        self.end = max(self.end, self.place)
+        return len(data)
+
+    def is_placeholder(self, data: bytes) -> bool:
+        """Whether this is LAME's first frame, empty until the length is known; in a stream 26 ms of silence."""
+        first = not self.begun and data[:1] == b"\xff"
+        self.begun |= first
+        return first and not any(data[4:])
 
     def seek(self, offset: int, whence: int = 0) -> int:
         """Of soundfile."""
-        self.place = offset + {0: 0, 1: self.place, 2: self.begin + len(self.kept)}[whence]
+        self.place = offset + (0, self.place, self.end)[whence]
         return self.place
 
     def tell(self) -> int:
@@ -171,7 +176,6 @@ class Sink:
     def take(self) -> bytes:
         """What has become certain."""
         data = bytes(self.kept)
-        self.begin += len(data)
         self.kept.clear()
         return data
 
@@ -185,10 +189,16 @@ class SoundFile(Encoder):
         self.sink = Sink(whole)
         self.file = soundfile.SoundFile(self.sink, "w", rate, 1, format=container, subtype=subtype)
         if kind == "opus":
-            latency = soundfile._ffi.new("double*", PAGE_MS)
-            soundfile._snd.sf_command(self.file._file, SETS_PAGE_LATENCY, latency, 8)
+            self.command(SETS_PAGE_LATENCY, "double*", PAGE_MS)
+        if kind == "mp3" and not whole:
+            self.command(SETS_BITRATE_MODE, "int*", CONSTANT)  # without a length players guess it from the bit rate
         for name, value in tags.items():
             setattr(self.file, name, value)
+
+    def command(self, number: int, kind: str, value: float) -> None:
+        """A setting that soundfile does not name."""
+        given = soundfile._ffi.new(kind, value)
+        soundfile._snd.sf_command(self.file._file, number, given, soundfile._ffi.sizeof(given[0]))
 
     def push(self, audio: np.ndarray) -> bytes:
         """See Encoder."""

@@ -132,13 +132,13 @@ def event_of(body: dict[str, Any]) -> bytes:
     return f"data: {json.dumps(body, separators=(',', ':'))}\n\n".encode()
 
 
-def word_times(piece: Encoded, offset_s: float = 0.0) -> list[dict[str, Any]]:
+def word_times(piece: Encoded) -> list[dict[str, Any]]:
     """Words as Kokoro-FastAPI names their times, seconds."""
     return [
         {
             "word": word.text,
-            "start_time": round(word.start_s + offset_s, 4),
-            "end_time": round(word.end_s + offset_s, 4),
+            "start_time": round(word.start_s, 4),
+            "end_time": round(word.end_s, 4),
         }
         for word in piece.words
     ]

@@ -31,7 +31,7 @@ from pipelines.serving.speech import usage, word_times
 from pipelines.serving.voices import Who
 from pipelines.speaking.manner import Manner
 from pipelines.speaking.passages import Passage
-from pipelines.speaking.pieces import Piece
+from pipelines.speaking.pieces import Piece, WordTime
 from pipelines.speaking.synthesis import TTS
 
 router = APIRouter()
@@ -109,7 +109,8 @@ class Talk:
         self.renderer = service.renderer(who, wanted.response_format, rate, whole=False)
         self.watermark = Watermark(self.spoken) if self.manner.watermark else None
         self.sentences = Sentences(self.tts, self.manner)
-        self.chars, self.idle_s = 0, service.settings.limits.idle_s
+        self.samples, self.chars = 0, 0  # rendered; received
+        self.idle_s = service.settings.limits.idle_s
 
     async def listen(self) -> None:
         """Take text until its end, then wait for the client to go."""
@@ -132,22 +133,24 @@ class Talk:
         await self.send({"type": "audio.start", "format": self.wanted.response_format, "sample_rate": self.rate})
         number = 0
         async for passage in self.sentences:
-            offset_s = session.heard.audio_s
             session.speak(self.sentence(passage, number), self.spoken)
             async for piece in session:
-                await self.pass_on(piece, passage, offset_s)
+                await self.pass_on(piece, passage)
             number += 1
         session.speak(self.rest(), self.spoken)
         async for piece in session:
-            await self.pass_on(piece, None, 0.0)
+            await self.pass_on(piece, None)
         await self.send({"type": "audio.done", "usage": usage(session)})
 
     def sentence(self, passage: Passage, number: int) -> Iterator[Encoded]:
         """One sentence, made by the engine's threads."""
         written = self.tts.write([passage], self.wanted.seed, number, **self.wanted.sampling)
+        begin_s = self.samples / self.spoken
         for piece in self.tts.render(written, self.manner):
+            self.samples += len(piece.audio)
+            words = [WordTime(word, start + begin_s, end + begin_s) for word, start, end in piece.words]
             marked = self.watermark.push(piece.audio) if self.watermark else piece.audio
-            yield from self.renderer.add([replace(piece, audio=marked)])
+            yield from self.renderer.add([replace(piece, audio=marked, words=words)])
 
     def rest(self) -> Iterator[Encoded]:
         """What the watermark and the encoder hold back."""
@@ -155,12 +158,12 @@ class Talk:
             yield from self.renderer.add([Piece(self.watermark.flush(), self.tts.stack([]))])
         yield from self.renderer.end()
 
-    async def pass_on(self, piece: Encoded, passage: Passage | None, offset_s: float) -> None:
+    async def pass_on(self, piece: Encoded, passage: Passage | None) -> None:
         """Send a piece; a client that takes none is given up."""
         if piece.data:
             await within(self.idle_s, self.socket.send_bytes(piece.data))
         if piece.sentence and passage:
-            await self.send({"type": "sentence.done", "text": passage.text, "words": word_times(piece, offset_s)})
+            await self.send({"type": "sentence.done", "text": passage.text, "words": word_times(piece)})
 
     async def send(self, body: dict[str, Any]) -> None:
         """A message of JSON."""

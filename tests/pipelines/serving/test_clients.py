@@ -1,6 +1,7 @@
 """The official client, sync, async and streaming; and the WebSocket."""
 
 import asyncio
+import contextlib
 import json
 
 import pytest
@@ -23,7 +24,7 @@ def options(server) -> dict:
 def test_the_client_gets_an_mp3_that_may_be_saved(openai, server, tmp_path):
     client = openai.OpenAI(**options(server))
     client.audio.speech.create(model="tts-1", voice="alloy", input=TEXT).write_to_file(tmp_path / "a.mp3")
-    assert (tmp_path / "a.mp3").read_bytes()[:1] == b"\xff"
+    assert (tmp_path / "a.mp3").read_bytes()[:3] == b"ID3"
 
 
 def test_the_client_streams(openai, server):
@@ -58,15 +59,17 @@ def test_the_client_understands_errors(openai, server):
 def talk(server, messages: list[dict]) -> tuple[bytes, list[dict]]:
     """All audio and all messages of a conversation."""
     connect = pytest.importorskip("websockets.sync.client").connect
+    closed = pytest.importorskip("websockets.exceptions").ConnectionClosedError
     audio, found = b"", []
     with connect(server.url.replace("http", "ws") + "/v1/audio/speech/stream") as socket:
         for message in messages:
             socket.send(json.dumps(message))
-        for answer in socket:
-            if isinstance(answer, bytes):
-                audio += answer
-            else:
-                found.append(json.loads(answer))
+        with contextlib.suppress(closed):  # with an error's code
+            for answer in socket:
+                if isinstance(answer, bytes):
+                    audio += answer
+                else:
+                    found.append(json.loads(answer))
     return audio, found
 
 
