@@ -189,16 +189,16 @@ class SoundFile(Encoder):
         self.sink = Sink(whole)
         self.file = soundfile.SoundFile(self.sink, "w", rate, 1, format=container, subtype=subtype)
         if kind == "opus":
-            self.command(SETS_PAGE_LATENCY, "double*", PAGE_MS)
+            self.command(SETS_PAGE_LATENCY, "double", PAGE_MS)
         if kind == "mp3" and not whole:
-            self.command(SETS_BITRATE_MODE, "int*", CONSTANT)  # without a length players guess it from the bit rate
+            self.command(SETS_BITRATE_MODE, "int", CONSTANT)  # without a length players guess it from the bit rate
         for name, value in tags.items():
             setattr(self.file, name, value)
 
     def command(self, number: int, kind: str, value: float) -> None:
         """A setting that soundfile does not name."""
-        given = soundfile._ffi.new(kind, value)
-        soundfile._snd.sf_command(self.file._file, number, given, soundfile._ffi.sizeof(given[0]))
+        given = soundfile._ffi.new(f"{kind}*", value)
+        soundfile._snd.sf_command(self.file._file, number, given, soundfile._ffi.sizeof(kind))
 
     def push(self, audio: np.ndarray) -> bytes:
         """See Encoder."""
