@@ -37,8 +37,9 @@ class SessionResponse(StreamingResponse):
 
         async def timed(message: Message) -> None:
             nonlocal finished
-            await within(idle_s, send(message))
+            # Before it is sent: the end of an answer is also when the server says that its client has gone.
             finished = message["type"] == "http.response.body" and not message.get("more_body")
+            await within(idle_s, send(message))
 
         try:
             await super().__call__(scope, receive, timed)
