@@ -10,9 +10,9 @@ import toys
 from codec import save as save_codec
 from pipelines.shared.errors import UserError
 from pipelines.speaking import torch_voice
+from pipelines.speaking.chunking import FIRST_CHUNK, MAX_CHUNK
 from pipelines.speaking.loading import load_voice
 from pipelines.speaking.pacing import word_frames
-from pipelines.speaking.chunking import FIRST_CHUNK, MAX_CHUNK
 from pipelines.speaking.synthesis import TTS
 from speechllm.text.frontend import SpokenWord
 
