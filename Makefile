@@ -39,6 +39,10 @@ say: $(VENV)/.base  ## speak TEXT="..." to OUT (speech.wav); also VOICE, SEED
 	@printf 'speaking with voice %s to %s: %s\n' "$$SAY_VOICE" "$$SAY_OUT" "$$SAY_TEXT"
 	@$(BIN)/python pipelines/tts.py --text="$$SAY_TEXT" --out="$$SAY_OUT" --voice="$$SAY_VOICE" --seed="$$SAY_SEED"
 
+.PHONY: serve
+serve: $(VENV)/.serve  ## speech over HTTP on port 8880, for OpenAI's clients; ARGS="--voice NAME" chooses
+	$(BIN)/python pipelines/serve.py $(ARGS)
+
 # ------------------------------------------------------------------------------------------- set up
 
 .PHONY: setup
@@ -49,6 +53,11 @@ $(VENV)/.base: pyproject.toml
 	@echo "setting up $(VENV): the packages speaking needs; a minute, once"
 	@$(PYTHON) -m venv $(VENV)
 	@$(PIP) install -e .
+	@touch $@
+
+$(VENV)/.serve: $(VENV)/.base
+	@echo "adding what serving needs; some seconds, once"
+	@$(PIP) install -e '.[serve]'
 	@touch $@
 
 $(VENV)/.train: $(VENV)/.base .ci/install_torch

@@ -49,10 +49,11 @@ MAY_IMPORT = {
     "pipelines/shared": "",
     "pipelines/corpus": "pipelines/shared codec speechllm",
     "pipelines/speaking": "pipelines/shared codec speechllm",
+    "pipelines/serving": "pipelines/speaking",
     "pipelines/training": "pipelines/corpus codec/training speechllm/training",
     "pipelines/exporting": "pipelines/speaking pipelines/corpus",
     "pipelines/finetuning": "pipelines/exporting",
-    "pipelines/*.py": "pipelines/exporting pipelines/training",
+    "pipelines/*.py": "pipelines/exporting pipelines/serving pipelines/training",
     "pipelines/finetune.py": "pipelines/*.py pipelines/finetuning",  # runs the others one after the other
     "benchmarks/texts": "pipelines/shared",
     "benchmarks/report": "pipelines/shared",

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from codec import Codec, CodecStream
-from pipelines.speaking.synthesis import chunk_goals
+from pipelines.speaking.chunking import chunk_goals
 
 
 class BatchDecoder:

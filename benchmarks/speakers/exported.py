@@ -16,7 +16,7 @@ from codec import save as save_codec
 from codec.export.export import export_onnx as export_codec
 from codec.runtime import RuntimeCodec
 from codec.runtime import load as load_codec
-from pipelines.speaking.synthesis import chunk_goals
+from pipelines.speaking.chunking import chunk_goals
 from speechllm import Prompt, SamplingConfig
 from speechllm.config import Precision
 from speechllm.export.export import export_lm

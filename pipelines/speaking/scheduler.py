@@ -8,8 +8,11 @@
 All streams take turns, piece by piece; each is what it would be alone. The earliest deadline goes first: when a
 listener's audio ends, and for the first audio PATIENCE_S after it was asked for. So who has heard nothing goes before
 nearly all others, but many who come at once cause no gap in what the others hear.
+
+A thread reads a stream by iterating, which waits; an event loop by `take`, which does not, whenever `on_change` calls.
 """
 
+import logging
 import threading
 import time
 from collections import deque
@@ -20,6 +23,8 @@ from typing import Any
 from pipelines.speaking.pieces import Piece
 
 PATIENCE_S = 0.2  # of one who waits for the first audio
+logger = logging.getLogger(__name__)
+Listener = Callable[[], None] | None
 MOST_WAITING = 4  # pieces that nobody has taken yet, some eight seconds; a slow reader gets no more until it takes some
 
 
@@ -32,8 +37,15 @@ class Stream(Iterator[Piece]):
         underruns: how often.
     """
 
-    def __init__(self, scheduler: "Scheduler", pieces: Iterator[Piece], sample_rate: int, begin_s: float):
-        self.scheduler, self.pieces, self.sample_rate = scheduler, pieces, sample_rate
+    def __init__(
+        self,
+        scheduler: "Scheduler",
+        pieces: Iterator[Piece],
+        sample_rate: int,
+        begin_s: float,
+        changed: Listener = None,
+    ):
+        self.scheduler, self.pieces, self.sample_rate, self.on_change = scheduler, pieces, sample_rate, changed
         self.made: deque[Piece] = deque()
         self.heard, self.deadline_s = False, begin_s + PATIENCE_S
         self.busy = self.over = False
@@ -51,6 +63,17 @@ class Stream(Iterator[Piece]):
         if self.error is not None:
             raise self.error
         raise StopIteration
+
+    def take(self) -> Piece | None:
+        """The next piece if there is one now, else None; raises StopIteration or the error at the end, as `next`."""
+        with self.scheduler.changed:
+            if not self.made and not self.over:
+                return None
+        return next(self)
+
+    def follow(self, earlier: "Stream") -> None:
+        """Be the continuation of a stream that has ended: what its listener has of audio counts for this one."""
+        self.heard, self.deadline_s = earlier.heard, earlier.deadline_s
 
     def close(self) -> None:
         """Speak no further; what was made and not taken is lost."""
@@ -92,12 +115,22 @@ class Scheduler:
         for thread in self.threads:
             thread.start()
 
-    def submit(self, pieces: Iterator[Piece], sample_rate: int) -> Stream:
+    def submit(
+        self,
+        pieces: Iterator[Piece],
+        sample_rate: int,
+        on_change: Listener = None,
+        patience_s: float = PATIENCE_S,
+        after: Stream | None = None,
+    ) -> Stream:
         """Have a text spoken.
 
         Args:
             pieces: such as TTS.pieces, of a TTS with one thread.
             sample_rate: of their audio, Hz.
+            on_change: called, by the thread that speaks, when there is something to `take`. It must not wait.
+            patience_s: until the first audio is due; more lets others go first.
+            after: what the same listener has heard to its end.
 
         Raises:
             RuntimeError: the scheduler was closed.
@@ -105,7 +138,9 @@ class Scheduler:
         with self.changed:
             if self.closed:
                 raise RuntimeError("the scheduler was closed; make another")
-            stream = Stream(self, pieces, sample_rate, self.clock())
+            stream = Stream(self, pieces, sample_rate, self.clock() + patience_s - PATIENCE_S, on_change)
+            if after is not None:
+                stream.follow(after)
             self.streams.append(stream)
             self.changed.notify_all()
             return stream
@@ -121,6 +156,8 @@ class Scheduler:
                 if piece is None:
                     stream.over, stream.error = True, error
                 self.changed.notify_all()
+            if stream.on_change:
+                stream.on_change()
 
     def next_stream(self) -> Stream | None:
         """Wait for work and take it; None once the scheduler is closed."""
@@ -141,7 +178,10 @@ class Scheduler:
             self.streams.remove(stream)
             close = getattr(stream.pieces, "close", None)
             if close:
-                close()
+                try:
+                    close()
+                except Exception:  # of one listener; the thread is needed by the others
+                    logger.exception("a stream could not be ended")
 
     def close(self) -> None:
         """End all streams, and the threads. Whoever waits for a piece is told that there is none."""
@@ -150,6 +190,8 @@ class Scheduler:
             for stream in self.streams:
                 stream.error = stream.error or RuntimeError("the scheduler was closed before the text was spoken")
                 stream.over = True
+                if stream.on_change:
+                    stream.on_change()
             self.changed.notify_all()
         for thread in self.threads:
             thread.join()

@@ -6,6 +6,7 @@ before them.
 Shapes: N audio samples, K codebooks, T codec frames.
 """
 
+import copy
 import os
 import threading
 from collections.abc import Iterable, Iterator
@@ -18,6 +19,7 @@ import numpy as np
 from codec.watermark.embedding import Watermark
 from pipelines.shared.errors import UserError
 from pipelines.speaking.ahead import ahead
+from pipelines.speaking.chunking import chunk_goals
 from pipelines.speaking.loading import load_voice, with_prompt
 from pipelines.speaking.manner import Manner, split_options
 from pipelines.speaking.pacing import Pacing, Rest
@@ -27,12 +29,9 @@ from pipelines.speaking.reading import read
 from pipelines.speaking.voice import Voice
 from speechllm import Frame, SamplingConfig
 from speechllm.config import Precision
-from speechllm.request import SLOWEST_RATE
-from speechllm.text.frontend import FrontendOutput, Reading
+from speechllm.text.frontend import FrontendOutput, Reading, TextFrontend
+from speechllm.text.lexicon import Lexicon
 
-FIRST_CHUNK = 3  # codec frames of audio in the first piece, for a quick start; of a codec of 21.5 frames a second
-GROWTH = 4  # of a piece on the one before
-MAX_CHUNK = 48  # codec frames in the largest piece, about two seconds
 KEEP = 64, 322  # codec frames that say whose voice it was, at least and at most; 3 to 15 s
 AHEAD = 4  # pieces of codes that the speech LM may be ahead of the codec
 SCHEME = "gepard:"  # of published weights
@@ -161,6 +160,20 @@ class TTS:
         pieces = self.render(ahead(written, AHEAD) if self.threads > 1 else written, manner)
         return self.marked(pieces) if manner.watermark else pieces
 
+    def sharing(self, voice: Voice | None = None, words: Lexicon | None = None) -> "TTS":
+        """The same networks and front end with another speaker, or with words that are pronounced otherwise.
+
+        Args:
+            voice: this one with another prefix; None = this one.
+            words: they go before the voice's own.
+        """
+        twin = copy.copy(self)
+        twin.voice = voice or self.voice
+        if words:
+            assert isinstance(self.frontend, TextFrontend)
+            twin.frontend = self.frontend.with_words(words)
+        return twin
+
     def passages(self, chunks: Iterable[str], manner: Manner) -> Iterator[Passage]:
         """The sentences of a text, as this voice is given them."""
         has_reader = bool(self.voice.lm.config.reader_layer)
@@ -168,10 +181,10 @@ class TTS:
 
     # first stage: text -> codes
 
-    def write(self, sentences: Iterable[Passage], seed: int = 0, **sampling: Any) -> Iterator[Written]:
-        """Codes of a text, sentence by sentence."""
+    def write(self, sentences: Iterable[Passage], seed: int = 0, first: int = 0, **sampling: Any) -> Iterator[Written]:
+        """Codes of a text, sentence by sentence; `first` is the number of the first in the text."""
         prefix, heard = self.voice.prefix, np.empty((self.codec.num_codebooks, 0), np.int64)
-        for index, passage in enumerate(sentences):
+        for index, passage in enumerate(sentences, first):
             if passage.pause_s:
                 yield Written([], None, silence_s=passage.pause_s)
             if index and not passage.text:  # the silence at the end
@@ -283,18 +296,3 @@ def ended(piece: Piece, sentence: FrontendOutput, frames: list[Frame], pacing: P
         times_s=pacing.frame_times_s(begin_s),
         sentence=sentence,
     )
-
-
-def chunk_goals(codec: Any) -> Iterator[int]:
-    """Numbers of frames at which a sentence is decoded as far as it goes: soon at first, then rarely.
-
-    While a piece is heard the next is made, so each may take GROWTH times the last as long as speaking is faster than
-    that. The first piece and the longest last as long with every codec.
-    """
-    faster = max(1, round(codec.frame_rate / SLOWEST_RATE))
-    chunk = FIRST_CHUNK * faster
-    goal = codec.context + chunk
-    while True:
-        yield goal
-        chunk = min(GROWTH * chunk, MAX_CHUNK * faster)
-        goal += chunk

@@ -124,6 +124,10 @@ class TextFrontend:
         self._check_marks(marks)
         self.normalizer.normalize(masked)
 
+    def with_words(self, words: Lexicon) -> "TextFrontend":
+        """The same, not to be used at the same time, with words that go before its own."""
+        return TextFrontend(self.normalizer, self.phonemizer, self.tokenizer, self.lexicon | words)
+
     def _check_marks(self, marks: Mapping[str, Sounds | Break]) -> None:
         for item in marks.values():
             if isinstance(item, Sounds):

@@ -60,6 +60,11 @@ class Lexicon:
             raise ValueError(f"{path} is not UTF-8 text; expected lines of a word, a tab, its phonemes") from None
         return cls(dict(_entry(line, f"{path}:{number}") for number, line in enumerate(lines, 1) if _counts(line)))
 
+    @classmethod
+    def of(cls, words: Mapping[str, str]) -> "Lexicon":
+        """Words with their phonemes or a respelling, as a file has them; ValueError for what cannot be read."""
+        return cls(dict(_entry(f"{word}\t{sound}", f"lexicon: {word[:60]}") for word, sound in words.items()))
+
     def __or__(self, other: "Lexicon") -> "Lexicon":
         """Both; where they differ, what `other` says."""
         return Lexicon(self.entries | other.entries) if other.entries else self

@@ -116,6 +116,31 @@ def test_whoever_leaves_frees_the_place():
         assert list(stream) == []
 
 
+def test_who_must_not_wait_is_called_and_takes():
+    called, gate = threading.Event(), threading.Event()
+    with Scheduler(threads=1) as scheduler:
+        stream = scheduler.submit(pieces("one", 1, [], gate), RATE, called.set)
+        assert stream.take() is None
+        gate.set()
+        assert called.wait(10) and len(stream.take().audio) == RATE
+        while not stream.over:
+            called.wait(0.01)
+        with pytest.raises(StopIteration):
+            stream.take()
+
+
+def test_what_goes_on_where_another_ended_keeps_its_deadline():
+    clock = Clock()
+    with Scheduler(threads=1, clock=clock) as scheduler:
+        first = scheduler.submit(pieces("first", 2, []), RATE)
+        list(first)
+        clock.now_s = 1.0
+        second = scheduler.submit(iter(()), RATE, after=first)
+        patient = scheduler.submit(iter(()), RATE, patience_s=5.0)
+    assert second.heard and second.deadline_s == first.deadline_s == 2.0
+    assert patient.deadline_s == 6.0
+
+
 def test_an_error_reaches_its_listener_alone():
     def failing():
         yield Piece(np.zeros(RATE, np.float32), np.zeros((8, 1), np.int64))

@@ -10,9 +10,10 @@ import toys
 from codec import save as save_codec
 from pipelines.shared.errors import UserError
 from pipelines.speaking import torch_voice
+from pipelines.speaking.chunking import FIRST_CHUNK, MAX_CHUNK
 from pipelines.speaking.loading import load_voice
 from pipelines.speaking.pacing import word_frames
-from pipelines.speaking.synthesis import FIRST_CHUNK, MAX_CHUNK, TTS
+from pipelines.speaking.synthesis import TTS
 from speechllm.text.frontend import SpokenWord
 
 TEXT = "Hello there, my old friend. How do you do? The quick brown fox jumps over the lazy dog!"

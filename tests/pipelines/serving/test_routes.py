@@ -1,0 +1,129 @@
+"""The other routes, keys and origins, and that none of it loads torch."""
+
+import io
+import subprocess
+import sys
+
+import httpx
+import numpy as np
+import pytest
+import soundfile
+
+import toys
+from pipelines.serving.requests import MODELS
+from pipelines.serving.voices import OPENAI
+from pipelines.shared.errors import UserError
+from pipelines.speaking.synthesis import TTS
+from servers import serving, toy_settings
+from sources import ROOT
+
+
+def get(server, path: str, **options) -> httpx.Response:
+    return httpx.get(server.url + path, timeout=30, **options)
+
+
+def test_voices_have_ids_and_all_of_openais_names(server):
+    rows = get(server, "/v1/audio/voices").json()["voices"]
+    assert rows[0] == {"id": "toy", "name": "toy", "voice": "toy"}
+    assert {row["id"] for row in rows} == {"toy", *OPENAI}
+    assert get(server, "/v1/audio/voices?legacy=true").json()["voices"] == ["toy", *OPENAI]
+    for name in ("nova", {"id": "toy"}):
+        assert server.post(input="Hello.", voice=name).headers["x-voice"] == "toy"
+
+
+def test_models_are_those_that_are_taken(server):
+    assert [row["id"] for row in get(server, "/v1/models").json()["data"]] == list(MODELS)
+    assert get(server, "/v1/audio/models").json()["models"][0]["id"] == MODELS[0]
+    assert get(server, "/v1/models/tts-1").json()["id"] == "tts-1"
+    assert get(server, "/v1/models/whisper-1").status_code == 404
+
+
+def test_it_says_how_it_is(server):
+    assert get(server, "/").status_code == 200
+    assert get(server, "/health").json() == {"status": "ok"}
+    assert get(server, "/ready").json()["places"] == 4
+    server.post(input="Hello there.")
+    assert server.settle()
+    figures = get(server, "/metrics").text
+    for line in ("lfsc_tts_streams 0", "lfsc_tts_places 4", 'lfsc_tts_requests_total{status="200"}'):
+        assert line in figures
+    assert "# TYPE lfsc_tts_first_audio_seconds histogram" in figures
+
+
+def test_audio_to_codes_and_back(server, exported_voice):
+    audio, body = toys.voiced(150, 1.5), io.BytesIO()
+    soundfile.write(body, audio, toys.RATE, format="WAV", subtype="FLOAT")
+    answer = httpx.post(f"{server.url}/v1/audio/tokens?codec=toy", content=body.getvalue(), timeout=30).json()
+    codec = TTS.from_pretrained(str(exported_voice), threads=1).codec
+    codes, frames = codec.encode(audio[None, None])
+    assert answer["codes"] == codes[0].tolist() and answer["frames"] == frames[0]
+    assert answer["fingerprint"] == codec.fingerprint
+    wanted = {"codes": answer["codes"], "codec": "toy", "response_format": "wav"}
+    back = httpx.post(f"{server.url}/v1/audio/detokenize", json=wanted, timeout=30)
+    samples, rate = soundfile.read(io.BytesIO(back.content), frames=int(codec.hop_length * frames[0]), dtype="float32")
+    assert rate == codec.sample_rate
+    assert np.abs(samples - codec.decode(codes)[0, 0]).max() < 1e-4
+
+
+@pytest.mark.parametrize(
+    ("path", "content", "said"),
+    [
+        ("/v1/audio/tokens", b"no audio", "not readable audio"),
+        ("/v1/audio/tokens?codec=../x", b"", "no codec"),
+        ("/v1/audio/detokenize", b'{"codes": [[1, 2], [1]]}', "different lengths"),
+        ("/v1/audio/detokenize", b'{"codes": [[1, 2]]}', "codes"),
+        ("/v1/audio/detokenize", b'{"codes": [[1e99]]}', "codes"),
+        ("/v1/audio/detokenize", b'{"codes": [[99999]], "codec": "nobody"}', "no codec"),
+    ],
+)
+def test_what_is_no_audio_or_no_codes_is_400(server, path, content, said):
+    answer = httpx.post(server.url + path, content=content, headers={"content-type": "application/json"}, timeout=30)
+    assert answer.status_code == 400 and said in answer.json()["error"]["message"]
+    assert server.settle()
+
+
+def test_keys_are_asked_for(exported_voice, caplog):
+    caplog.set_level("INFO")
+    with serving(toy_settings(exported_voice, keys=("first", "second"), origins=("https://a.example",))) as running:
+        assert running.post(input="A secret.").status_code == 401
+        for key, status in (("second", 200), ("third", 401), ("firstsecond", 401)):
+            headers = {"authorization": f"Bearer {key}"}
+            assert get(running, "/v1/audio/voices", headers=headers).status_code == status
+        assert running.post(input="x").json()["error"]["code"] == "invalid_api_key"
+        assert get(running, "/health").status_code == 200 and get(running, "/ready").status_code == 200
+        page = {"origin": "https://a.example", "authorization": "Bearer first"}
+        assert get(running, "/v1/models", headers=page).headers["access-control-allow-origin"] == "https://a.example"
+        other = {**page, "origin": "https://b.example"}
+        assert "access-control-allow-origin" not in get(running, "/v1/models", headers=other).headers
+        said = httpx.post(f"{running.url}/v1/audio/speech", json={"input": "A secret."}, headers=page, timeout=30)
+        assert said.status_code == 200
+    assert "chars=9" in caplog.text and "secret" not in caplog.text
+
+
+def test_no_page_may_ask_unless_told(server):
+    answer = get(server, "/v1/models", headers={"origin": "https://a.example"})
+    assert "access-control-allow-origin" not in answer.headers
+
+
+def test_serving_loads_no_torch(exported_voice):
+    code = (
+        "import sys; from pipelines.serving.app import create_app; from pipelines.serving.service import Service; "
+        "from pipelines.serving.settings import Settings; "
+        f"service = Service(Settings(voices=({str(exported_voice)!r},), streams=1)); create_app(service); "
+        "service.warmed(); service.close(); print(service.ready, 'torch' in sys.modules)"
+    )
+    ran = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert ran.stdout.split()[-1] == "False"
+
+
+def test_mistakes_of_who_starts_it_are_one_line(capsys):
+    from pipelines import serve
+
+    for flags, said in (
+        (["--threads", "0"], "threads"),
+        (["--max-wait", "0"], "limit"),
+        (["--port", "99999"], "port"),
+        (["--voice", "nobody"], "no voice"),
+    ):
+        with pytest.raises(UserError, match=said):
+            serve.main(flags)

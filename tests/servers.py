@@ -1,0 +1,65 @@
+"""A server in a thread, on loopback, with a toy voice; and one whose speech a test controls."""
+
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import httpx
+import uvicorn
+
+from pipelines.serving.app import create_app
+from pipelines.serving.service import Service
+from pipelines.serving.settings import Limits, Settings
+
+LIMITS = Limits(wait_s=5.0, idle_s=5.0, request_s=60.0)
+
+
+@dataclass
+class Server:
+    """Where it is, and what runs inside."""
+
+    url: str
+    service: Service
+
+    def post(self, path: str = "/v1/audio/speech", **body) -> httpx.Response:
+        """Ask for something."""
+        return httpx.post(self.url + path, json=body, timeout=60)
+
+    def settle(self, seconds: float = 5.0) -> bool:
+        """Whether nobody is spoken for any more, soon."""
+        until = time.monotonic() + seconds
+        while time.monotonic() < until:
+            admission = self.service.admission
+            if not admission.taken and not admission.waiting and not self.service.scheduler.streams:
+                return True
+            time.sleep(0.02)
+        return False
+
+
+@contextmanager
+def serving(settings: Settings) -> Iterator[Server]:
+    """A server until the end of the block."""
+    service = Service(settings)
+    place = socket.socket()
+    place.bind(("127.0.0.1", 0))
+    config = uvicorn.Config(create_app(service), log_level="error", access_log=False, timeout_graceful_shutdown=2)
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [place]}, daemon=True)
+    thread.start()
+    until = time.monotonic() + 30
+    while not (server.started and service.ready):
+        assert time.monotonic() < until and thread.is_alive(), "the server does not start"
+        time.sleep(0.01)
+    try:
+        yield Server(f"http://127.0.0.1:{place.getsockname()[1]}", service)
+    finally:
+        server.should_exit = True
+        thread.join(10)
+        place.close()
+
+
+def toy_settings(voice, **changes) -> Settings:
+    return Settings(**{"voices": (str(voice),), "threads": 2, "streams": 4, "limits": LIMITS, **changes})
