@@ -53,7 +53,7 @@ def test_a_command_has_the_flags_of_its_script_and_its_own_name(capsys, command)
     ("command", "hint"),
     [
         ("train-code", "did you mean train-codec?"),
-        ("speak", "expected one of: say, read, detect, prepare-corpus"),
+        ("speak", "expected one of: say, read, serve, detect, "),
         ("", "expected one of: say, "),
         ("--text", "expected one of: say, "),
     ],

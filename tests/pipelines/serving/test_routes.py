@@ -62,7 +62,7 @@ def test_audio_to_codes_and_back(server, exported_voice):
     back = httpx.post(f"{server.url}/v1/audio/detokenize", json=wanted, timeout=30)
     samples, rate = soundfile.read(io.BytesIO(back.content), frames=int(codec.hop_length * frames[0]), dtype="float32")
     assert rate == codec.sample_rate
-    assert np.abs(samples - codec.decode(codes)[0, 0]).max() < 1e-4
+    assert np.abs(samples - np.clip(codec.decode(codes)[0, 0], -1, 1)).max() < 1e-4
 
 
 @pytest.mark.parametrize(
