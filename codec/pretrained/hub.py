@@ -72,6 +72,7 @@ def fetch(repository: str, name: str, revision: str) -> str:
     try:
         path = str(hf_hub_download(repository, name, revision=revision))
     except Exception as error:  # no common base: connection, missing entry, gated, offline mode
+        forget_connections()
         raise ConnectionError(
             f"{repository}: no {name} of revision {revision} in the cache, and it cannot be downloaded: "
             f"{' '.join(str(error).split())[:200]}; download it elsewhere and give its path"
@@ -79,6 +80,15 @@ def fetch(repository: str, name: str, revision: str) -> str:
 
     check_hash(Path(path), repository)
     return path
+
+
+def forget_connections() -> None:
+    """Close those that huggingface_hub keeps: one that broke would fail the next download too."""
+    import huggingface_hub
+
+    close = getattr(huggingface_hub, "close_session", None)  # from 1.0 on
+    if close is not None:
+        close()
 
 
 def check_hash(path: Path, repository: str) -> None:
