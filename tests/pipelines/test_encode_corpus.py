@@ -246,3 +246,16 @@ def test_features_of_other_recordings_are_refused_or_made_again(root, encode, mo
     assert "004.wav is silent" in (root / "features/rejects.jsonl").read_text()
     encode("--features", root / "features")
     assert set(rejects(root)) == {"004"}
+
+
+def test_phonemes_of_another_alphabet_are_read_anew_where_asked(root, encode):
+    """British ones, which this tokenizer has never seen; those that it knows stay as the manifest has them."""
+    change(root, lambda found: [replace(one, phonemes="həlˈɜː ðˈɛ") if one.id == "001" else one for one in found])
+    assert encode("--max-rejects", 1) == ["000", "002", "003", "004"]
+    assert "never seen" in (root / "codes/rejects.jsonl").read_text()
+    shutil.rmtree(root / "codes")
+    assert encode("--reread") == ["000", "001", "002", "003", "004"]
+    tokenizer = Tokenizer.load(root / "tokenizer.model")
+    shards = open_shards(root / "codes")
+    assert tokenizer.decode(shards[0][1].ids.tolist()) == Phonemizer()("Hello.").text
+    assert tokenizer.decode(shards[0][0].ids.tolist()) == toys.PHONEMES[0]

@@ -1,8 +1,13 @@
 """One clear line for a user's mistake; a bug is not hidden."""
 
+import os
+import subprocess
+import sys
+
 import pytest
 
 from pipelines.shared.errors import UserError, guard, resumable
+from sources import ROOT
 
 
 def stop(error: BaseException):
@@ -40,3 +45,23 @@ def test_a_developer_can_have_the_traceback(monkeypatch):
     monkeypatch.setenv("LFSC_TRACEBACK", "1")
     with pytest.raises(UserError):
         guard(stop(UserError("x")))
+
+
+@pytest.mark.parametrize(("leave", "code"), [("raise KeyboardInterrupt", 130), ("sys.exit(143)", 143), ("pass", 0)])
+def test_the_process_ends_although_a_thread_is_abandoned(leave, code, tmp_path):
+    """At once and with its own exit code; the interpreter's end, where such a thread is cut off, is not reached."""
+    script = f"""
+import atexit, sys, threading, time
+from pipelines.shared.errors import abandoned, guard
+def main():
+    thread = threading.Thread(target=time.sleep, args=(60,))  # no daemon: the interpreter would wait for it
+    thread.start()
+    abandoned.add(thread)
+    atexit.register(print, "the interpreter's end")
+    print("said")
+    {leave}
+guard(main)
+"""
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    done = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True, timeout=30)
+    assert (done.returncode, done.stdout) == (code, "said\n")
