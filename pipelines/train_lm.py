@@ -20,9 +20,10 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from pipelines.corpus.rejects import Reject, report  # noqa: E402
 from pipelines.shared.errors import UserError, guard, resumable  # noqa: E402
 from pipelines.shared.settings import parse  # noqa: E402
+from pipelines.training.dealing import loader, processes  # noqa: E402
 from pipelines.training.resume import Run, settings_of  # noqa: E402
 from pipelines.training.shown import reading  # noqa: E402
-from pipelines.training.trainer import fit, loader, processes  # noqa: E402
+from pipelines.training.trainer import fit  # noqa: E402
 from speechllm import LMConfig, SpeechLM  # noqa: E402
 from speechllm.config import LMShape  # noqa: E402
 from speechllm.data.shards import Shard, open_shards  # noqa: E402
@@ -30,7 +31,9 @@ from speechllm.data.shards import identity as identity_of  # noqa: E402
 from speechllm.data.speakers import Voices  # noqa: E402
 from speechllm.text.tokenizer import Tokenizer  # noqa: E402
 from speechllm.training.batches import BatchDataset, split  # noqa: E402
+from speechllm.training.corruption import Corruption  # noqa: E402
 from speechllm.training.module import LitSpeechLM, LMOptim  # noqa: E402
+from speechllm.training.plan import rounds  # noqa: E402
 
 
 @dataclass(frozen=True)
@@ -44,6 +47,7 @@ class TrainLM:
     optim: LMOptim = field(default_factory=LMOptim)
     init_from: Path | None = None  # an LM folder whose weights to start from, where they fit
     batch_tokens: int = 2500  # text tokens and frames in a batch, padding included
+    batches_per_step: int = 0  # batches of an update of the weights, of all processes together; 0 = one of each
     held_out: int = 128  # utterances kept out of training
     validate_every: int = 500  # steps
     num_workers: int = 1
@@ -104,22 +108,24 @@ def main(argv: list[str] | None = None, prog: str | None = None) -> None:
     if voices:
         identity["voices"] = voices.identity()
     settings = dataclasses.asdict(config)
-    run = Run(config.run_dir, config.optim.max_steps, identity, settings, config.checkpoint_minutes)
-    seen = run.steps_done()
-    training, validation = loaders(config, shards, fits, voices, seen)
+    count = processes(config.trainer)
+    per_step = config.batches_per_step or count
+    run = Run(config.run_dir, config.optim.max_steps, identity, settings, config.checkpoint_minutes, per_step)
+    training, validation = loaders(config, shards, fits, voices, run)
     print(f"speech LM: {sum(p.numel() for p in model.parameters()) / 1e6:.1f} M parameters")
 
     def export() -> None:
         model.save_pretrained(config.run_dir / "lm", torch.float32)
 
-    lit, options = LitSpeechLM(model, config.optim), config.trainer
-    fit(lit, training, validation, run, config.validate_every, options, export, reading(validation, lit))
+    lit = LitSpeechLM(model, config.optim)
+    options, show = config.trainer, reading(validation, lit)
+    fit(lit, training, validation, run, config.validate_every, options, export, show, rounds(per_step, count))
 
 
 def loaders(
-    config: TrainLM, shards: list[Shard], fitting: list[tuple[int, int]], voices: Voices | None, seen: int
+    config: TrainLM, shards: list[Shard], fitting: list[tuple[int, int]], voices: Voices | None, run: Run
 ) -> tuple[DataLoader, DataLoader | None]:
-    """Training and validation batches; training goes on after the `seen` steps of an earlier part of the run."""
+    """Training and validation batches; training goes on after those that earlier parts of the run have used."""
     fits, total = set(fitting), sum(map(len, shards))
     train, held = ([pair for pair in part if pair in fits] for part in split(shards, config.held_out))
     if not train:
@@ -128,14 +134,28 @@ def loaders(
     if len(fits) < total:
         limits = f"model.max_text={config.model.max_text}, model.max_frames={config.model.max_frames}"
         print(f"{total - len(fits):,} utterances are left out: longer than {limits}", file=sys.stderr)
-    count, frames_per_step = processes(config.trainer), config.model.frames_per_step
-    size, first = (config.optim.max_steps - seen) * count, seen * count  # several processes are dealt batches in turn
-    batches = BatchDataset(shards, train, config.batch_tokens, size, config.seed, first, frames_per_step, voices)
+    size = (config.optim.max_steps - run.steps_done()) * run.items_per_step
+    shares = {field.name: getattr(config.optim, field.name) for field in dataclasses.fields(Corruption)}
+    batches = BatchDataset(
+        shards,
+        train,
+        config.batch_tokens,
+        size,
+        config.seed,
+        run.progress.items,
+        config.model.frames_per_step,
+        voices,
+        Corruption(**shares),
+        run.items_per_step,
+    )
+    training = loader(batches, None, config.num_workers, run.items_per_step)
     if not held:
-        return loader(batches, None, config.num_workers), None
-    validation = BatchDataset(shards, held, config.batch_tokens, 1, config.seed, 0, frames_per_step, voices)
-    validation.size = len(validation.batches)
-    return loader(batches, None, config.num_workers), loader(validation, None)
+        return training, None
+    validation = BatchDataset(
+        shards, held, config.batch_tokens, 1, config.seed, 0, config.model.frames_per_step, voices
+    )
+    validation.size = len(validation.plan)
+    return training, loader(validation, None)
 
 
 if __name__ == "__main__":

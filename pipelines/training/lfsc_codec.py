@@ -20,9 +20,10 @@ from codec.training.segments import MeasuredSegments
 from pipelines.corpus import manifest
 from pipelines.corpus.rejects import Reject, report
 from pipelines.shared.errors import UserError
+from pipelines.training.dealing import loader, processes
 from pipelines.training.resume import Run, settings_of
 from pipelines.training.shown import copy_of_hifigan, sounds
-from pipelines.training.trainer import adversarial_options, fit, loader, processes
+from pipelines.training.trainer import adversarial_options, fit
 
 SHOWN = 4  # items of a validation batch that are written to disk
 
@@ -48,10 +49,10 @@ class TrainHiFiGAN:
 
 
 def loaders(
-    config: TrainHiFiGAN, utterances: list[manifest.Utterance], seen: int
+    config: TrainHiFiGAN, utterances: list[manifest.Utterance], run: Run
 ) -> tuple[DataLoader, DataLoader | None]:
-    """Training and validation segments; training goes on after the `seen` steps of an earlier part of the run."""
-    folder, step_size = config.manifest.parent, config.batch_size * processes(config.trainer)
+    """Training and validation segments; training goes on after those that earlier parts of the run have used."""
+    folder = config.manifest.parent
     held, used = utterances[: config.validation_items], utterances[config.validation_items :]
 
     def segments(part: list[manifest.Utterance], size: int, first: int = 0) -> MeasuredSegments:
@@ -59,8 +60,8 @@ def loaders(
         samples, rate = config.segment_frames * config.codec.hop_length, config.codec.sample_rate
         return MeasuredSegments(files, durations, samples, rate, size=size, seed=config.seed, first=first)
 
-    left = config.optim.max_steps - seen
-    training = loader(segments(used, left * step_size, seen * step_size), config.batch_size, config.num_workers)
+    left = (config.optim.max_steps - run.steps_done()) * run.items_per_step
+    training = loader(segments(used, left, run.progress.items), config.batch_size, config.num_workers)
     return training, loader(segments(held, len(held)), config.batch_size, config.num_workers) if held else None
 
 
@@ -117,8 +118,9 @@ def train(config: TrainHiFiGAN) -> None:
     utterances = read_manifest(config)
     identity = settings_of("codec", config.codec) | {"corpus": manifest.digest(utterances, config.manifest.parent)}
     settings = dataclasses.asdict(config)
-    run = Run(config.run_dir, config.optim.max_steps, identity, settings, config.checkpoint_minutes)
-    training, validation = loaders(config, utterances, run.steps_done())
+    items = config.batch_size * processes(config.trainer)
+    run = Run(config.run_dir, config.optim.max_steps, identity, settings, config.checkpoint_minutes, items)
+    training, validation = loaders(config, utterances, run)
     sizes = [
         sum(p.numel() for p in part.parameters()) / 1e6
         for part in (codec.encoder, codec.decoder, module.discriminators)

@@ -21,9 +21,10 @@ from pipelines.corpus import manifest
 from pipelines.corpus.features import read_features
 from pipelines.corpus.rejects import Reject, report
 from pipelines.shared.errors import UserError
+from pipelines.training.dealing import loader, processes
 from pipelines.training.resume import Run, settings_of
 from pipelines.training.shown import copy_of_lite, sounds
-from pipelines.training.trainer import adversarial_options, fit, loader, processes
+from pipelines.training.trainer import adversarial_options, fit
 
 DISCRIMINATORS = "discriminators.safetensors"
 START_SEGMENTS = 400  # segments from which training takes its linear start
@@ -53,8 +54,8 @@ class TrainLite:
     trainer: dict[str, Any] = field(default_factory=dict)  # passed to lightning.Trainer
 
 
-def loaders(config: TrainLite, utterances: list[manifest.Utterance], seen: int) -> tuple[DataLoader, DataLoader | None]:
-    """Training and validation segments; training goes on after the `seen` batches of an earlier part of the run."""
+def loaders(config: TrainLite, utterances: list[manifest.Utterance], run: Run) -> tuple[DataLoader, DataLoader | None]:
+    """Training and validation segments; training goes on after the segments that earlier parts of the run have used."""
     folder, frames = config.manifest.parent, config.segment_frames
     held, used = utterances[: config.validation_items], utterances[config.validation_items :]
     features = read_features(config.features, config.codec, utterances, folder) if config.features else {}
@@ -84,9 +85,8 @@ def loaders(config: TrainLite, utterances: list[manifest.Utterance], seen: int) 
         files, durations = [folder / u.audio for u in long], [u.duration_s for u in long]
         return AudioSegments(files, durations, samples, rate, size=size, seed=config.seed, first=first)
 
-    step_size = config.batch_size * processes(config.trainer)
-    left = config.optim.max_steps - seen
-    training = loader(segments(used, left * step_size, seen * step_size), config.batch_size, config.num_workers)
+    left = (config.optim.max_steps - run.steps_done()) * run.items_per_step
+    training = loader(segments(used, left, run.progress.items), config.batch_size, config.num_workers)
     return training, loader(segments(held, len(held)), config.batch_size) if held else None
 
 
@@ -128,10 +128,11 @@ def train(config: TrainLite) -> None:
         "corpus": manifest.digest(utterances, None if config.features else config.manifest.parent)
     }
     settings = dataclasses.asdict(config)
-    run = Run(config.run_dir, config.optim.max_steps, identity, settings, config.checkpoint_minutes)
+    items = config.batch_size * processes(config.trainer)
+    run = Run(config.run_dir, config.optim.max_steps, identity, settings, config.checkpoint_minutes, items)
     module, seen = new_module(config), run.steps_done()
     codec = module.codec
-    training, validation = loaders(config, utterances, seen)
+    training, validation = loaders(config, utterances, run)
     if not seen and not config.init_from and "features" in config.optim.parts:
         start_linearly(config, module, training)
     parts = codec.encoder, codec.decoder, codec.vocoder

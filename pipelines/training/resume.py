@@ -5,8 +5,9 @@ import time
 import zipfile
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from lightning.pytorch.callbacks import Callback
@@ -15,6 +16,13 @@ from pipelines.shared.errors import UserError
 
 LAST = "last.ckpt"
 UNREADABLE = (RuntimeError, EOFError, OSError, pickle.UnpicklingError, zipfile.BadZipFile, KeyError, ValueError)
+
+
+class Progress(NamedTuple):
+    """Where a run stands in its plan; nothing else is needed to go on in the middle of a pass over the data."""
+
+    steps: int  # updates of the model
+    items: int  # of the data that they have used, which another number of processes may have used faster
 
 
 @dataclass(frozen=True)
@@ -28,6 +36,7 @@ class Run:
             another identity is not gone on from.
         config: all settings, for config.json.
         checkpoint_minutes: between checkpoints.
+        items_per_step: items of the data that a step of all processes together uses.
     """
 
     folder: Path
@@ -35,6 +44,7 @@ class Run:
     identity: dict[str, str]
     config: dict[str, Any]
     checkpoint_minutes: float = 5.0
+    items_per_step: int = 1
 
     @property
     def last(self) -> Path:
@@ -47,17 +57,23 @@ class Run:
         Raises:
             UserError: nothing is left to do, or the checkpoint cannot be gone on from; the message says why.
         """
-        done = 0
-        if self.last.is_file():
-            checkpoint = self.read()
-            self.check_identity(checkpoint["identity"])
-            # Under manual optimisation Lightning counts the steps of every optimiser, so modules count themselves.
-            done = int(checkpoint["state_dict"].get("step", checkpoint["global_step"]))
+        done = self.progress.steps
         if done >= self.max_steps:
             raise UserError(
                 f"{self.folder} has done its {done} steps; raise --optim.max_steps or use another --run_dir"
             )
         return done
+
+    @cached_property
+    def progress(self) -> "Progress":
+        """How far earlier parts of the run have come."""
+        if not self.last.is_file():
+            return Progress(0, 0)
+        checkpoint = self.read()
+        self.check_identity(checkpoint["identity"])
+        # Under manual optimisation Lightning counts the steps of every optimiser, so modules count themselves.
+        steps = int(checkpoint["state_dict"].get("step", checkpoint["global_step"]))
+        return Progress(steps, int(checkpoint.get("items", steps * self.items_per_step)))  # older ones do not say
 
     def read(self) -> dict[str, Any]:
         """The last checkpoint."""
@@ -106,11 +122,12 @@ class Checkpoint(Callback):
 
         Before a step, and not after it: by then the log has what the last one gave, and no step will be missing there.
         """
-        if not batch_idx:
+        step, started = divmod(batch_idx, trainer.accumulate_grad_batches)
+        if not step or started:
             return
         is_time = time.monotonic() - self.last_s >= 60 * self.run.checkpoint_minutes
         if trainer.world_size > 1:
-            is_time = batch_idx % 50 == 0 and trainer.strategy.broadcast(is_time)
+            is_time = (step % 50 == 0 or not self.run.checkpoint_minutes) and trainer.strategy.broadcast(is_time)
         if is_time:
             self.save(trainer)
             self.last_s = time.monotonic()
@@ -119,6 +136,8 @@ class Checkpoint(Callback):
         """Say what the weights belong to. Where Lightning's loops stand is left out: every part of a run is an epoch of
         its own, of the batches that are left, so that a run that is over can be made longer."""
         checkpoint["identity"] = self.run.identity
+        steps, items = self.run.progress
+        checkpoint["items"] = items + (int(module.step) - steps) * self.run.items_per_step
         checkpoint.pop("loops", None)
 
     def on_train_start(self, trainer: Any, module: Any) -> None:

@@ -15,14 +15,15 @@ import torch
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.callbacks import Callback, RichProgressBar
 from lightning.pytorch.loggers import Logger
-from torch.utils.data import DataLoader, Sampler
+from torch.utils.data import DataLoader
 
 from pipelines.shared.atomic import write_atomically
 from pipelines.shared.errors import UserError
 from pipelines.training.board import FOLDER, Show, Showing, board
+from pipelines.training.dealing import names_of, processes
 from pipelines.training.log import CsvLog
 from pipelines.training.resume import Checkpoint, Run
-from pipelines.training.signals import StopOnSignal, command, leave_signals
+from pipelines.training.signals import StopOnSignal, command
 
 # Flags of lightning.Trainer that would break what a run promises, and what to use in their place.
 RESERVED = {
@@ -30,7 +31,7 @@ RESERVED = {
     "max_epochs": "--optim.max_steps",
     "min_steps": "--optim.max_steps",
     "min_epochs": "--optim.max_steps",
-    "accumulate_grad_batches": "a larger batch",
+    "accumulate_grad_batches": "a larger batch, or --batches_per_step of a speech LM",
     "limit_train_batches": "--optim.max_steps",
     "overfit_batches": "a smaller corpus",
     "fast_dev_run": "--optim.max_steps",
@@ -62,55 +63,10 @@ def trainer_options(given: dict[str, Any]) -> dict[str, Any]:
     return {"devices": 1, "log_every_n_steps": 50, **given}
 
 
-def processes(given: dict[str, Any]) -> int:
-    """How many processes train together, as far as the configuration says.
-
-    Raises:
-        UserError: a number of devices that is none.
-    """
-    devices = given.get("devices", 1)
-    if isinstance(devices, list | tuple):
-        return len(devices) * int(given.get("num_nodes", 1))
-    if isinstance(devices, str) and devices.lstrip("-").isdigit():
-        devices = int(devices)
-    if devices in ("auto", -1):
-        on_gpu = str(given.get("accelerator", "auto")) != "cpu" and torch.cuda.is_available()
-        devices = torch.cuda.device_count() if on_gpu else 1
-    if not isinstance(devices, int) or isinstance(devices, bool) or devices < 1:
-        raise UserError(f"got --trainer.devices={devices!r}; expected a number from 1 on, -1 for all, or a list")
-    return devices * int(given.get("num_nodes", 1))
-
-
 def adversarial_options(given: dict[str, Any]) -> dict[str, Any]:
     """Options for a codec and its discriminators, of which one or the other goes without a gradient in turn."""
     several = processes(given) > 1
     return {"strategy": "ddp_find_unused_parameters_true", **given} if several else given
-
-
-class InTurn(Sampler[int]):
-    """Items dealt to the processes in turn; Lightning's own sampler would shuffle them."""
-
-    def __init__(self, size: int):
-        self.size = size
-
-    def __iter__(self) -> Iterator[int]:
-        rank, count = self.place()
-        return iter(range(rank, self.size, count))
-
-    def __len__(self) -> int:
-        return self.size // self.place()[1]
-
-    def place(self) -> tuple[int, int]:
-        """This process's number, and how many there are; known once training has begun."""
-        if torch.distributed.is_available() and torch.distributed.is_initialized():
-            return torch.distributed.get_rank(), torch.distributed.get_world_size()
-        return 0, 1
-
-
-def loader(dataset: Any, batch_size: int | None, workers: int = 0) -> DataLoader:
-    """Batches of a dataset, in its order; n processes with batches of B see what one with a batch of n B does."""
-    options: dict[str, Any] = dict(num_workers=workers, worker_init_fn=leave_signals)
-    return DataLoader(dataset, batch_size=batch_size, sampler=InTurn(len(dataset)), **options)
 
 
 def fit(
@@ -122,6 +78,7 @@ def fit(
     given: dict[str, Any],
     export: Callable[[], None],
     show: Show | None = None,
+    accumulate: int = 1,
 ) -> None:
     """Train in `run.folder`; a run that was interrupted there goes on from its last checkpoint.
 
@@ -129,13 +86,14 @@ def fit(
 
     Args:
         module: the LightningModule that learns; it counts its steps in a buffer `step`.
-        training: the batches that are left, one for each step and process.
+        training: the batches that are left, as many for each process and step.
         validation: None = there is nothing to validate on, which is said.
         run: where, and what its weights belong to.
         validate_every: steps.
         given: options of lightning.Trainer, as a user gave them.
         export: writes the model for those who will use it.
         show: what shows held-out items in RUN_DIR/tensorboard, after every validation; None = curves alone.
+        accumulate: batches of each process in a step.
 
     Raises:
         UserError: what a user can mend; the message says how.
@@ -151,10 +109,11 @@ def fit(
         validation = None
     loggers, showing = logs(run, done, show, with_board=options.pop("logger", None) != CSV)
     try:
-        with explained(run, lambda: names_of(training, int(module.step) - done, processes(given))):
+        with explained(run, lambda: names_of(training, int(module.step) - done, run.items_per_step)):
             trainer = lightning.Trainer(
                 max_epochs=1,
-                val_check_interval=min(validate_every, run.max_steps - done),
+                accumulate_grad_batches=accumulate,
+                val_check_interval=accumulate * min(validate_every, run.max_steps - done),
                 num_sanity_val_steps=0,
                 default_root_dir=run.folder,
                 logger=loggers,
@@ -199,13 +158,6 @@ def explained(run: Run, heard: Callable[[], list[str]]) -> Iterator[None]:
         if os.strerror(errno.ENOSPC) in str(error):  # of safetensors too, whose errors are none of the system's
             raise UserError(f"no space left in {run.folder}; it keeps its last checkpoint: make room, go on") from error
         raise
-
-
-def names_of(training: DataLoader, step: int, count: int) -> list[str]:
-    """The utterances of a step of this part of a run, of all processes together."""
-    size = (training.batch_size or 1) * count
-    dataset: Any = training.dataset
-    return sorted({name for index in range(step * size, (step + 1) * size) for name in dataset.names_of(index)})
 
 
 def one_line(error: Exception) -> str:

@@ -142,6 +142,7 @@ class SpeechLM(nn.Module):
         keep: Tensor | None = None,
         prefix: Tensor | None = None,
         text_known: Tensor | None = None,
+        reference: Reference | None = None,
     ) -> LMOutput:
         """Teacher forcing over a padded batch.
 
@@ -153,6 +154,7 @@ class SpeechLM(nn.Module):
             keep: bool [B, T], frames whose codes may be seen as inputs; None = all.
             prefix: of a voice, [B, Q, D], before the text.
             text_known: bool [B], rows whose text may be seen; None = all. The others know its length alone.
+            reference: what to make the prefix of, in place of one.
 
         Raises:
             ValueError: more text or steps than the model has positions for.
@@ -161,6 +163,8 @@ class SpeechLM(nn.Module):
         text = self.text_embedding(ids)
         if text_known is not None:
             text = text * text_known[:, None, None]
+        if reference is not None:
+            prefix = self.prefixes(reference)
         if prefix is not None:
             text, text_lengths = torch.cat([prefix, text], dim=1), text_lengths + prefix.shape[1]
             positions = positions + prefix.shape[1]

@@ -16,6 +16,16 @@ from speechllm.data.shards import Example, Shard
 from speechllm.data.speakers import Drawn, Voices
 from speechllm.digits import codes_to_digits
 from speechllm.model.voice_prefix import Reference
+from speechllm.training.corruption import VOICE, Corruption, Seen, random_of
+from speechllm.training.plan import BatchPlan, Numbers
+
+
+class Inputs(NamedTuple):
+    """What the model sees of a batch in training."""
+
+    digits: Tensor  # int64 [B, T, P], some moved by one level
+    keep: Tensor  # bool [B, T], frames that are not hidden
+    text_known: Tensor  # bool [B], rows whose text is not hidden
 
 
 class Batch(NamedTuple):
@@ -28,6 +38,8 @@ class Batch(NamedTuple):
     positions: Tensor  # int64 [B, T]; all 0 for shards that are not aligned yet
     frames: Tensor  # int64 [B]
     reference: Reference | None = None  # whose voice, for a model of many
+    inputs: Inputs | None = None  # None = all is seen as it is
+    share: float = 1.0  # part that its frames have in the update of the weights
 
 
 def stack(example: Example, count: int) -> Example:
@@ -71,20 +83,40 @@ def collate_voices(drawn: list[Drawn], levels: tuple[int, ...], num_codebooks: i
     )
 
 
-class BatchDataset(Dataset[Batch]):
-    """Batches of about `tokens` positions (text and frames, padding included), utterances of one length together.
+def collate_seen(seen: list[Seen]) -> Inputs:
+    """What is seen of each row, padded."""
+    return Inputs(
+        pad_sequence([one.digits for one in seen], batch_first=True),
+        pad_sequence([one.keep for one in seen], batch_first=True),
+        torch.tensor([one.text for one in seen]),
+    )
 
-    Item i is always the same batch for a seed; every pass over the data has its own order.
+
+def hide(reference: Reference, seen: list[Seen]) -> Reference:
+    """The voices of a batch without those that are hidden."""
+    return reference._replace(
+        speaker_known=reference.speaker_known & torch.tensor([one.speaker for one in seen]),
+        frames=reference.frames * torch.tensor([one.prompt for one in seen]),
+    )
+
+
+class BatchDataset(Dataset[Batch]):
+    """The batches of a plan, of about `tokens` positions (text and frames, padding included).
+
+    Item i is always the same batch for a seed; item ~i is the same batch, counted nothing, for a process that has none
+    left in a step.
 
     Args:
         shards: opened shards of one codec and tokenizer.
         indices: which utterances, pairs (shard, number).
         tokens: positions of a batch.
         size: number of items.
-        seed: of the order.
+        seed: of the order, and of what is drawn for each utterance.
         first: items already used up by an earlier part of the run.
         frames_per_step: of the model.
         voices: of the utterances, for a model of many; None = the batches say nothing of voices.
+        corruption: what of them is seen; None = all.
+        per_step: items of an update of the weights, each of which counts by its frames.
     """
 
     def __init__(
@@ -97,36 +129,64 @@ class BatchDataset(Dataset[Batch]):
         first: int = 0,
         frames_per_step: int = 1,
         voices: Voices | None = None,
+        corruption: Corruption | None = None,
+        per_step: int = 1,
     ):
-        self.voices = voices
         self.shards, self.size, self.seed, self.first = shards, size, seed, first
-        self.frames_per_step = frames_per_step
-        lengths = []
-        for s, i in indices:
-            tensors = shards[s].tensors
-            text, frames = (int(tensors[name][i : i + 2].diff()) for name in ("id_offsets", "code_offsets"))
-            lengths.append(text + -(-frames // frames_per_step))
-        order = sorted(range(len(indices)), key=lengths.__getitem__)
-        self.batches: list[list[tuple[int, int]]] = []
-        current: list[tuple[int, int]] = []
-        for index in order:
-            if current and (len(current) + 1) * lengths[index] > tokens:
-                self.batches.append(current)
-                current = []
-            current.append(indices[index])
-        self.batches.append(current)
+        self.frames_per_step, self.per_step = frames_per_step, per_step
+        self.voices, self.corruption = voices, corruption
+        self.indices = np.asarray(indices)
+        text, frames = (lengths_of(shards, self.indices, name) for name in ("id_offsets", "code_offsets"))
+        self.steps = -(-frames // frames_per_step)  # of each utterance
+        self.plan = BatchPlan(text + self.steps, tokens, seed)
 
     def __len__(self) -> int:
         return self.size
 
     def __getitem__(self, index: int) -> Batch:
-        spec = self.shards[0].spec
-        batch = collate(self.examples(index), spec.levels, self.frames_per_step)
+        counted, item = index >= 0, max(index, ~index)
+        examples, (epoch, _) = self.examples(item), self.find(item)
+        batch = collate(examples, self.shards[0].spec.levels, self.frames_per_step)
+        batch = batch._replace(share=self.share(item) * counted)
+        seen = self.seen(batch, [example.name for example in examples], epoch)
+        if seen:
+            batch = batch._replace(inputs=collate_seen(seen))
+        reference = self.reference(item, epoch)
+        return batch._replace(reference=hide(reference, seen) if reference and seen else reference)
+
+    def seen(self, batch: Batch, names: list[str], epoch: int) -> list[Seen]:
+        """What is seen of each row; empty where that is everything."""
+        if self.corruption is None:
+            return []
+        levels = torch.tensor(self.shards[0].spec.levels).repeat(batch.codes.shape[2])
+        true = [digits[:frames] for digits, frames in zip(batch.digits, batch.frames.tolist(), strict=True)]
+        rows = zip(true, names, strict=True)
+        return [self.corruption.of(digits, levels, self.seed, name, epoch) for digits, name in rows]
+
+    def reference(self, item: int, epoch: int) -> Reference | None:
+        """The voices of an item, for a model of many."""
         if self.voices is None:
-            return batch
-        rng = np.random.default_rng((self.seed, self.first + index, 1))
-        drawn = [self.voices.draw(*pair, rng) for pair in self.members(index)]
-        return batch._replace(reference=collate_voices(drawn, spec.levels, spec.num_codebooks, self.voices.dim))
+            return None
+        spec, drawn = self.shards[0].spec, []
+        for s, i in self.members(item):
+            drawn.append(self.voices.draw(s, i, random_of(self.seed, self.shards[s].names[i], epoch, VOICE)))
+        return collate_voices(drawn, spec.levels, spec.num_codebooks, self.voices.dim)
+
+    def find(self, item: int) -> tuple[int, Numbers]:
+        """The pass over the data of an item, and its utterances.
+
+        Raises:
+            IndexError: it lies beyond the end.
+        """
+        if item >= self.size:
+            raise IndexError(item)
+        return self.plan.find(self.first + item)
+
+    def share(self, item: int) -> float:
+        """Part that an item has in the frames of its step, 0 to 1."""
+        begin = item - item % self.per_step
+        frames = [int(self.steps[self.find(each)[1]].sum()) for each in range(begin, begin + self.per_step)]
+        return frames[item - begin] / sum(frames)
 
     def names_of(self, index: int) -> list[str]:
         """The utterances of item `index`, for messages."""
@@ -138,11 +198,15 @@ class BatchDataset(Dataset[Batch]):
 
     def members(self, index: int) -> list[tuple[int, int]]:
         """Where the utterances of item `index` are: shard and number of each."""
-        if index >= self.size:
-            raise IndexError(index)
-        epoch, number = divmod(self.first + index, len(self.batches))
-        order = np.random.default_rng((self.seed, epoch)).permutation(len(self.batches))
-        return self.batches[order[number]]
+        return [(s, i) for s, i in self.indices[self.find(index)[1]].tolist()]
+
+
+def lengths_of(shards: list[Shard], indices: Numbers, offsets: str) -> Numbers:
+    """Of utterances, pairs (shard, number) [n, 2], what a shard's `offsets` say, int64 [n]."""
+    lengths = [shard.tensors[offsets].diff().numpy() for shard in shards]
+    begins = np.cumsum([0, *map(len, lengths)])
+    found: Numbers = np.concatenate(lengths)[begins[indices[:, 0]] + indices[:, 1]]
+    return found
 
 
 def split(shards: list[Shard], held_out: int) -> tuple[list[tuple[int, int]], list[tuple[int, int]]]:

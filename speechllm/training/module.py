@@ -9,13 +9,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from speechllm.digits import on_device
 from speechllm.model.speech_lm import LMOutput, SpeechLM
-from speechllm.model.voice_prefix import Reference
-from speechllm.training.batches import Batch
+from speechllm.training.batches import Batch, Inputs
 
 IGNORED = -100  # what cross_entropy takes for no target
-HIDING = 2**40  # what is hidden has a random stream of its own, beside that of the noise
 
 
 @dataclass(frozen=True)
@@ -59,6 +56,7 @@ class LitSpeechLM(lightning.LightningModule):
         self.model, self.optim = model, optim
         # Lightning counts the steps of this process, not those of the run.
         self.register_buffer("step", torch.tensor(0))
+        self.total: dict[str, Tensor] = {}  # losses of the step so far
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
         """AdamW, no decay on vectors."""
@@ -84,31 +82,6 @@ class LitSpeechLM(lightning.LightningModule):
         for group in optimizer.param_groups:
             group["lr"] = self.learning_rate()
 
-    def corrupt(self, batch: Batch) -> tuple[Tensor, Tensor]:
-        """Input digits with some moved by one level, and which frames are not hidden."""
-        # Randomness comes from the step number, so that a resumed run equals an uninterrupted one.
-        generator = torch.Generator(batch.digits.device).manual_seed(int(self.step))
-        random = dict(generator=generator, device=batch.digits.device)
-        levels = self.model.config.codes.levels * self.model.config.step.num_codebooks
-        top = on_device(levels, batch.digits.device) - 1
-        noise = torch.randint(0, 2, batch.digits.shape, **random) * 2 - 1
-        hit = torch.rand(batch.digits.shape, **random) < self.optim.noisy_digits
-        digits = torch.minimum((batch.digits + noise * hit).clamp(min=0), top)
-        return digits, torch.rand(batch.positions.shape, **random) >= self.optim.hidden_frames
-
-    def hide(self, batch: Batch) -> tuple[Reference | None, Tensor]:
-        """Whose voice each row has, some of it hidden, and which rows may see their text, bool [B]."""
-        rows, device = len(batch.frames), batch.frames.device
-        generator = torch.Generator(device).manual_seed(int(self.step) + HIDING)
-        text, speaker, prompt = torch.rand((3, rows), generator=generator, device=device)
-        text_known, reference = text >= self.optim.hidden_texts, batch.reference
-        if reference is not None:
-            reference = reference._replace(
-                speaker_known=reference.speaker_known & (speaker >= self.optim.hidden_speakers),
-                frames=reference.frames * (prompt >= self.optim.hidden_prompts),
-            )
-        return reference, text_known
-
     def losses(self, output: LMOutput, batch: Batch) -> dict[str, Tensor]:
         """Every term by name, averaged over the real frames."""
         o, count = self.optim, batch.frames.sum()
@@ -132,19 +105,45 @@ class LitSpeechLM(lightning.LightningModule):
         return {"loss": total, "codes": codes, "reader": reader, "stop": stop}
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
-        """Loss of one batch."""
-        digits, keep = self.corrupt(batch)
-        reference, text_known = self.hide(batch)
-        prefix = None if reference is None else self.model.prefixes(reference)
-        known = text_known if self.optim.hidden_texts else None
-        output = self.model(batch.ids, batch.text_lengths, digits, batch.positions, keep, prefix, known)
-        losses = self.losses(output, batch)
+        """Loss of one batch, so weighted that the step as a whole averages over the frames of all its batches."""
+        losses = self.losses(self.heard(batch), batch)
+        trainer = self.trainer
+        self.add(losses, batch.share)
+        if (batch_idx + 1) % trainer.accumulate_grad_batches == 0:
+            self.end_step()
+        # Lightning divides by the batches of a step, and gradients are averaged over the processes.
+        return losses["loss"] * (batch.share * trainer.accumulate_grad_batches * trainer.world_size)
+
+    def heard(self, batch: Batch) -> LMOutput:
+        """What the model says of a batch, given what it may see of it."""
+        seen = batch.inputs or Inputs(batch.digits, None, None)
+        known = seen.text_known if self.optim.hidden_texts else None
+        return self.model(
+            batch.ids, batch.text_lengths, seen.digits, batch.positions, seen.keep, None, known, batch.reference
+        )
+
+    def add(self, losses: dict[str, Tensor], share: float) -> None:
+        """Count a batch in what is said of the step."""
+        for name, value in losses.items():
+            part = value.detach() * share
+            self.total[name] = self.total[name] + part if name in self.total else part
+
+    def end_step(self) -> None:
+        """Say what the batches of all processes have lost, and count the step.
+
+        Raises:
+            FloatingPointError: that is no number; all processes stop, before the weights are spoilt.
+        """
+        names, values = list(self.total), torch.stack(list(self.total.values()))
+        self.total.clear()
+        if self.trainer.world_size > 1:
+            values = self.trainer.strategy.reduce(values, reduce_op="sum")
+        losses = dict(zip(names, values.unbind(), strict=True))
         if not bool(torch.isfinite(losses["loss"])):
-            raise FloatingPointError(f"the loss became {float(losses['loss'].detach())} in step {int(self.step) + 1}")
+            raise FloatingPointError(f"the loss became {float(losses['loss'])} in step {int(self.step) + 1}")
         self.step += 1
-        self.log_dict({f"train/{name}": value.detach() for name, value in losses.items()}, prog_bar=True)
+        self.log_dict({f"train/{name}": value for name, value in losses.items()}, prog_bar=True)
         self.log("step", float(self.step))  # of the run, for the log, not of this part of it
-        return losses["loss"]
 
     def configure_gradient_clipping(self, optimizer: Any, *_: Any, **__: Any) -> None:
         """Clip the global norm."""
@@ -152,9 +151,7 @@ class LitSpeechLM(lightning.LightningModule):
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
         """Loss on held-out utterances, inputs untouched."""
-        prefix = None if batch.reference is None else self.model.prefixes(batch.reference)
-        output = self.model(batch.ids, batch.text_lengths, batch.digits, batch.positions, prefix=prefix)
-        losses = self.losses(output, batch)
+        losses = self.losses(self.heard(batch), batch)
         size = len(batch.frames)
         self.log("step", float(self.step), sync_dist=True)
         self.log_dict(

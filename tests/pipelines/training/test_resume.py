@@ -61,3 +61,13 @@ def test_a_cut_checkpoint_is_one_line(tmp_path, keep):
     with pytest.raises(UserError, match=re.escape(f"{tmp_path / LAST} is not a whole checkpoint")) as caught:
         run(tmp_path).steps_done()
     assert "\n" not in str(caught.value)
+
+
+def test_a_run_knows_how_much_of_the_data_it_has_used(tmp_path):
+    """Whatever a step uses now: earlier parts may have used more at a time."""
+    checkpoint = {"state_dict": {"step": torch.tensor(7)}, "global_step": 7, "identity": IDENTITY}
+    torch.save(checkpoint, tmp_path / LAST)
+    of_four = Run(tmp_path, 10, IDENTITY, {}, items_per_step=4)
+    assert of_four.progress == (7, 28), "written before checkpoints said so"
+    torch.save(checkpoint | {"items": 50}, tmp_path / LAST)
+    assert Run(tmp_path, 10, IDENTITY, {}, items_per_step=4).progress == (7, 50)

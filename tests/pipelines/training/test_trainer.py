@@ -16,8 +16,9 @@ from torch.utils.data import Dataset
 pytest.importorskip("lightning", reason="the training scripts need lfsc-tts[train]")
 
 from pipelines.shared.errors import UserError
+from pipelines.training.dealing import loader, processes
 from pipelines.training.resume import LAST, Run
-from pipelines.training.trainer import commit, fit, loader, processes, trainer_options
+from pipelines.training.trainer import commit, fit, trainer_options
 from sources import ROOT
 
 QUIET = {"enable_progress_bar": False, "enable_model_summary": False, "log_every_n_steps": 1, "accelerator": "cpu"}
@@ -72,9 +73,9 @@ class Module(lightning.LightningModule):
 def train(folder, steps: int, module: Module | None = None, bad: int = -1, validation: bool = True, **given: Any):
     """Train to so many steps, or from where an earlier part stopped."""
     module = module or Module()
-    run = Run(folder, steps, {"codec": "aaaa"}, {"seed": 0})
-    done, count = run.steps_done(), processes(given)
-    training = loader(Items((steps - done) * 2 * count, done * 2 * count, bad), 2)
+    run = Run(folder, steps, {"codec": "aaaa"}, {"seed": 0}, items_per_step=2 * processes(given))
+    items = (steps - run.steps_done()) * run.items_per_step
+    training = loader(Items(items, run.progress.items, bad), 2)
     fit(module, training, loader(Items(2), 2) if validation else None, run, 3, QUIET | given, lambda: None)
     return module.weight.detach().clone()
 

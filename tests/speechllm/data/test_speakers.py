@@ -60,7 +60,7 @@ def test_batches_have_the_same_voices_whatever_was_read_before(shards):
         one, other = whole[8 + item].reference, later[item].reference
         assert all(torch.equal(a, b) for a, b in zip(one, other, strict=True))
     assert one.speakers.shape[1] == DIM and len(one.frames) == len(whole[19].frames)
-    assert not torch.equal(whole[0].reference.digits, whole[len(whole.batches)].reference.digits)
+    assert not torch.equal(whole[0].reference.digits, whole[len(whole.plan)].reference.digits)
 
 
 def test_speakers_of_another_shard_are_refused(shards):

@@ -7,7 +7,8 @@ import torch
 
 import toys
 from speechllm.data.shards import Example, Shard, write_shard
-from speechllm.training.batches import BatchDataset, collate, split, stack
+from speechllm.training.batches import Batch, BatchDataset, collate, split, stack
+from speechllm.training.corruption import Corruption
 
 
 @pytest.fixture
@@ -28,7 +29,7 @@ def names(dataset: BatchDataset, items: range) -> list[list[str]]:
 def test_every_pass_has_every_utterance_once_in_its_own_order(shards):
     every, _ = split(shards, 0)
     dataset = BatchDataset(shards, every, 60, 100, seed=0)
-    count = len(dataset.batches)
+    count = len(dataset.plan)
     passes = [names(dataset, range(i * count, (i + 1) * count)) for i in range(3)]
     for found in passes:
         assert sorted(name for batch in found for name in batch) == sorted(n for shard in shards for n in shard.names)
@@ -44,7 +45,7 @@ def test_a_resumed_dataset_goes_on_where_the_first_ended(shards):
 
 def test_no_batch_is_larger_than_asked(shards):
     every, _ = split(shards, 0)
-    for number in range(len(BatchDataset(shards, every, 60, 100, 0).batches)):
+    for number in range(len(BatchDataset(shards, every, 60, 100, 0).plan)):
         batch = BatchDataset(shards, every, 60, 100, 0)[number]
         size = len(batch.ids) * (batch.ids.shape[1] + batch.positions.shape[1])
         assert size <= 60 or len(batch.ids) == 1
@@ -80,3 +81,36 @@ def test_padding_lies_at_the_ends(shards):
     assert (batch.ids[0, 3:] == 0).all() and (batch.ids[0, :3] == 4).all()
     assert (batch.codes[0, 6:] == 0).all() and torch.equal(batch.codes[1], shards[0][3].codes)
     assert batch.digits.shape == (2, 15, 32)
+
+
+CORRUPTION = Corruption(0.3, 0.3, 0.3, 0.3, 0.3)
+
+
+def inputs(batch: Batch, row: int) -> list[torch.Tensor]:
+    """What is seen of a row, without padding."""
+    return [part[row, : batch.frames[row]] for part in batch.inputs[:2]] + [batch.inputs.text_known[row]]
+
+
+def test_what_is_hidden_of_an_utterance_does_not_depend_on_its_batch(shards):
+    every, _ = split(shards, 0)
+    small, large = (BatchDataset(shards, every, n, 100, 0, corruption=CORRUPTION) for n in (60, 400))
+
+    def seen(dataset: BatchDataset, first: int) -> dict[str, list[torch.Tensor]]:
+        items = range(first, first + len(dataset.plan))
+        return {name: inputs(dataset[i], row) for i in items for row, name in enumerate(dataset.names_of(i))}
+
+    ones, others = seen(small, 0), seen(large, 0)
+    assert len(small.plan) > len(large.plan) and len(ones) == 12
+    assert all(torch.equal(a, b) for name in ones for a, b in zip(ones[name], others[name], strict=True))
+    later = seen(large, len(large.plan))
+    assert any(not torch.equal(a, b) for name in ones for a, b in zip(ones[name], later[name], strict=True))
+
+
+def test_items_of_a_step_count_by_their_frames(shards):
+    dataset = BatchDataset(shards, split(shards, 0)[0], 60, 9, 0, per_step=3)
+    for step in range(3):
+        items = [dataset[3 * step + i] for i in range(3)]
+        frames = [int(item.frames.sum()) for item in items]
+        assert [item.share for item in items] == [count / sum(frames) for count in frames]
+    assert dataset[~4].share == 0 and torch.equal(dataset[~4].codes, dataset[4].codes)
+    assert BatchDataset(shards, split(shards, 0)[0], 60, 9, 0)[4].share == 1

@@ -56,20 +56,6 @@ def test_an_untrained_model_knows_nothing_and_padding_costs_nothing():
     assert all(torch.equal(value, losses[name]) for name, value in module.losses(output, batch).items())
 
 
-def test_corrupted_inputs_differ_by_step_and_by_one_level_at_most():
-    module = LitSpeechLM(SpeechLM(toys.toy_lm_config()), LMOptim(noisy_digits=0.5, hidden_frames=0.5))
-    batch, draws = collate(examples(), toys.LEVELS), []
-    for step in (0, 0, 1):
-        module.step.fill_(step)
-        draws.append(module.corrupt(batch))
-    digits, keep = draws[0]
-    assert (digits - batch.digits).abs().max() == 1
-    assert (digits >= 0).all() and (digits < torch.tensor(toys.LEVELS * 8)).all()
-    assert 0.3 < keep.float().mean() < 0.7
-    assert torch.equal(digits, draws[1][0]) and torch.equal(keep, draws[1][1])
-    assert not torch.equal(digits, draws[2][0]) and not torch.equal(keep, draws[2][1])
-
-
 @pytest.mark.parametrize("frames_per_step", [1, 2])
 def test_one_batch_is_learnt_by_heart(frames_per_step):
     module = LitSpeechLM(SpeechLM(toys.toy_lm_config(dim=64, num_layers=2, frames_per_step=frames_per_step)), LMOptim())
@@ -127,18 +113,6 @@ def many_voices(count: int = 400) -> tuple[LitSpeechLM, Batch]:
     return module, batch._replace(
         reference=Reference(vectors, torch.ones(count, dtype=torch.bool), batch.digits[:, :5], frames)
     )
-
-
-def test_text_speaker_and_recording_are_hidden_independently():
-    module, batch = many_voices()
-    reference, text = module.hide(batch)
-    speaker, prompt = reference.speaker_known, reference.frames > 0
-    for known, share in ((text, 0.9), (speaker, 0.8), (prompt, 0.7), (speaker | prompt, 0.94), (text | speaker, 0.98)):
-        assert known.float().mean() == pytest.approx(share, abs=0.05)
-    again, _ = module.hide(batch)
-    assert torch.equal(again.frames, reference.frames), "what is hidden follows from the step"
-    module.step += 1
-    assert not torch.equal(module.hide(batch)[0].frames, reference.frames)
 
 
 def test_a_voice_is_learnt_from_its_vector():
