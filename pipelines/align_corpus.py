@@ -24,7 +24,8 @@ from speechllm.config import CodeSpec  # noqa: E402
 from speechllm.data.shards import Example, Shard, open_shards  # noqa: E402
 from speechllm.text.tokenizer import Tokenizer  # noqa: E402
 from speechllm.training.aligner import Aligner  # noqa: E402
-from speechllm.training.batches import Batch, BatchDataset, collate  # noqa: E402
+from speechllm.training.batches import BatchDataset  # noqa: E402
+from speechllm.training.collating import Batch, collate  # noqa: E402
 
 SILENT = ' ˈˌ"“”()-'  # characters without a sound of their own: they are passed on the way to the next
 STARTS = 5  # of the recogniser, at most

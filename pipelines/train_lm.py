@@ -9,10 +9,12 @@ The LM is in RUN_DIR/lm, ready for SpeechLM.from_pretrained, from the first chec
 import dataclasses
 import sys
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 from torch.utils.data import DataLoader
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
@@ -21,16 +23,19 @@ from pipelines.corpus.rejects import Reject, report  # noqa: E402
 from pipelines.shared.errors import UserError, guard, resumable  # noqa: E402
 from pipelines.shared.settings import parse  # noqa: E402
 from pipelines.training.dealing import loader, processes  # noqa: E402
-from pipelines.training.resume import Run, settings_of  # noqa: E402
+from pipelines.training.resume import Run, part_of, settings_of  # noqa: E402
 from pipelines.training.shown import reading  # noqa: E402
-from pipelines.training.trainer import fit  # noqa: E402
+from pipelines.training.trainer import How, fit  # noqa: E402
 from speechllm import LMConfig, SpeechLM  # noqa: E402
 from speechllm.config import LMShape  # noqa: E402
 from speechllm.data.shards import Shard, open_shards  # noqa: E402
 from speechllm.data.shards import identity as identity_of  # noqa: E402
 from speechllm.data.speakers import Voices  # noqa: E402
+from speechllm.model.packing import KINDS, Kind  # noqa: E402
+from speechllm.model.speech_lm import save_lm  # noqa: E402
 from speechllm.text.tokenizer import Tokenizer  # noqa: E402
 from speechllm.training.batches import BatchDataset, split  # noqa: E402
+from speechllm.training.collating import PADDED, Packed  # noqa: E402
 from speechllm.training.corruption import Corruption  # noqa: E402
 from speechllm.training.module import LitSpeechLM, LMOptim  # noqa: E402
 from speechllm.training.plan import rounds  # noqa: E402
@@ -48,6 +53,9 @@ class TrainLM:
     init_from: Path | None = None  # an LM folder whose weights to start from, where they fit
     batch_tokens: int = 2500  # text tokens and frames in a batch, padding included
     batches_per_step: int = 0  # batches of an update of the weights, of all processes together; 0 = one of each
+    attention: str = "plain"  # plain = batches are padded; flex, flash = packed, for GPUs; flash where text is causal
+    activation_checkpointing: bool = False  # compute blocks anew on the way back: a third more time, less memory
+    ema_decay: float = 0.0  # of a running mean of the weights, which is then what is exported; 0 = none
     held_out: int = 128  # utterances kept out of training
     validate_every: int = 500  # steps
     num_workers: int = 1
@@ -74,6 +82,18 @@ def usable(shards: list[Shard], config: TrainLM) -> list[tuple[int, int]]:
     return fits
 
 
+def attention_of(config: TrainLM) -> Kind:
+    """How packed utterances attend; refuses what this machine or this model cannot do."""
+    kinds = {kind: kind for kind in KINDS}
+    if config.attention not in kinds:
+        raise UserError(f"got attention={config.attention!r}; expected {', '.join(KINDS)}")
+    if config.attention == "flash" and not config.model.causal_text:
+        raise UserError("--attention=flash needs --model.causal_text=true; use --attention=flex")
+    if config.attention == "flash" and not (find_spec("flash_attn") and torch.cuda.is_available()):
+        raise UserError("--attention=flash needs a GPU and flash-attn; pip install '.[flash]', or use --attention=flex")
+    return kinds[config.attention]
+
+
 def take_weights(model: SpeechLM, folder: Path) -> str:
     """Start from another LM: tensors of the same name and shape are taken over, the others (an LM of another codec has
     other ends) stay as they are. Returns what was done, in words."""
@@ -98,6 +118,7 @@ def main(argv: list[str] | None = None, prog: str | None = None) -> None:
         raise UserError(f"{config.shards} was made with another tokenizer than {config.tokenizer}; encode it again")
     shape = LMConfig(shards[0].spec, tokenizer.vocab_size, tokenizer.fingerprint, **dataclasses.asdict(config.model))
     model = SpeechLM(shape)
+    model.attention = attention_of(config)
     if config.init_from:
         print(take_weights(model, config.init_from))
     fits = usable(shards, config)
@@ -114,12 +135,12 @@ def main(argv: list[str] | None = None, prog: str | None = None) -> None:
     training, validation = loaders(config, shards, fits, voices, run)
     print(f"speech LM: {sum(p.numel() for p in model.parameters()) / 1e6:.1f} M parameters")
 
-    def export() -> None:
-        model.save_pretrained(config.run_dir / "lm", torch.float32)
+    def export(weights: dict[str, Tensor]) -> None:
+        save_lm(config.run_dir / "lm", shape, part_of(weights, "model"), torch.float32)
 
-    lit = LitSpeechLM(model, config.optim)
-    options, show = config.trainer, reading(validation, lit)
-    fit(lit, training, validation, run, config.validate_every, options, export, show, rounds(per_step, count))
+    lit = LitSpeechLM(model, config.optim, config.activation_checkpointing)
+    how = How(config.validate_every, config.trainer, rounds(per_step, count), config.ema_decay)
+    fit(lit, training, validation, run, how, export, reading(validation, lit))
 
 
 def loaders(
@@ -135,6 +156,9 @@ def loaders(
         limits = f"model.max_text={config.model.max_text}, model.max_frames={config.model.max_frames}"
         print(f"{total - len(fits):,} utterances are left out: longer than {limits}", file=sys.stderr)
     size = (config.optim.max_steps - run.steps_done()) * run.items_per_step
+    way = PADDED
+    if config.attention != "plain":
+        way = Packed(config.model.prefix_positions, int(config.model.stop_after))
     shares = {field.name: getattr(config.optim, field.name) for field in dataclasses.fields(Corruption)}
     batches = BatchDataset(
         shards,
@@ -147,6 +171,7 @@ def loaders(
         voices,
         Corruption(**shares),
         run.items_per_step,
+        way,
     )
     training = loader(batches, None, config.num_workers, run.items_per_step)
     if not held:

@@ -21,9 +21,9 @@ from pipelines.corpus import manifest
 from pipelines.corpus.rejects import Reject, report
 from pipelines.shared.errors import UserError
 from pipelines.training.dealing import loader, processes
-from pipelines.training.resume import Run, settings_of
+from pipelines.training.resume import Run, part_of, settings_of
 from pipelines.training.shown import copy_of_hifigan, sounds
-from pipelines.training.trainer import adversarial_options, fit
+from pipelines.training.trainer import How, adversarial_options, fit
 
 SHOWN = 4  # items of a validation batch that are written to disk
 
@@ -40,6 +40,7 @@ class TrainHiFiGAN:
     batch_size: int = 16  # segments, of each process
     segment_frames: int = 24  # codec frames in a training segment
     min_duration_s: float = 0.4  # shorter utterances are left out
+    ema_decay: float = 0.0  # of a running mean of the weights, which is then what is exported; 0 = none
     validation_items: int = 64  # utterances kept out of training
     validate_every: int = 1000  # steps
     num_workers: int = 4
@@ -127,8 +128,8 @@ def train(config: TrainHiFiGAN) -> None:
     ]
     print("codec: encoder {:.1f} M, decoder {:.1f} M, discriminators {:.1f} M parameters".format(*sizes))
 
-    def export() -> None:
-        save_codec(codec, config.run_dir / "codec")
+    def export(weights: dict[str, Tensor]) -> None:
+        save_codec(HiFiGANCodec.from_weights(config.codec, part_of(weights, "codec")), config.run_dir / "codec")
 
-    options, show = adversarial_options(config.trainer), sounds(validation, codec.sample_rate, copy_of_hifigan(module))
-    fit(module, training, validation, run, config.validate_every, options, export, show)
+    how = How(config.validate_every, adversarial_options(config.trainer), ema_decay=config.ema_decay)
+    fit(module, training, validation, run, how, export, sounds(validation, codec.sample_rate, copy_of_hifigan(module)))

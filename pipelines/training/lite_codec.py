@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 from rich.progress import track
+from torch import Tensor
 from torch.utils.data import DataLoader
 
 from codec import CodecConfig, LiteCodec
@@ -22,9 +23,9 @@ from pipelines.corpus.features import read_features
 from pipelines.corpus.rejects import Reject, report
 from pipelines.shared.errors import UserError
 from pipelines.training.dealing import loader, processes
-from pipelines.training.resume import Run, settings_of
+from pipelines.training.resume import Run, part_of, settings_of
 from pipelines.training.shown import copy_of_lite, sounds
-from pipelines.training.trainer import adversarial_options, fit
+from pipelines.training.trainer import How, adversarial_options, fit
 
 DISCRIMINATORS = "discriminators.safetensors"
 START_SEGMENTS = 400  # segments from which training takes its linear start
@@ -45,6 +46,7 @@ class TrainLite:
     augment: Augmentation | None = None  # how features are changed at every step; None = not at all
     batch_size: int = 16
     segment_frames: int = 32  # codec frames in a training segment
+    ema_decay: float = 0.0  # of a running mean of the weights, which is then what is exported; 0 = none
     validation_items: int = 64  # utterances kept out of training
     validate_every: int = 500  # steps
     num_workers: int = 1
@@ -139,12 +141,13 @@ def train(config: TrainLite) -> None:
     sizes = [sum(p.numel() for p in part.parameters()) / 1e6 for part in parts]
     print("codec: encoder {:.1f} M, decoder {:.1f} M, vocoder {:.1f} M parameters".format(*sizes))
 
-    def export() -> None:
-        save_codec(codec, config.run_dir / "codec", torch.float32)
-        module.save_discriminators(config.run_dir / DISCRIMINATORS)
+    def export(weights: dict[str, Tensor]) -> None:
+        trained = LiteCodec.from_weights(config.codec, part_of(weights, "codec"))
+        save_codec(trained, config.run_dir / "codec", torch.float32)
+        module.save_discriminators(config.run_dir / DISCRIMINATORS, part_of(weights, "discriminators"))
 
-    options, show = adversarial_options(config.trainer), sounds(validation, codec.sample_rate, copy_of_lite(codec))
-    fit(module, training, validation, run, config.validate_every, options, export, show)
+    how = How(config.validate_every, adversarial_options(config.trainer), ema_decay=config.ema_decay)
+    fit(module, training, validation, run, how, export, sounds(validation, codec.sample_rate, copy_of_lite(codec)))
 
 
 def start_linearly(config: TrainLite, module: LitCodec, training: DataLoader) -> None:

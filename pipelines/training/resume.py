@@ -7,14 +7,17 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 import torch
 from lightning.pytorch.callbacks import Callback
+from torch import Tensor
 
 from pipelines.shared.errors import UserError
+from pipelines.training.averaging import KEY
 
 LAST = "last.ckpt"
+Export: TypeAlias = Callable[[dict[str, Tensor]], None]  # writes the model that has these weights
 UNREADABLE = (RuntimeError, EOFError, OSError, pickle.UnpicklingError, zipfile.BadZipFile, KeyError, ValueError)
 
 
@@ -102,6 +105,11 @@ class Run:
                 )
 
 
+def part_of(weights: dict[str, Tensor], name: str) -> dict[str, Tensor]:
+    """The weights of one part of a module, by their names in it."""
+    return {key.removeprefix(f"{name}."): value for key, value in weights.items() if key.startswith(f"{name}.")}
+
+
 def settings_of(name: str, config: Any) -> dict[str, str]:
     """A configuration as part of an identity: each setting by the name of its flag."""
     return {f"{name}.{key}": str(value) for key, value in asdict(config).items()}
@@ -113,8 +121,9 @@ class Checkpoint(Callback):
     Lightning's ModelCheckpoint counts no time under manual optimisation (2.6), and would keep old files.
     """
 
-    def __init__(self, run: Run, export: Callable[[], None]):
+    def __init__(self, run: Run, export: Export):
         self.run, self.export = run, export
+        self.weights: dict[str, Tensor] = {}  # of the checkpoint that is being saved
         self.last_s = time.monotonic()
 
     def on_train_batch_start(self, trainer: Any, module: Any, batch: Any, batch_idx: int) -> None:
@@ -139,6 +148,7 @@ class Checkpoint(Callback):
         steps, items = self.run.progress
         checkpoint["items"] = items + (int(module.step) - steps) * self.run.items_per_step
         checkpoint.pop("loops", None)
+        self.weights = {**checkpoint["state_dict"], **checkpoint.get(KEY, {})}
 
     def on_train_start(self, trainer: Any, module: Any) -> None:
         """Settings of the optimisers are those of the configuration, not those of the checkpoint."""
@@ -154,8 +164,9 @@ class Checkpoint(Callback):
             trainer.save_checkpoint(temporary)
             if trainer.is_global_zero:
                 temporary.replace(self.run.last)
-                self.export()
+                self.export(self.weights)
         finally:
+            self.weights = {}
             if trainer.is_global_zero:
                 temporary.unlink(missing_ok=True)
 

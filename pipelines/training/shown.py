@@ -81,8 +81,7 @@ def reading(validation: DataLoader | None, module: LitSpeechLM) -> Show | None:
 
     def show(board: Board) -> None:
         batch = move_data_to_device(dataset[0], module.device)
-        prefix = None if batch.reference is None else module.model.prefixes(batch.reference)
-        logits = module.model(batch.ids, batch.text_lengths, batch.digits, batch.positions, prefix=prefix).reader
+        logits = module.heard(batch).reader
         assert logits is not None, "reader_layer says that there is one"
         steps, tokens = int(batch.frames[0]), int(batch.text_lengths[0])
         board.image("reading/0", picture(logits[0, :steps], batch.positions[0, :steps], tokens))

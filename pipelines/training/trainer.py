@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from signal import Signals
 from typing import Any
 
@@ -19,10 +20,12 @@ from torch.utils.data import DataLoader
 
 from pipelines.shared.atomic import write_atomically
 from pipelines.shared.errors import UserError
+from pipelines.training.averaging import Average
 from pipelines.training.board import FOLDER, Show, Showing, board
 from pipelines.training.dealing import names_of, processes
 from pipelines.training.log import CsvLog
-from pipelines.training.resume import Checkpoint, Run
+from pipelines.training.resume import Checkpoint, Export, Run
+from pipelines.training.sharding import NAME, FullySharded
 from pipelines.training.signals import StopOnSignal, command
 
 # Flags of lightning.Trainer that would break what a run promises, and what to use in their place.
@@ -49,6 +52,23 @@ CSV = "csv"  # the only --trainer.logger: metrics.csv, without TensorBoard
 WORKER_ERROR = "Original Traceback"  # in what a DataLoader's process raises
 
 
+@dataclass(frozen=True)
+class How:
+    """How a run trains, whatever it trains.
+
+    Args:
+        validate_every: steps.
+        given: options of lightning.Trainer, as a user gave them.
+        accumulate: batches of each process in a step.
+        ema_decay: of the mean of the weights; 0 = none is kept, and the last weights are exported.
+    """
+
+    validate_every: int
+    given: dict[str, Any]
+    accumulate: int = 1
+    ema_decay: float = 0.0
+
+
 def trainer_options(given: dict[str, Any]) -> dict[str, Any]:
     """Options of lightning.Trainer; those that are given win.
 
@@ -60,13 +80,16 @@ def trainer_options(given: dict[str, Any]) -> dict[str, Any]:
             raise UserError(f"--trainer.{name} is not to be set; use {RESERVED[name]} instead")
     if given.get("logger", CSV) != CSV:
         raise UserError(f"got --trainer.logger={given['logger']}; expected {CSV}, or none for TensorBoard too")
-    return {"devices": 1, "log_every_n_steps": 50, **given}
+    options = {"devices": 1, "log_every_n_steps": 50, **given}
+    if given.get("strategy") == NAME:
+        options["strategy"] = FullySharded(processes(given))
+    return options
 
 
 def adversarial_options(given: dict[str, Any]) -> dict[str, Any]:
     """Options for a codec and its discriminators, of which one or the other goes without a gradient in turn."""
-    several = processes(given) > 1
-    return {"strategy": "ddp_find_unused_parameters_true", **given} if several else given
+    several = processes(given) > 1 and given.get("strategy", "ddp") == "ddp"
+    return {**given, "strategy": "ddp_find_unused_parameters_true"} if several else given
 
 
 def fit(
@@ -74,11 +97,9 @@ def fit(
     training: DataLoader,
     validation: DataLoader | None,
     run: Run,
-    validate_every: int,
-    given: dict[str, Any],
-    export: Callable[[], None],
+    how: How,
+    export: Export,
     show: Show | None = None,
-    accumulate: int = 1,
 ) -> None:
     """Train in `run.folder`; a run that was interrupted there goes on from its last checkpoint.
 
@@ -89,35 +110,34 @@ def fit(
         training: the batches that are left, as many for each process and step.
         validation: None = there is nothing to validate on, which is said.
         run: where, and what its weights belong to.
-        validate_every: steps.
-        given: options of lightning.Trainer, as a user gave them.
+        how: see How.
         export: writes the model for those who will use it.
         show: what shows held-out items in RUN_DIR/tensorboard, after every validation; None = curves alone.
-        accumulate: batches of each process in a step.
 
     Raises:
         UserError: what a user can mend; the message says how.
     """
-    options = trainer_options(given)
-    run.folder.mkdir(parents=True, exist_ok=True)
-    record = {"commit": commit(), "torch": torch.__version__, "lightning": lightning.__version__, **run.config}
-    write_atomically(run.folder / "config.json", json.dumps(record, indent=2, default=str) + "\n")
+    options = trainer_options(how.given)
+    write_record(run)
     done, checkpoint, stopping = run.steps_done(), Checkpoint(run, export), StopOnSignal()
-    bar = [RichProgressBar(refresh_rate=5)] if options.get("enable_progress_bar", True) else []
     if validation is None or not len(validation):
         print("no utterances are held out: nothing is validated", file=sys.stderr)
         validation = None
-    loggers, showing = logs(run, done, show, with_board=options.pop("logger", None) != CSV)
+    sharded = isinstance(options.get("strategy"), FullySharded)
+    # Of sharded weights nothing is shown: the first process alone would wait for those of the others.
+    loggers, callbacks = logs(run, done, None if sharded else show, options.pop("logger", None) != CSV)
+    callbacks += [Average(how.ema_decay)] if how.ema_decay else []
+    callbacks += [RichProgressBar(refresh_rate=5)] if options.get("enable_progress_bar", True) else []
     try:
         with explained(run, lambda: names_of(training, int(module.step) - done, run.items_per_step)):
             trainer = lightning.Trainer(
                 max_epochs=1,
-                accumulate_grad_batches=accumulate,
-                val_check_interval=accumulate * min(validate_every, run.max_steps - done),
+                accumulate_grad_batches=how.accumulate,
+                val_check_interval=how.accumulate * min(how.validate_every, run.max_steps - done),
                 num_sanity_val_steps=0,
                 default_root_dir=run.folder,
                 logger=loggers,
-                callbacks=[stopping, checkpoint, *showing, *bar],
+                callbacks=[stopping, *callbacks, checkpoint],
                 enable_checkpointing=False,
                 use_distributed_sampler=False,
                 **options,
@@ -132,6 +152,12 @@ def fit(
         print(f"\nstopped after step {steps} of {run.max_steps}; this goes on: {command()}", file=sys.stderr)
     if stopping.received:
         sys.exit(128 + Signals(stopping.received))
+
+
+def write_record(run: Run) -> None:
+    """Write down what was asked for, and of which versions."""
+    record = {"commit": commit(), "torch": torch.__version__, "lightning": lightning.__version__, **run.config}
+    write_atomically(run.folder / "config.json", json.dumps(record, indent=2, default=str) + "\n")
 
 
 def logs(run: Run, done: int, show: Show | None, with_board: bool) -> tuple[list[Logger], list[Callback]]:

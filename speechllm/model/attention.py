@@ -7,6 +7,7 @@ Rotary convention: the two halves of a head's E channels form the pairs (x1, x2)
 """
 
 from collections.abc import Callable
+from typing import TypeAlias
 
 import torch
 import torch.nn.functional as F
@@ -32,12 +33,18 @@ def rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
     return x * cos + x.roll(x.shape[-1] // 2, -1) * sin
 
 
-def attend(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None) -> Tensor:
-    """Softmax attention of [B, H, L, E] over [B, G, M, E]; `mask` bool, broadcast to [B, H, L, M], True = seen.
+Seen: TypeAlias = Tensor | Callable[[Tensor, Tensor, Tensor], Tensor] | None
+
+
+def attend(q: Tensor, k: Tensor, v: Tensor, mask: Seen) -> Tensor:
+    """Softmax attention of [B, H, L, E] over [B, G, M, E]; `mask` bool, broadcast to [B, H, L, M], True = seen, or an
+    attention of its own, see model/packing.py.
 
     Training on a CPU multiplies the scores out: at a sentence's length a training step then takes a fifth less time
     than with the fused kernel, whose backward pass is slow there.
     """
+    if callable(mask):
+        return mask(q, k, v)
     if k.shape[1] < q.shape[1]:
         k, v = (heads.repeat_interleave(q.shape[1] // heads.shape[1], dim=1) for heads in (k, v))
     if mask is None or not (q.is_cpu and torch.is_grad_enabled()):
@@ -110,8 +117,8 @@ class Attention(nn.Module, AttentionLayers):
         q, k = qk.split(self.heads[:2], dim=-2)
         return torch.cat([self.q_norm(q), self.k_norm(k)], dim=-2)
 
-    def forward(self, x: Tensor, rotary: Tensor, mask: Tensor | None) -> Tensor:
-        """`rotary` [..., L, 2, E]; `mask` bool [B, 1, L, L], True = may be seen; None = everything may."""
+    def forward(self, x: Tensor, rotary: Tensor, mask: Seen) -> Tensor:
+        """`rotary` [..., L, 2, E]; `mask` as of `attend`, bool [B, 1, L, L]; None = everything may be seen."""
         q, k, v, gate = self.project(x, *rotary.unsqueeze(-2).unbind(-3))
         y = attend(q.transpose(1, 2), k.transpose(1, 2), v.transpose(1, 2), mask)
         return self.finish(y.transpose(1, 2).flatten(2), gate)

@@ -28,7 +28,7 @@ class Reader(nn.Module):
             x: frame states [B, T, D].
             keys: self.key of the text states [B, S, D].
             previous: token of the frame before, int64 [B, T].
-            text_lengths: int64 [B]; tokens from there on are forbidden.
+            text_lengths: int64 [B], or of each frame [B, T]; tokens from there on are forbidden.
 
         Returns:
             float [B, T, W]; entry w is for token previous + w.
@@ -37,4 +37,5 @@ class Reader(nn.Module):
         rows = torch.arange(x.shape[0], device=x.device)[:, None, None]
         nearby = keys[rows, index.clamp(max=keys.shape[1] - 1)]  # [B, T, W, D]
         scores = (nearby @ self.query(x)[..., None])[..., 0] * x.shape[-1] ** -0.5 + self.advance(x)
-        return scores.masked_fill(index >= text_lengths[:, None, None], float("-inf"))
+        ends = text_lengths.view(len(text_lengths), -1, 1)
+        return scores.masked_fill(index >= ends, float("-inf"))

@@ -20,20 +20,23 @@ speechllm/training/aligner.py.
 """
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
 import torch
+import torch.nn.functional as F
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
 
 from speechllm.config import LMConfig
 from speechllm.digits import codes_to_digits, digits_to_values
 from speechllm.model import sequence
-from speechllm.model.attention import rotary_table
+from speechllm.model.attention import Seen, rotary_table
 from speechllm.model.finite import refuse_not_finite
 from speechllm.model.frames import DigitTables, DigitValues, LocalHead
+from speechllm.model.packing import Kind, Packing, with_prefix
 from speechllm.model.reader import Reader
 from speechllm.model.transformer import Block
 from speechllm.model.voice_prefix import Reference, SpeakerPosition, VoicePrefix
@@ -55,6 +58,8 @@ class SpeechLM(nn.Module):
     def __init__(self, config: LMConfig):
         super().__init__()
         self.config = config
+        self.attention: Kind = "flex"  # of packed utterances
+        self.checkpointing = False  # whether a block's inner values are computed anew on the way back, not kept
         dim = config.dim
         self.text_embedding = nn.Embedding(config.vocab_size, dim)
         levels, num_codebooks = config.codes.levels, config.step.num_codebooks
@@ -143,8 +148,9 @@ class SpeechLM(nn.Module):
         prefix: Tensor | None = None,
         text_known: Tensor | None = None,
         reference: Reference | None = None,
+        packing: Packing | None = None,
     ) -> LMOutput:
-        """Teacher forcing over a padded batch.
+        """Teacher forcing over a padded batch, or over N utterances packed in one row.
 
         Args:
             ids: int64 [B, S].
@@ -155,42 +161,68 @@ class SpeechLM(nn.Module):
             prefix: of a voice, [B, Q, D], before the text.
             text_known: bool [B], rows whose text may be seen; None = all. The others know its length alone.
             reference: what to make the prefix of, in place of one.
+            packing: of packed utterances. B is 1 then, but for text_lengths, prefix, text_known and reference, where it
+                is N; ids keep places for a prefix, and digits a step for a stop head that judges what was read.
 
         Raises:
             ValueError: more text or steps than the model has positions for.
         """
         config, (batch, frames) = self.config, positions.shape
-        text = self.text_embedding(ids)
-        if text_known is not None:
-            text = text * text_known[:, None, None]
-        if reference is not None:
-            prefix = self.prefixes(reference)
+        text = self.embed_text(ids, text_known, packing)
+        prefix = prefix if reference is None else self.prefixes(reference)
+        before_text = 0 if prefix is None else prefix.shape[1]
         if prefix is not None:
-            text, text_lengths = torch.cat([prefix, text], dim=1), text_lengths + prefix.shape[1]
-            positions = positions + prefix.shape[1]
-        width, steps = text.shape[1], sequence.num_steps(config, frames)
-        if width > config.max_text or frames > config.max_steps:
-            most = f"{config.max_text} and {config.max_steps}"
-            raise ValueError(f"got {width} places of text and {frames} steps; this model has {most}")
-        rows = torch.arange(batch, device=ids.device)[:, None]
-        before = sequence.tokens_before(positions, steps, 0 if prefix is None else prefix.shape[1])
+            text = torch.cat([prefix, text], dim=1) if packing is None else with_prefix(text, prefix, packing)
+        layout = self.lay_out(text_lengths + before_text, before_text, text.shape[1], frames, packing)
+        width, steps = text.shape[1], layout.steps
+        rows, positions = torch.arange(batch, device=ids.device)[:, None], positions + layout.first
+        before = sequence.tokens_before(positions, steps, before_text)
         spoken = sequence.step_inputs(self.begin, self.embed_frames(digits, keep), steps)
+        if layout.begins is not None:
+            before = torch.where(layout.begins, layout.first, before)
+            spoken = torch.where(layout.begins[..., None], self.begin, spoken)
         if self.reader is not None:
             spoken = spoken + text[rows, before]
         x = torch.cat([text, spoken], dim=1)
-        mask = sequence.visible(config, text_lengths, width, steps)
-        rotary, reader = self.rotary[sequence.rope_positions(config, text_lengths, width, steps)], None
+        rotary, reader = self.rotary[layout.rope], None
         for layer, block in enumerate(self.blocks):
             if self.reader is not None and layer == config.reader_layer:
                 states, spoken = x[:, :width], x[:, width:]
                 keys = self.reader.key(states)
-                reader = self.reader.logits(spoken[:, :frames], keys, before[:, :frames], text_lengths)
+                reader = self.reader.logits(spoken[:, :frames], keys, before[:, :frames], layout.ends)
                 now = torch.cat([positions, positions[:, -1:]], dim=1)[:, :steps]
                 x = torch.cat([states, spoken + self.reader.value(states)[rows, now]], dim=1)
-            x = block(x, rotary, mask)
+            x = self.run(block, x, rotary, layout.mask)
         x = self.norm(x[:, width:])
         logits = [self.frame_head(state) for state in self.states(x[:, :frames], digits)]
-        return LMOutput(torch.cat(logits, dim=-1), self.stop_head(x)[:, steps - frames :, 0], reader)
+        stop = self.stop_head(x)[..., 0]
+        stop = stop[:, steps - frames :] if packing is None else stop.roll(-config.stop_after, 1)
+        return LMOutput(torch.cat(logits, dim=-1), stop, reader)
+
+    def run(self, block: nn.Module, x: Tensor, rotary: Tensor, mask: Seen) -> Tensor:
+        """States after a block."""
+        if self.checkpointing and torch.is_grad_enabled():
+            return checkpoint(block, x, rotary, mask, use_reentrant=False)
+        return block(x, rotary, mask)
+
+    def lay_out(
+        self, text_lengths: Tensor, prefix: int, width: int, frames: int, packing: Packing | None
+    ) -> sequence.Layout:
+        """See sequence.Layout; refuses rows with more text or steps than the model has positions for."""
+        config = self.config
+        if packing is not None:
+            return sequence.packed(config, text_lengths, prefix, packing, self.attention)
+        if width > config.max_text or frames > config.max_steps:
+            most = f"{config.max_text} and {config.max_steps}"
+            raise ValueError(f"got {width} places of text and {frames} steps; this model has {most}")
+        return sequence.padded(config, text_lengths, prefix, width, sequence.num_steps(config, frames))
+
+    def embed_text(self, ids: Tensor, known: Tensor | None, packing: Packing | None) -> Tensor:
+        """Ids [B, S] -> [B, S, D]; of utterances whose text is not `known` nothing."""
+        text: Tensor = self.text_embedding(ids)
+        if known is None:
+            return text
+        return text * (known[:, None, None] if packing is None else F.pad(known, (0, 1))[packing.text][None, :, None])
 
     def states(self, x: Tensor, digits: Tensor) -> Iterator[Tensor]:
         """The state [B, T, D] that each frame of a step is predicted from, given the digits of those before it."""
@@ -203,20 +235,8 @@ class SpeechLM(nn.Module):
     # files
 
     def save_pretrained(self, folder: str | Path, dtype: torch.dtype = torch.float16) -> None:
-        """Write config.json and model.safetensors.
-
-        Raises:
-            ValueError: a weight is not finite, or too large for `dtype`.
-        """
-        folder = Path(folder)
-        weights = {name: tensor.detach().cpu().to(dtype).contiguous() for name, tensor in self.state_dict().items()}
-        refuse_not_finite(weights, f"a speech LM to be saved as {dtype}")
-        folder.mkdir(parents=True, exist_ok=True)
-        temporary = folder / ".lm.partial"
-        save_file(weights, temporary)
-        temporary.replace(folder / "model.safetensors")
-        temporary.write_text(json.dumps(self.config.to_dict(), indent=2) + "\n", "utf-8")
-        temporary.replace(folder / "config.json")
+        """See save_lm."""
+        save_lm(Path(folder), self.config, self.state_dict(), dtype)
 
     @classmethod
     def from_pretrained(cls, folder: str | Path) -> "SpeechLM":
@@ -237,3 +257,19 @@ class SpeechLM(nn.Module):
         except Exception as error:
             raise ValueError(f"{folder} is not a readable speech LM: {' '.join(str(error).split())[:300]}") from error
         return model.eval()
+
+
+def save_lm(folder: Path, config: LMConfig, weights: Mapping[str, Tensor], dtype: torch.dtype) -> None:
+    """Write config.json and model.safetensors of a speech LM.
+
+    Raises:
+        ValueError: a weight is not finite, or too large for `dtype`.
+    """
+    cast = {name: tensor.detach().cpu().to(dtype).contiguous() for name, tensor in weights.items()}
+    refuse_not_finite(cast, f"a speech LM to be saved as {dtype}")
+    folder.mkdir(parents=True, exist_ok=True)
+    temporary = folder / ".lm.partial"
+    save_file(cast, temporary)
+    temporary.replace(folder / "model.safetensors")
+    temporary.write_text(json.dumps(config.to_dict(), indent=2) + "\n", "utf-8")
+    temporary.replace(folder / "config.json")

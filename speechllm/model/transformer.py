@@ -6,7 +6,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from speechllm.config import LMShape
-from speechllm.model.attention import Attention, AttentionLayers
+from speechllm.model.attention import Attention, AttentionLayers, Seen
 
 
 def swiglu(gate_up: Tensor) -> Tensor:
@@ -58,5 +58,5 @@ class Block(nn.Module, BlockLayers):
         self.gate_up = nn.Linear(dim, 2 * config.mlp_dim, bias=False)
         self.down = nn.Linear(config.mlp_dim, dim, bias=False)
 
-    def forward(self, x: Tensor, rotary: Tensor, mask: Tensor | None) -> Tensor:
+    def forward(self, x: Tensor, rotary: Tensor, mask: Seen) -> Tensor:
         return self.mlp(x + self.attention(self.attention_norm(x), rotary, mask))

@@ -1,103 +1,15 @@
-"""Batches of examples out of code shards.
-
-Shapes: B batch, S text tokens, T frames, P digits of a frame; of steps where a model writes several frames in one.
-"""
-
-from dataclasses import replace
-from typing import NamedTuple
+"""Batches of examples out of code shards, in the order of a plan."""
 
 import numpy as np
 import torch
-from torch import Tensor
-from torch.nn.utils.rnn import pad_sequence
 from torch.utils.data import Dataset
 
 from speechllm.data.shards import Example, Shard
-from speechllm.data.speakers import Drawn, Voices
-from speechllm.digits import codes_to_digits
+from speechllm.data.speakers import Voices
 from speechllm.model.voice_prefix import Reference
+from speechllm.training.collating import PADDED, Batch, Packed, Padded, collate, collate_seen, collate_voices, hide
 from speechllm.training.corruption import VOICE, Corruption, Seen, random_of
 from speechllm.training.plan import BatchPlan, Numbers
-
-
-class Inputs(NamedTuple):
-    """What the model sees of a batch in training."""
-
-    digits: Tensor  # int64 [B, T, P], some moved by one level
-    keep: Tensor  # bool [B, T], frames that are not hidden
-    text_known: Tensor  # bool [B], rows whose text is not hidden
-
-
-class Batch(NamedTuple):
-    """A padded batch; padding is 0 and lies at the ends."""
-
-    ids: Tensor  # int64 [B, S]
-    text_lengths: Tensor  # int64 [B]
-    codes: Tensor  # int64 [B, T, K]
-    digits: Tensor  # int64 [B, T, P]
-    positions: Tensor  # int64 [B, T]; all 0 for shards that are not aligned yet
-    frames: Tensor  # int64 [B]
-    reference: Reference | None = None  # whose voice, for a model of many
-    inputs: Inputs | None = None  # None = all is seen as it is
-    share: float = 1.0  # part that its frames have in the update of the weights
-
-
-def stack(example: Example, count: int) -> Example:
-    """`count` frames at a time as one of so many times the codebooks; the last frame is repeated where they end."""
-    short = -len(example.codes) % count
-    codes = torch.cat([example.codes, example.codes[-1:].expand(short, -1)]).view(-1, count * example.codes.shape[1])
-    positions = example.positions
-    if positions is not None:  # what is read at the end of the step
-        positions = torch.cat([positions, positions[-1:].expand(short)])[count - 1 :: count]
-    return replace(example, codes=codes, positions=positions)
-
-
-def collate(examples: list[Example], levels: tuple[int, ...], frames_per_step: int = 1) -> Batch:
-    """Pad examples to one batch."""
-    if frames_per_step > 1:
-        examples = [stack(example, frames_per_step) for example in examples]
-    codes = pad_sequence([e.codes for e in examples], batch_first=True)
-    positions = [torch.zeros(len(e.codes), dtype=torch.long) if e.positions is None else e.positions for e in examples]
-    return Batch(
-        pad_sequence([e.ids for e in examples], batch_first=True),
-        torch.tensor([len(e.ids) for e in examples]),
-        codes,
-        codes_to_digits(codes, levels),
-        pad_sequence(positions, batch_first=True),
-        torch.tensor([len(e.codes) for e in examples]),
-    )
-
-
-def collate_voices(drawn: list[Drawn], levels: tuple[int, ...], num_codebooks: int, dim: int) -> Reference:
-    """The voices of a batch; a row without a voice gets zeros, and is marked so."""
-    nothing, nobody = torch.zeros(0, num_codebooks, dtype=torch.long), torch.zeros(dim)
-    prompts = [nothing if one.codes is None else one.codes for one in drawn]
-    codes = pad_sequence(prompts, batch_first=True)
-    if codes.shape[1] == 0:
-        codes = codes.new_zeros(len(drawn), 1, num_codebooks)
-    return Reference(
-        torch.stack([nobody if one.vector is None else one.vector for one in drawn]),
-        torch.tensor([one.vector is not None for one in drawn]),
-        codes_to_digits(codes, levels),
-        torch.tensor([len(prompt) for prompt in prompts]),
-    )
-
-
-def collate_seen(seen: list[Seen]) -> Inputs:
-    """What is seen of each row, padded."""
-    return Inputs(
-        pad_sequence([one.digits for one in seen], batch_first=True),
-        pad_sequence([one.keep for one in seen], batch_first=True),
-        torch.tensor([one.text for one in seen]),
-    )
-
-
-def hide(reference: Reference, seen: list[Seen]) -> Reference:
-    """The voices of a batch without those that are hidden."""
-    return reference._replace(
-        speaker_known=reference.speaker_known & torch.tensor([one.speaker for one in seen]),
-        frames=reference.frames * torch.tensor([one.prompt for one in seen]),
-    )
 
 
 class BatchDataset(Dataset[Batch]):
@@ -117,6 +29,7 @@ class BatchDataset(Dataset[Batch]):
         voices: of the utterances, for a model of many; None = the batches say nothing of voices.
         corruption: what of them is seen; None = all.
         per_step: items of an update of the weights, each of which counts by its frames.
+        way: how utterances are put together.
     """
 
     def __init__(
@@ -131,14 +44,15 @@ class BatchDataset(Dataset[Batch]):
         voices: Voices | None = None,
         corruption: Corruption | None = None,
         per_step: int = 1,
+        way: Padded = PADDED,
     ):
         self.shards, self.size, self.seed, self.first = shards, size, seed, first
         self.frames_per_step, self.per_step = frames_per_step, per_step
-        self.voices, self.corruption = voices, corruption
+        self.voices, self.corruption, self.way = voices, corruption, way
         self.indices = np.asarray(indices)
         text, frames = (lengths_of(shards, self.indices, name) for name in ("id_offsets", "code_offsets"))
         self.steps = -(-frames // frames_per_step)  # of each utterance
-        self.plan = BatchPlan(text + self.steps, tokens, seed)
+        self.plan = BatchPlan(text + self.steps, tokens, seed, isinstance(way, Packed))
 
     def __len__(self) -> int:
         return self.size
@@ -146,11 +60,11 @@ class BatchDataset(Dataset[Batch]):
     def __getitem__(self, index: int) -> Batch:
         counted, item = index >= 0, max(index, ~index)
         examples, (epoch, _) = self.examples(item), self.find(item)
-        batch = collate(examples, self.shards[0].spec.levels, self.frames_per_step)
+        batch = collate(examples, self.shards[0].spec.levels, self.frames_per_step, self.way)
         batch = batch._replace(share=self.share(item) * counted)
         seen = self.seen(batch, [example.name for example in examples], epoch)
         if seen:
-            batch = batch._replace(inputs=collate_seen(seen))
+            batch = batch._replace(inputs=collate_seen(seen, self.way))
         reference = self.reference(item, epoch)
         return batch._replace(reference=hide(reference, seen) if reference and seen else reference)
 
@@ -159,8 +73,7 @@ class BatchDataset(Dataset[Batch]):
         if self.corruption is None:
             return []
         levels = torch.tensor(self.shards[0].spec.levels).repeat(batch.codes.shape[2])
-        true = [digits[:frames] for digits, frames in zip(batch.digits, batch.frames.tolist(), strict=True)]
-        rows = zip(true, names, strict=True)
+        rows = zip(self.way.rows(batch.digits, batch.frames), names, strict=True)
         return [self.corruption.of(digits, levels, self.seed, name, epoch) for digits, name in rows]
 
     def reference(self, item: int, epoch: int) -> Reference | None:

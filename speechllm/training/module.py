@@ -7,10 +7,11 @@ from typing import Any
 import lightning
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
+from speechllm.model.packing import within
 from speechllm.model.speech_lm import LMOutput, SpeechLM
-from speechllm.training.batches import Batch, Inputs
+from speechllm.training.collating import Batch, Inputs
 
 IGNORED = -100  # what cross_entropy takes for no target
 
@@ -46,17 +47,36 @@ def digit_loss(logits: Tensor, digits: Tensor, levels: tuple[int, ...]) -> Tenso
     return torch.stack(losses).sum(0).view(digits.shape[:3]).mean(-1)
 
 
+def places(batch: Batch) -> tuple[Tensor, Tensor]:
+    """How far each step is from the first of its utterance, and how many its utterance has, broadcast to [B, T]."""
+    if batch.packing is None:
+        return torch.arange(batch.positions.shape[1], device=batch.frames.device), batch.frames[:, None]
+    steps = batch.packing.steps
+    return within(steps, len(batch.frames))[None], F.pad(batch.frames, (0, 1))[steps][None]
+
+
 class LitSpeechLM(lightning.LightningModule):
-    """Teacher-forced training on aligned code shards."""
+    """Teacher-forced training on aligned code shards.
+
+    Args:
+        model: what learns.
+        optim: see LMOptim.
+        checkpointing: whether a block's inner values are computed anew on the way back, which saves their memory.
+    """
 
     step: Tensor
 
-    def __init__(self, model: SpeechLM, optim: LMOptim):
+    def __init__(self, model: SpeechLM, optim: LMOptim, checkpointing: bool = False):
         super().__init__()
+        model.checkpointing = checkpointing
         self.model, self.optim = model, optim
         # Lightning counts the steps of this process, not those of the run.
         self.register_buffer("step", torch.tensor(0))
         self.total: dict[str, Tensor] = {}  # losses of the step so far
+
+    def sharded_parts(self) -> dict[nn.Module, tuple[str, ...]]:
+        """What FSDP2 shards and gathers together: a block, and all that is in none."""
+        return dict.fromkeys([*self.model.blocks, self.model], ())
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
         """AdamW, no decay on vectors."""
@@ -85,16 +105,16 @@ class LitSpeechLM(lightning.LightningModule):
     def losses(self, output: LMOutput, batch: Batch) -> dict[str, Tensor]:
         """Every term by name, averaged over the real frames."""
         o, count = self.optim, batch.frames.sum()
-        index = torch.arange(batch.positions.shape[1], device=batch.frames.device)
-        real = index < batch.frames[:, None]  # [B, T]; no term picks frames by it, which would wait for a GPU
+        index, ends = places(batch)
+        real = index < ends  # [B, T]; no term picks frames by it, which would wait for a GPU
         reader = output.stop.new_zeros(())
         if output.reader is not None:
-            advance = batch.positions - F.pad(batch.positions, (1, 0))[:, :-1]
+            advance = batch.positions - F.pad(batch.positions, (1, 0))[:, :-1].where(index > 0, 0)
             reachable = real & (advance < self.model.config.reader_window)
             reader = F.cross_entropy(output.reader.float().flatten(0, 1), advance.where(reachable, IGNORED).flatten())
         stop = F.binary_cross_entropy_with_logits(
             output.stop.float(),
-            (index == batch.frames[:, None] - 1).float(),
+            (index == ends - 1).float(),
             weight=real.float(),
             pos_weight=torch.full((), o.stop_positive_weight, device=real.device),
             reduction="sum",
@@ -118,9 +138,8 @@ class LitSpeechLM(lightning.LightningModule):
         """What the model says of a batch, given what it may see of it."""
         seen = batch.inputs or Inputs(batch.digits, None, None)
         known = seen.text_known if self.optim.hidden_texts else None
-        return self.model(
-            batch.ids, batch.text_lengths, seen.digits, batch.positions, seen.keep, None, known, batch.reference
-        )
+        voices = dict(text_known=known, reference=batch.reference, packing=batch.packing)
+        return self.model(batch.ids, batch.text_lengths, seen.digits, batch.positions, seen.keep, **voices)
 
     def add(self, losses: dict[str, Tensor], share: float) -> None:
         """Count a batch in what is said of the step."""

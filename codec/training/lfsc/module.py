@@ -91,6 +91,10 @@ class LitHiFiGAN(CountsSteps, lightning.LightningModule):
         self.losses: list[Tensor] = []  # of the step so far
         self.register_step()
 
+    def sharded_parts(self) -> dict[nn.Module, tuple[str, ...]]:
+        """What FSDP2 shards and gathers together."""
+        return {self.codec.encoder: (), self.codec.decoder: (), self.discriminators: ()}
+
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Runs begun when discriminators were called judges resume too."""
         rename_discriminators(checkpoint)

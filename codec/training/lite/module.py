@@ -67,9 +67,15 @@ class LitCodec(CountsSteps, lightning.LightningModule):
         self.losses: list[Tensor] = []  # of the step so far
         self.register_step()
 
-    def save_discriminators(self, path: Path) -> None:
-        """Write the discriminators as safetensors, for a later run to start from."""
-        weights = self.discriminators.state_dict()
+    def sharded_parts(self) -> dict[torch.nn.Module, tuple[str, ...]]:
+        """What FSDP2 shards and gathers together, and how it is called if not as a whole."""
+        c = self.codec
+        parts: dict[torch.nn.Module, tuple[str, ...]] = {c.encoder: (), c.decoder: (), c.vocoder: ("envelope",)}
+        return parts | {discriminator: () for discriminator in self.discriminators.values()}
+
+    @staticmethod
+    def save_discriminators(path: Path, weights: dict[str, Tensor]) -> None:
+        """Write the weights of the discriminators as safetensors, for a later run to start from."""
         save_file({name: tensor.detach().cpu().contiguous() for name, tensor in weights.items()}, path)
 
     def load_discriminators(self, path: Path) -> None:

@@ -18,7 +18,7 @@ pytest.importorskip("lightning", reason="the training scripts need lfsc-tts[trai
 from pipelines.shared.errors import UserError
 from pipelines.training.dealing import loader, processes
 from pipelines.training.resume import LAST, Run
-from pipelines.training.trainer import commit, fit, trainer_options
+from pipelines.training.trainer import How, commit, fit, trainer_options
 from sources import ROOT
 
 QUIET = {"enable_progress_bar": False, "enable_model_summary": False, "log_every_n_steps": 1, "accelerator": "cpu"}
@@ -76,7 +76,8 @@ def train(folder, steps: int, module: Module | None = None, bad: int = -1, valid
     run = Run(folder, steps, {"codec": "aaaa"}, {"seed": 0}, items_per_step=2 * processes(given))
     items = (steps - run.steps_done()) * run.items_per_step
     training = loader(Items(items, run.progress.items, bad), 2)
-    fit(module, training, loader(Items(2), 2) if validation else None, run, 3, QUIET | given, lambda: None)
+    held = loader(Items(2), 2) if validation else None
+    fit(module, training, held, run, How(3, QUIET | given), lambda weights: None)
     return module.weight.detach().clone()
 
 
@@ -171,7 +172,14 @@ def test_an_error_of_a_loading_process_is_one_line(tmp_path):
             raise ValueError("a.wav is not readable audio")
 
     with pytest.raises(UserError, match="^ValueError: a.wav is not readable audio$"):
-        fit(Module(), loader(Broken(4), 2, workers=1), None, Run(tmp_path, 2, {}, {}), 3, QUIET, lambda: None)
+        fit(
+            Module(),
+            loader(Broken(4), 2, workers=1),
+            None,
+            Run(tmp_path, 2, {}, {}),
+            How(3, QUIET),
+            lambda weights: None,
+        )
 
 
 @pytest.mark.parametrize(

@@ -221,3 +221,14 @@ def test_what_has_no_position_is_not_learned():
         with pytest.raises(ValueError, match=rf"got {text} places of text and {frames} steps; this model has 8 and 9"):
             model(*inputs(text, frames))
     assert model(*inputs(8, 9)).stop.shape == (1, 9)
+
+
+def test_blocks_that_are_computed_twice_give_the_same_gradients(model):
+    given, gradients = inputs(), []
+    for checkpointing in (False, True):
+        model.checkpointing = checkpointing
+        model.zero_grad()
+        model(*given).digits.logsumexp(-1).sum().backward()
+        gradients.append([parameter.grad for parameter in model.parameters() if parameter.grad is not None])
+    model.checkpointing = False
+    assert all(torch.equal(kept, anew) for kept, anew in zip(*gradients, strict=True))

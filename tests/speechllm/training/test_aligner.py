@@ -9,7 +9,7 @@ import torch
 import toys
 from speechllm.data.shards import Example
 from speechllm.training.aligner import Aligner, best_paths
-from speechllm.training.batches import collate
+from speechllm.training.collating import collate
 
 
 def brute_force(scores: torch.Tensor, tokens: int) -> list[int]:

@@ -7,7 +7,8 @@ import torch
 
 import toys
 from speechllm.data.shards import Example, Shard, write_shard
-from speechllm.training.batches import Batch, BatchDataset, collate, split, stack
+from speechllm.training.batches import BatchDataset, split
+from speechllm.training.collating import Batch, collate, stack
 from speechllm.training.corruption import Corruption
 
 

@@ -18,7 +18,7 @@ from speechllm.data.shards import Example, Shard, write_shard
 from speechllm.data.speakers import write_speakers
 from speechllm.model.voice_prefix import Reference
 from speechllm.text.tokenizer import Tokenizer
-from speechllm.training.batches import Batch, collate
+from speechllm.training.collating import Batch, collate
 from speechllm.training.module import LitSpeechLM, LMOptim, digit_loss
 
 STEPS, INTERRUPTED = 8, 5
@@ -201,3 +201,16 @@ def test_what_does_not_fit_together_is_refused(run, tmp_path):
     Tokenizer.train(["abcdefghijklmnopqrstuvwxyz."], 40).save(tmp_path / "tokenizer.model")
     with pytest.raises(UserError, match="not aligned"):
         run("other")
+
+
+def test_packed_utterances_train_a_model(run, monkeypatch):
+    """In batches of the whole budget: the same utterances make fewer."""
+    folder = run("packed", "--attention=flex", *MANY)
+    losses = list(curve(folder).values())
+    assert len(losses) == STEPS and losses[-1] < losses[0]
+    for flag, message in (("none", "expected plain, flex, flash"), ("flash", "needs --model.causal_text=true")):
+        with pytest.raises(UserError, match=message):
+            run("refused", f"--attention={flag}")
+    monkeypatch.setattr(train_lm, "find_spec", lambda name: None)
+    with pytest.raises(UserError, match="needs a GPU and flash-attn"):
+        run("refused", "--attention=flash", "--model.causal_text=true")

@@ -190,7 +190,7 @@ def test_the_learning_rate_warms_up_and_falls_in_each_stage():
 def test_discriminators_are_saved_and_loaded(tmp_path):
     one, other = lit(0), lit(1)
     assert not same(weights(one.discriminators), weights(other.discriminators))
-    one.save_discriminators(tmp_path / "discriminators.safetensors")
+    one.save_discriminators(tmp_path / "discriminators.safetensors", one.discriminators.state_dict())
     other.load_discriminators(tmp_path / "discriminators.safetensors")
     assert same(weights(one.discriminators), weights(other.discriminators))
 
