@@ -32,6 +32,7 @@ COMMANDS = {  # name: module with a main(argv, prog), what it does
     "align-corpus": ("pipelines.align_corpus", "code shards -> which token every frame speaks"),
     "train-lm": ("pipelines.train_lm", "aligned shards -> speech LM"),
     "export-onnx": ("pipelines.export_onnx", "codec -> graphs beside it, that run without torch"),
+    "export-hf": ("pipelines.export_hf", "speech LM -> folder that transformers loads, to hand on"),
     "export-voice": ("pipelines.export_voice", "codec + LM + tokenizer -> voice folder"),
     "finetune": ("pipelines.finetune", "minutes of recordings -> a voice of one's own"),
     "reconstruct": ("pipelines.reconstruct", "audio files through a codec and back"),

@@ -33,12 +33,15 @@ from speechllm.data.shards import identity as identity_of  # noqa: E402
 from speechllm.data.speakers import Voices  # noqa: E402
 from speechllm.model.packing import KINDS, Kind  # noqa: E402
 from speechllm.model.speech_lm import save_lm  # noqa: E402
+from speechllm.pretrained.text_lm import take_body  # noqa: E402
 from speechllm.text.tokenizer import Tokenizer  # noqa: E402
 from speechllm.training.batches import BatchDataset, split  # noqa: E402
 from speechllm.training.collating import PADDED, Packed  # noqa: E402
 from speechllm.training.corruption import Corruption  # noqa: E402
 from speechllm.training.module import LitSpeechLM, LMOptim  # noqa: E402
 from speechllm.training.plan import rounds  # noqa: E402
+
+TEXT_LM = "hf:"  # before the folder of a text LM in transformers' format
 
 
 @dataclass(frozen=True)
@@ -50,7 +53,7 @@ class TrainLM:
     run_dir: Path = Path("runs/lm")
     model: LMShape = field(default_factory=LMShape)
     optim: LMOptim = field(default_factory=LMOptim)
-    init_from: Path | None = None  # an LM folder whose weights to start from, where they fit
+    init_from: str | None = None  # an LM folder whose weights to start from, where they fit; hf:FOLDER, a text LM's
     batch_tokens: int = 2500  # text tokens and frames in a batch, padding included
     batches_per_step: int = 0  # batches of an update of the weights, of all processes together; 0 = one of each
     attention: str = "plain"  # plain = batches are padded; flex, flash = packed, for GPUs; flash where text is causal
@@ -94,9 +97,12 @@ def attention_of(config: TrainLM) -> Kind:
     return kinds[config.attention]
 
 
-def take_weights(model: SpeechLM, folder: Path) -> str:
+def take_weights(model: SpeechLM, source: str) -> str:
     """Start from another LM: tensors of the same name and shape are taken over, the others (an LM of another codec has
-    other ends) stay as they are. Returns what was done, in words."""
+    other ends) stay as they are; of a text LM, `hf:FOLDER`, its body. Returns what was done, in words."""
+    folder = Path(source.removeprefix(TEXT_LM))
+    if source.startswith(TEXT_LM):
+        return f"the body of {folder}: {take_body(model, folder)} of {len(model.state_dict())} tensors"
     other, mine = SpeechLM.from_pretrained(folder), model.state_dict()
     if other.config.dim != model.config.dim:
         raise UserError(f"{folder} is an LM of width {other.config.dim}; model.dim is {model.config.dim}")

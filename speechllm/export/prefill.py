@@ -61,7 +61,7 @@ class PrefillGraph:
     def block(self, layer: int, x: str) -> tuple[str, str, str]:
         """One transformer block on [S, D], and its keys and values [G, S, E]."""
         g, name, config = self.graph, f"blocks.{layer}", self.config
-        qkv = g.linear(g.norm(x, f"{name}.attention_norm"), f"{name}.attention.qkv")
+        qkv = g.linear(g.norm(x, f"{name}.attention_norm"), f"{name}.attention.qkv", config.qkv_bias)
         heads = [config.num_heads, config.kv_heads, config.kv_heads, config.num_heads * config.gated_attention]
         sizes = [count * config.head_width for count in heads if count]
         q, k, v, *gate = g.many("Split", [qkv, g.ints(*sizes)], len(sizes), axis=-1)

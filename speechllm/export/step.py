@@ -94,7 +94,7 @@ class StepGraph:
     def project(self, normed: str, name: str) -> tuple[list[str], str]:
         """Queries, keys and values, in one if nothing is done to them; and gates, if there are any."""
         g, config = self.graph, self.config
-        qkv = g.linear(normed, f"{name}.attention.qkv")
+        qkv = g.linear(normed, f"{name}.attention.qkv", config.qkv_bias)
         if not config.qk_norm and not config.gated_attention:
             return [qkv, "", ""], ""
         heads = [config.num_heads, config.kv_heads, config.kv_heads]

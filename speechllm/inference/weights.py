@@ -25,8 +25,6 @@ from speechllm.model.reader import Reader
 from speechllm.model.speech_lm import SpeechLM
 from speechllm.model.transformer import Block, BlockLayers
 
-EPS = 1e-6  # of the norms
-
 
 def norm(x: Tensor, eps_sum: Tensor) -> Tensor:
     """RMS norm of [..., D] without its gain and the square root of D, which are in the weights that follow.
@@ -53,10 +51,11 @@ class PackedAttention(AttentionLayers):
     """Attention's weights; the gain of the norm before it is folded into its first matrix."""
 
     def __init__(self, attention: Attention, norm_before: nn.RMSNorm, kind: LinearKind):
+        eps = norm_before.eps or 0.0
         self.heads, self.head_dim = attention.heads, attention.head_dim
-        self.qkv = kind(attention.qkv.weight * gain(norm_before), None)
+        self.qkv = kind(attention.qkv.weight * gain(norm_before), attention.qkv.bias)
         self.output = pack(kind, attention.output)
-        self.eps_sum = torch.full((), self.head_dim * EPS, device=attention.qkv.weight.device)
+        self.eps_sum = torch.full((), self.head_dim * eps, device=attention.qkv.weight.device)
         self.qk_gain: Tensor | None = None
         if attention.q_norm is not None and attention.k_norm is not None:
             gains = [gain(attention.q_norm)] * self.heads[0] + [gain(attention.k_norm)] * self.heads[1]
@@ -74,7 +73,8 @@ class PackedBlock(BlockLayers):
         self.attention = PackedAttention(block.attention, block.attention_norm, kind)
         self.gate_up = kind(block.gate_up.weight * gain(block.mlp_norm), None)
         self.down = pack(kind, block.down)
-        self.eps_sum = torch.full((), len(block.mlp_norm.weight) * EPS, device=block.down.weight.device)
+        eps, device = block.mlp_norm.eps or 0.0, block.down.weight.device
+        self.eps_sum = torch.full((), len(block.mlp_norm.weight) * eps, device=device)
 
     def attention_norm(self, x: Tensor) -> Tensor:
         """See BlockLayers."""
@@ -159,7 +159,8 @@ class PackedLM:
         self.embed = PackedFrameInput(model.frame_input, half, kind)
         self.reader = model.reader  # its keys and values, of a text
         self.read = None if model.reader is None else PackedReader(model.reader, kind)
-        self.eps_sum, self.gain = torch.full((), model.config.dim * EPS, device=self.device), gain(model.norm)
+        eps_sum = model.config.dim * model.config.norm_eps
+        self.eps_sum, self.gain = torch.full((), eps_sum, device=self.device), gain(model.norm)
         # Stop is one more logit of the frame head, so both come from one product.
         weight = torch.cat([model.frame_head.weight, model.stop_head.weight])
         self.heads = kind(weight.float(), torch.cat([model.frame_head.bias, model.stop_head.bias]).float())

@@ -88,6 +88,8 @@ class Attention(nn.Module, AttentionLayers):
         head_dim: E; 0 = D / H.
         qk_norm: normalise queries and keys, head by head, before they are rotated (arXiv 2302.05442).
         gated: scale what attention returns by a sigmoid of the input (arXiv 2505.06708).
+        qkv_bias: of queries, keys, values and gates.
+        norm_eps: of the norms of queries and keys.
     """
 
     qkv: nn.Linear
@@ -101,14 +103,16 @@ class Attention(nn.Module, AttentionLayers):
         head_dim: int = 0,
         qk_norm: bool = False,
         gated: bool = False,
+        qkv_bias: bool = False,
+        norm_eps: float = 1e-6,
     ):
         super().__init__()
         kv, self.head_dim = num_kv_heads or num_heads, head_dim or dim // num_heads
         self.heads = [num_heads, kv, kv, num_heads * gated]
-        self.qkv = nn.Linear(dim, sum(self.heads) * self.head_dim, bias=False)
+        self.qkv = nn.Linear(dim, sum(self.heads) * self.head_dim, bias=qkv_bias)
         self.output = nn.Linear(num_heads * self.head_dim, dim, bias=False)
-        self.q_norm = nn.RMSNorm(self.head_dim, eps=1e-6) if qk_norm else None
-        self.k_norm = nn.RMSNorm(self.head_dim, eps=1e-6) if qk_norm else None
+        self.q_norm = nn.RMSNorm(self.head_dim, eps=norm_eps) if qk_norm else None
+        self.k_norm = nn.RMSNorm(self.head_dim, eps=norm_eps) if qk_norm else None
 
     def qk_norm(self, qk: Tensor) -> Tensor:
         """See AttentionLayers."""

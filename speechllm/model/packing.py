@@ -97,10 +97,14 @@ def flash(config: LMShape, packing: Packing, count: int) -> Attend:
 
     Raises:
         ValueError: text sees what comes after it.
+        ImportError: the library is not installed.
     """
     if not config.causal_text:
         raise ValueError("attention: flash needs model.causal_text; use attention: flex")
-    from flash_attn import flash_attn_varlen_func
+    try:
+        from flash_attn import flash_attn_varlen_func
+    except ImportError:
+        raise ImportError("attention: flash needs flash-attn; pip install '.[flash]', or use attention: flex") from None
 
     numbers = torch.cat(packing)
     order = torch.argsort(numbers, stable=True)  # the text of an utterance, then its steps

@@ -77,7 +77,7 @@ class SpeechLM(nn.Module):
         if config.prefix_queries:
             shape = config.prefix_queries, config.prefix_layers, config.prefix_heads
             self.prefix = VoicePrefix(*shape, config.prefix_mlp_dim or 4 * dim, config.codes.num_digits, dim)
-        self.norm = nn.RMSNorm(dim, eps=1e-6)
+        self.norm = nn.RMSNorm(dim, eps=config.norm_eps)
         self.frame_head = nn.Linear(dim, config.codes.num_logits)
         self.local = LocalHead(dim, config.codes.num_digits) if config.frames_per_step > 1 else None
         self.stop_head = nn.Linear(dim, 1)

@@ -52,9 +52,10 @@ class Block(nn.Module, BlockLayers):
     def __init__(self, config: LMShape):
         super().__init__()
         dim, c = config.dim, config
-        self.attention_norm = nn.RMSNorm(dim, eps=1e-6)
-        self.attention = Attention(dim, c.num_heads, c.num_kv_heads, c.head_dim, c.qk_norm, c.gated_attention)
-        self.mlp_norm = nn.RMSNorm(dim, eps=1e-6)
+        self.attention_norm = nn.RMSNorm(dim, eps=c.norm_eps)
+        shape = dim, c.num_heads, c.num_kv_heads, c.head_dim, c.qk_norm, c.gated_attention
+        self.attention = Attention(*shape, c.qkv_bias, c.norm_eps)
+        self.mlp_norm = nn.RMSNorm(dim, eps=c.norm_eps)
         self.gate_up = nn.Linear(dim, 2 * config.mlp_dim, bias=False)
         self.down = nn.Linear(config.mlp_dim, dim, bias=False)
 

@@ -28,10 +28,11 @@ def inputs(text: int = TEXT, frames: int = FRAMES, seed: int = 0):
 
 
 MANY_VOICES = dict(speaker_dim=12, prefix_queries=3, prefix_heads=4)
+BIASED = dict(qkv_bias=True, norm_eps=0.01)
 
 
 @torch.no_grad()
-@pytest.mark.parametrize("voices", [{}, MANY_VOICES], ids=["one voice", "many voices"])
+@pytest.mark.parametrize("voices", [{}, MANY_VOICES, BIASED], ids=["one voice", "many voices", "biases"])
 @pytest.mark.parametrize("frames_per_step", [1, 2, 3])
 def test_decoding_step_by_step_with_a_cache_equals_the_whole_at_once(frames_per_step, voices, monkeypatch):
     """What the engine computed for each frame it made is what teacher forcing computes for those frames."""

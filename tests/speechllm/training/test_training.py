@@ -94,13 +94,13 @@ def test_weights_of_an_lm_of_another_codec_are_taken_over_where_they_fit(tmp_pat
     toys.toy_lm().save_pretrained(tmp_path / "lm", torch.float32)
     other = CodeSpec(86.1, 8, (8, 5, 5, 5))
     twin, fresh = toys.toy_lm(toys.toy_lm_config(other), 1), toys.toy_lm(toys.toy_lm_config(other), 1).state_dict()
-    said = train_lm.take_weights(twin, tmp_path / "lm")
+    said = train_lm.take_weights(twin, str(tmp_path / "lm"))
     assert said.endswith("fresh: frame_head.bias, frame_head.weight"), "two codecs of 32 digits differ in their levels"
     theirs = toys.toy_lm().state_dict()
     for name, tensor in twin.state_dict().items():
         assert torch.equal(tensor, (fresh if name.startswith("frame_head") else theirs)[name]), name
     with pytest.raises(UserError, match="width 32; model.dim is 16"):
-        train_lm.take_weights(toys.toy_lm(toys.toy_lm_config(dim=16)), tmp_path / "lm")
+        train_lm.take_weights(toys.toy_lm(toys.toy_lm_config(dim=16)), str(tmp_path / "lm"))
 
 
 def many_voices(count: int = 400) -> tuple[LitSpeechLM, Batch]:

@@ -1,0 +1,1 @@
+"""Text LMs that a speech LM can start from."""
