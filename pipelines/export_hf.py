@@ -36,8 +36,8 @@ tags: [text-to-speech, speech-language-model, neural-codec]
 
 # {name}
 
-A speech LM of lfsc-tts: {parameters:.1f} M parameters, {frame_rate:.4g} codec frames a second, {codebooks} codebooks. It
-reads the ids of a phoneme tokenizer (`{tokenizer}`, SentencePiece) and writes the codes of the codec `{codec}`.
+A speech LM of lfsc-tts: {parameters:.1f} M parameters, {frame_rate:.4g} codec frames a second, {codebooks} codebooks.
+It reads the ids of a phoneme tokenizer (`{tokenizer}`, SentencePiece) and writes the codes of the codec `{codec}`.
 
 ```python
 import torch

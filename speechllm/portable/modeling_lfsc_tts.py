@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from transformers import PreTrainedModel
-from transformers.utils import ModelOutput
+from transformers.utils.generic import ModelOutput
 
 from speechllm.config import LMConfig, SamplingConfig
 from speechllm.inference.generate import generate
@@ -82,7 +82,5 @@ class LfscTtsModel(PreTrainedModel):
         if len(ids) != 1:
             raise ValueError(f"got {len(ids)} texts; generate speaks one at a time")
         prompt = Prompt(ids[0], self.lm.voice_prefix(codes, speaker))
-        frames = [
-            torch.as_tensor(frame.codes) for frame in generate(self.lm.eval(), prompt, SamplingConfig(**sampling))
-        ]
-        return torch.stack(frames, dim=-1).long()[None]
+        frames = generate(self.lm.eval(), prompt, SamplingConfig(**sampling))
+        return torch.stack([torch.as_tensor(frame.codes) for frame in frames], dim=-1).long()[None]

@@ -1,4 +1,4 @@
-"""A folder for transformers: the same logits and codes where this project is not, and a push to a server on loopback."""
+"""A folder for transformers: the same logits and codes where this project is not; a push to a server on loopback."""
 
 import json
 import os
@@ -101,9 +101,9 @@ def test_what_does_not_fit_is_refused_and_nothing_is_left(lm, folder, tmp_path):
     Tokenizer.train(["abc"], 40).save(tmp_path / "other.model")
     with pytest.raises(UserError, match="trained with another tokenizer"):
         export_hf.main([*arguments(lm, tmp_path / "out"), "--tokenizer", str(tmp_path / "other.model")])
-    assert {path.name for path in tmp_path.iterdir()} == {"other.model", "other.model.json"} & {
-        path.name for path in tmp_path.iterdir()
-    }
+    with pytest.raises(UserError, match="expected a short name"):
+        export_hf.main([*arguments(lm, tmp_path / "out"), "--licence", "mine: all mine"])
+    assert not list(tmp_path.glob("*out*")) and not list(tmp_path.glob(".*"))
 
 
 def test_an_import_that_cannot_be_rewritten_is_an_error():
