@@ -141,8 +141,7 @@ function show() {
     const { position_s, length_s, state } = player;
     const busy = Boolean(asking) || state === "playing" || state === "paused";
     at("speak").textContent = busy ? "Stop" : "Speak";
-    at("toggle").disabled = state === "empty";
-    at("toggle").setAttribute("aria-label", state === "playing" ? "Pause" : "Play");
+    at("toggle").setAttribute("aria-label", { empty: "Speak", playing: "Pause" }[state] ?? "Play");
     at("toggle").dataset.state = state;
     const position = at("position");
     position.disabled = !length_s;
@@ -227,7 +226,11 @@ async function openText(chosen) {
 at("text").addEventListener("input", written);
 at("text").addEventListener("focus", ({ target }) => target.select(), { once: true }); // the example gives way
 at("speak").addEventListener("click", () => (at("speak").textContent === "Stop" ? (stop(), show()) : begin()));
-at("toggle").addEventListener("click", () => (player.state === "playing" ? player.pause() : player.play()));
+at("toggle").addEventListener("click", () => {
+    if (player.state === "empty") begin();
+    else if (player.state === "playing") player.pause();
+    else player.play();
+});
 at("position").addEventListener("input", ({ target }) => player.seek(Number(target.value)).then(show));
 at("download").addEventListener("click", download);
 at("speed").addEventListener("input", ({ target }) => {

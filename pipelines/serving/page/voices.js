@@ -10,7 +10,7 @@ export function shownName(id) {
 
 /** What is known of a voice, as one line. */
 export function facts(row) {
-    if (row.standing) return "whoever speaks in this voice unless named";
+    if (row.standing) return "its default speaker";
     return [row.sex, ACCENTS[row.accent] ?? row.accent, row.about].filter(Boolean).join(", ");
 }
 
