@@ -43,7 +43,7 @@ async function begin() {
         figures = { asked_ms: performance.now() };
         waveform.clear();
         tell(`Speaking as ${shownName(last.voice)}.`);
-        player.open(); // in the click, or the browser lets it not sound
+        player.open().catch(complain); // in the click, or the browser lets it not sound
         await hear(last, player, control.signal, ({ samples, words }) => {
             if (words) return follower.add(words);
             waveform.add(samples, RATE);
@@ -85,7 +85,7 @@ async function sample(row) {
     stop();
     const control = (asking = new AbortController());
     try {
-        sampler.open();
+        sampler.open().catch(complain);
         await hear({ input: SAMPLE(shownName(row.id)), voice: row.id }, sampler, control.signal);
     } catch (error) {
         if (control.signal.aborted) return;
@@ -220,6 +220,7 @@ async function openText(chosen) {
     }
     complain("");
     at("text").value = await chosen.text();
+    at("text-file").value = ""; // so that the same file can be chosen again
     written();
 }
 
