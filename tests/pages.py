@@ -45,7 +45,7 @@ def event(**body) -> str:
     return f"data: {json.dumps(body)}\n\n"
 
 
-def tone(seconds: float = 3.0) -> str:
+def tone(seconds: float = 6.0) -> str:
     """Base64 of pcm."""
     wave = 0.2 * np.sin(2 * np.pi * 220 / RATE * np.arange(round(seconds * RATE)))
     return base64.b64encode((wave * 32767).astype("<i2").tobytes()).decode()

@@ -117,7 +117,7 @@ def test_a_recorded_voice_needs_consent_and_is_sent_as_wav(open_page):
     (asked,) = speaker.asked
     samples, rate = soundfile.read(io.BytesIO(base64.b64decode(asked["prompt"])))
     assert asked["consent"] is True and rate == 24_000 and samples.ndim == 1
-    assert 0.3 < len(samples) / rate < 5
+    assert 0.3 < len(samples) / rate <= 15
 
 
 def test_a_long_recording_is_cut_and_another_file_is_refused(open_page, tmp_path):

@@ -116,8 +116,8 @@ def test_pause_stop_and_again(open_page):
     told(page, "Paused")
     until(page, "heard.context.state === 'suspended'")
     page.click("#toggle")
-    page.fill("#position", "2.7")
-    told(page, "Finished, 3.0 seconds")
+    page.fill("#position", "5.7")
+    told(page, "Finished, 6.0 seconds")
     page.click("#toggle")  # from the beginning
     until(page, "Number(document.querySelector('#position').value) < 1")
     page.keyboard.press("Escape")
