@@ -43,6 +43,7 @@ class TrainLM:
     model: LMShape = field(default_factory=LMShape)
     optim: LMOptim = field(default_factory=LMOptim)
     init_from: Path | None = None  # an LM folder whose weights to start from, where they fit
+    teacher: Path | None = None  # an LM folder whose predictions under guidance are learned in place of the codes
     batch_tokens: int = 2500  # text tokens and frames in a batch, padding included
     held_out: int = 128  # utterances kept out of training
     validate_every: int = 500  # steps
@@ -83,6 +84,15 @@ def take_weights(model: SpeechLM, folder: Path) -> str:
     return f"weights of {folder}: {len(fits)} of {len(mine)} tensors; fresh: {fresh}"
 
 
+def load_teacher(folder: Path, shape: LMConfig) -> SpeechLM:
+    """The model whose predictions are learned; it has to read the same text and to write the same codes."""
+    teacher = SpeechLM.from_pretrained(folder)
+    mine, theirs = ((c.codes, c.tokenizer_fingerprint, c.frames_per_step) for c in (shape, teacher.config))
+    if mine != theirs:
+        raise UserError(f"the teacher {folder} is of another tokenizer, other codes or another number of frames a step")
+    return teacher
+
+
 @resumable
 def main(argv: list[str] | None = None, prog: str | None = None) -> None:
     config = parse(TrainLM, __doc__, argv, prog)
@@ -112,7 +122,8 @@ def main(argv: list[str] | None = None, prog: str | None = None) -> None:
     def export() -> None:
         model.save_pretrained(config.run_dir / "lm", torch.float32)
 
-    lit, options = LitSpeechLM(model, config.optim), config.trainer
+    teacher = load_teacher(config.teacher, shape) if config.teacher else None
+    lit, options = LitSpeechLM(model, config.optim, teacher), config.trainer
     fit(lit, training, validation, run, config.validate_every, options, export, reading(validation, lit))
 
 

@@ -13,6 +13,7 @@ from speechllm.digits import on_device
 from speechllm.model.speech_lm import LMOutput, SpeechLM
 from speechllm.model.voice_prefix import Reference
 from speechllm.training.batches import Batch
+from speechllm.training.distillation import guided_logits, soft_digit_loss
 
 IGNORED = -100  # what cross_entropy takes for no target
 HIDING = 2**40  # what is hidden has a random stream of its own, beside that of the noise
@@ -37,6 +38,7 @@ class LMOptim:
     reader_weight: float = 0.5
     stop_weight: float = 0.3
     stop_positive_weight: float = 5.0  # one frame in a hundred is the last
+    guidance: float = 1.3  # of the teacher whose predictions are learned in place of codes, where there is one
 
 
 def digit_loss(logits: Tensor, digits: Tensor, levels: tuple[int, ...]) -> Tensor:
@@ -54,9 +56,10 @@ class LitSpeechLM(lightning.LightningModule):
 
     step: Tensor
 
-    def __init__(self, model: SpeechLM, optim: LMOptim):
+    def __init__(self, model: SpeechLM, optim: LMOptim, teacher: SpeechLM | None = None):
         super().__init__()
         self.model, self.optim = model, optim
+        self.teachers = () if teacher is None else (teacher,)  # a tuple, as its weights are no part of checkpoints
         # Lightning counts the steps of this process, not those of the run.
         self.register_buffer("step", torch.tensor(0))
 
@@ -101,7 +104,8 @@ class LitSpeechLM(lightning.LightningModule):
         rows, device = len(batch.frames), batch.frames.device
         generator = torch.Generator(device).manual_seed(int(self.step) + HIDING)
         text, speaker, prompt = torch.rand((3, rows), generator=generator, device=device)
-        text_known, reference = text >= self.optim.hidden_texts, batch.reference
+        # A student has to see what its teacher's predictions rest on.
+        text_known, reference = text >= (0 if self.teachers else self.optim.hidden_texts), batch.reference
         if reference is not None:
             reference = reference._replace(
                 speaker_known=reference.speaker_known & (speaker >= self.optim.hidden_speakers),
@@ -109,8 +113,13 @@ class LitSpeechLM(lightning.LightningModule):
             )
         return reference, text_known
 
-    def losses(self, output: LMOutput, batch: Batch) -> dict[str, Tensor]:
-        """Every term by name, averaged over the real frames."""
+    def on_fit_start(self) -> None:
+        """The teacher is where the student is."""
+        for teacher in self.teachers:
+            teacher.eval().requires_grad_(False).to(self.device)
+
+    def losses(self, output: LMOutput, batch: Batch, guided: Tensor | None = None) -> dict[str, Tensor]:
+        """Every term by name, averaged over the real frames; `guided` are logits to be learned in place of codes."""
         o, count = self.optim, batch.frames.sum()
         index = torch.arange(batch.positions.shape[1], device=batch.frames.device)
         real = index < batch.frames[:, None]  # [B, T]; no term picks frames by it, which would wait for a GPU
@@ -126,7 +135,11 @@ class LitSpeechLM(lightning.LightningModule):
             pos_weight=torch.full((), o.stop_positive_weight, device=real.device),
             reduction="sum",
         )
-        codes = digit_loss(output.digits.float(), batch.digits, self.model.config.codes.levels)
+        levels = self.model.config.codes.levels
+        if guided is None:
+            codes = digit_loss(output.digits.float(), batch.digits, levels)
+        else:
+            codes = soft_digit_loss(output.digits, guided, levels)
         codes, stop = codes.where(real, 0).sum() / count, stop / count
         total = codes + o.reader_weight * reader + o.stop_weight * stop
         return {"loss": total, "codes": codes, "reader": reader, "stop": stop}
@@ -138,7 +151,8 @@ class LitSpeechLM(lightning.LightningModule):
         prefix = None if reference is None else self.model.prefixes(reference)
         known = text_known if self.optim.hidden_texts else None
         output = self.model(batch.ids, batch.text_lengths, digits, batch.positions, keep, prefix, known)
-        losses = self.losses(output, batch)
+        guided = [guided_logits(teacher, batch, reference, self.optim.guidance) for teacher in self.teachers]
+        losses = self.losses(output, batch, *guided)
         if not bool(torch.isfinite(losses["loss"])):
             raise FloatingPointError(f"the loss became {float(losses['loss'].detach())} in step {int(self.step) + 1}")
         self.step += 1
