@@ -38,7 +38,7 @@ class LMOptim:
     reader_weight: float = 0.5
     stop_weight: float = 0.3
     stop_positive_weight: float = 5.0  # one frame in a hundred is the last
-    guidance: float = 1.3  # of the teacher whose predictions are learned in place of codes, where there is one
+    guidance: float = 2.0  # of the teacher whose predictions are learned in place of codes, where there is one
 
 
 def digit_loss(logits: Tensor, digits: Tensor, levels: tuple[int, ...]) -> Tensor:
