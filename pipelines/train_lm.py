@@ -54,6 +54,7 @@ class TrainLM:
     model: LMShape = field(default_factory=LMShape)
     optim: LMOptim = field(default_factory=LMOptim)
     init_from: str | None = None  # an LM folder whose weights to start from, where they fit; hf:FOLDER, a text LM's
+    teacher: Path | None = None  # an LM folder whose predictions under guidance are learned in place of the codes
     batch_tokens: int = 2500  # text tokens and frames in a batch, padding included
     batches_per_step: int = 0  # batches of an update of the weights, of all processes together; 0 = one of each
     attention: str = "plain"  # plain = batches are padded; flex, flash = packed, for GPUs; flash where text is causal
@@ -113,6 +114,18 @@ def take_weights(model: SpeechLM, source: str) -> str:
     return f"weights of {folder}: {len(fits)} of {len(mine)} tensors; fresh: {fresh}"
 
 
+def load_teacher(folder: Path, shape: LMConfig, attention: Kind = "plain") -> SpeechLM:
+    """The model whose predictions are learned; it has to read the same text and to write the same codes."""
+    teacher = SpeechLM.from_pretrained(folder)
+    mine, theirs = ((c.codes, c.tokenizer_fingerprint, c.frames_per_step) for c in (shape, teacher.config))
+    if mine != theirs:
+        raise UserError(f"the teacher {folder} is of another tokenizer, other codes or another number of frames a step")
+    if attention != "plain" and teacher.config.prefix_positions != shape.prefix_positions:
+        raise UserError(f"the teacher {folder} has another number of places for voices; use --attention=plain")
+    teacher.attention = attention
+    return teacher
+
+
 @resumable
 def main(argv: list[str] | None = None, prog: str | None = None) -> None:
     config = parse(TrainLM, __doc__, argv, prog)
@@ -144,9 +157,18 @@ def main(argv: list[str] | None = None, prog: str | None = None) -> None:
     def export(weights: dict[str, Tensor]) -> None:
         save_lm(config.run_dir / "lm", shape, part_of(weights, "model"), torch.float32)
 
-    lit = LitSpeechLM(model, config.optim, config.activation_checkpointing)
+    teacher = load_teacher(config.teacher, shape, model.attention) if config.teacher else None
+    lit = LitSpeechLM(model, config.optim, teacher, config.activation_checkpointing)
     how = How(config.validate_every, config.trainer, rounds(per_step, count), config.ema_decay)
     fit(lit, training, validation, run, how, export, reading(validation, lit))
+
+
+def corruption_of(config: TrainLM) -> Corruption:
+    """What of the data is hidden or moved."""
+    shares = {field.name: getattr(config.optim, field.name) for field in dataclasses.fields(Corruption)}
+    if config.teacher:  # a student has to see what its teacher's predictions rest on
+        shares["hidden_texts"] = 0.0
+    return Corruption(**shares)
 
 
 def loaders(
@@ -165,7 +187,6 @@ def loaders(
     way = PADDED
     if config.attention != "plain":
         way = Packed(config.model.prefix_positions, int(config.model.stop_after))
-    shares = {field.name: getattr(config.optim, field.name) for field in dataclasses.fields(Corruption)}
     batches = BatchDataset(
         shards,
         train,
@@ -175,7 +196,7 @@ def loaders(
         run.progress.items,
         config.model.frames_per_step,
         voices,
-        Corruption(**shares),
+        corruption_of(config),
         run.items_per_step,
         way,
     )

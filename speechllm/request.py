@@ -13,6 +13,7 @@ FRAMES_AT_LEAST = 64  # frames any text may have
 SLOWEST_RATE = 21.533203125  # Hz; limits in frames are meant at this rate and grow with a faster one
 STUCK_S = 2.0  # a voice without a reader that hardly changes so long is over
 SEED_STEP = 7_368_787  # from try to try
+HIDDEN = -1  # in place of the id of a token that may not be seen: the model knows that there is one, not which
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,12 +48,17 @@ class Prompt:
 
     def check_guidance(self, sampling: SamplingConfig, config: LMShape, slots: int) -> None:
         """Raise ValueError unless the guidance that is asked for can be given."""
-        fitting = self.unguided is not None and 1 <= len(self.unguided) <= len(self.ids)
-        if sampling.guidance != 1 and (config.reader_layer or not fitting or slots < 2):
+        unguided = self.without_text(config)
+        fitting = unguided is not None and 1 <= len(unguided) <= len(self.ids)
+        if sampling.guidance != 1 and (not fitting or slots < 2):
             raise ValueError(
-                f"got guidance={sampling.guidance}; it takes a model without a reader, ids in place of the text, no "
-                "more than of it, and an engine of 2 slots; use guidance=1"
+                f"got guidance={sampling.guidance}; without a reader it takes ids in place of the text, no more than "
+                "of it, and in any case an engine of 2 slots; use guidance=1"
             )
+
+    def without_text(self, config: LMShape) -> Any:
+        """Ids that guidance reads in place of the text; with a reader as many as the text has, none of them seen."""
+        return self.ids * 0 + HIDDEN if config.reader_layer else self.unguided
 
 
 class Frame(NamedTuple):

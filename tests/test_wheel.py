@@ -100,6 +100,8 @@ def test_it_holds_the_packages_the_voices_and_the_configurations(wheel):
     for suffix in (".fst", ".tsv"):  # grammars, tables of words
         files = {path.relative_to(ROOT).as_posix() for path in (ROOT / "speechllm").rglob(f"*{suffix}")}
         assert {name for name in names if name.endswith(suffix)} == files != set()
+    page = {path.relative_to(ROOT).as_posix() for path in (ROOT / "pipelines/serving/page").iterdir()}
+    assert {name for name in names if name.startswith("pipelines/serving/page/")} == page != set()
     assert wheel.stat().st_size <= 96e6  # the index takes files of 100 MB
 
 

@@ -6,12 +6,12 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
 
-from pipelines.serving import codec_routes, errors, listing, speech, websocket
+from pipelines.serving import codec_routes, errors, listing, page_routes, speech, websocket
 from pipelines.serving.guarding import Guard
 from pipelines.serving.service import Service
 from pipelines.speaking.provenance import software
 
-ROUTERS = (speech.router, websocket.router, codec_routes.router, listing.router)
+ROUTERS = (speech.router, websocket.router, codec_routes.router, listing.router, page_routes.router)
 
 
 def create_app(service: Service) -> FastAPI:

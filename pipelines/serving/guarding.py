@@ -15,7 +15,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from pipelines.serving.errors import ApiError, as_api_error
 from pipelines.serving.service import Service
 
-OPEN = ("/health", "/healthz", "/ready")  # without a key
+OPEN = ("/health", "/healthz", "/ready", "/")  # without a key
+PAGE = "/page/"  # its files need none either: it asks for one
 UPLOADS = ("/v1/audio/tokens", "/v1/audio/detokenize")  # bodies are larger there
 SECURITY = {"x-content-type-options": "nosniff", "referrer-policy": "no-referrer", "x-frame-options": "DENY"}
 logger = logging.getLogger("pipelines.serving.access")
@@ -103,7 +104,11 @@ class Guard:
         headers = Headers(scope=scope)
         if self.open > self.service.settings.limits.connections:
             return ApiError(429, "too many connections; try again", code="server_overloaded")
-        free = scope["path"] in OPEN or (scope["method"] == "OPTIONS" and self.service.settings.origins)
+        free = (
+            scope["path"] in OPEN
+            or scope["path"].startswith(PAGE)
+            or (scope["method"] == "OPTIONS" and self.service.settings.origins)
+        )
         if not free and not self.keys.allow(headers.get("authorization", "")):
             return ApiError(401, "no valid API key; expected Authorization: Bearer KEY", code="invalid_api_key")
         length = headers.get("content-length", "0")

@@ -8,7 +8,6 @@ from fastapi.responses import PlainTextResponse
 from pipelines.serving.errors import ApiError
 from pipelines.serving.requests import MODELS
 from pipelines.serving.service import Service
-from pipelines.speaking.provenance import software
 
 router = APIRouter()
 
@@ -17,12 +16,6 @@ def service_of(request: Request) -> Service:
     """The service of an app."""
     service: Service = request.app.state.service
     return service
-
-
-@router.get("/")
-async def root() -> dict[str, str]:
-    """Something that answers at once: clients warm up with it."""
-    return {"name": software(), "speech": "/v1/audio/speech", "voices": "/v1/audio/voices", "schema": "/openapi.json"}
 
 
 @router.get("/v1/audio/voices")

@@ -14,7 +14,7 @@ from speechllm.export.step import StepGraph
 def export_lm(folder: str | Path) -> None:
     """Write prefill.onnx and step*.onnx into a folder that SpeechLM.save_pretrained wrote.
 
-    A model without a reader gets the graphs of guided steps too, one of voice prefixes the graph that makes them.
+    A model of voice prefixes gets the graph that makes them too.
 
     Raises:
         ValueError: a width of heads that ONNX Runtime does not take.
@@ -32,7 +32,7 @@ def export_lm(folder: str | Path) -> None:
         PrefixGraph(graph, config).write()
         graph.save(folder / "prefix.onnx", "prefix")
     for precision, factors in (("float32", None), ("int8", int8)):
-        for name, rows in (("step", 1), *([] if config.reader_layer else [("guided-step", 2)])):
+        for name, rows in (("step", 1), ("guided-step", 2)):
             graph = Graph(weights, factors, config.norm_eps)
             StepGraph(graph, config, rows).write()
             graph.save(folder / f"{name}-{precision}.onnx", name)

@@ -27,7 +27,10 @@ class PrefillGraph:
     def write(self) -> None:
         """All of it."""
         g, config = self.graph, self.config
-        x = g.op("Gather", g.weight("text_embedding.weight"), g.input("ids", np.int64, ["s"]))
+        ids = g.input("ids", np.int64, ["s"])
+        known = g.op("GreaterOrEqual", ids, g.ints(0))  # the others are HIDDEN
+        x = g.op("Gather", g.weight("text_embedding.weight"), g.op("Max", ids, g.ints(0)))
+        x = g.op("Mul", x, g.op("Unsqueeze", g.cast(known, np.float32), g.ints(1)))
         if config.prefix_positions:
             x = g.op("Concat", g.input("prefix", np.float32, ["Q", config.dim]), x, axis=0)
         length = g.op("Shape", x, start=0, end=1)

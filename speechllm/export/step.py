@@ -44,7 +44,8 @@ class StepGraph:
         if config.reader_layer:
             self.position = g.input("position", np.int64, [1])
             text = g.input("text", np.float32, ["S", config.dim])
-            x = g.op("Add", g.op("Unsqueeze", g.op("Gather", text, self.position), g.ints(0)), x)
+            seen = g.op("Add", g.op("Unsqueeze", g.op("Gather", text, self.position), g.ints(0)), x)
+            x = seen if rows == 1 else g.op("Concat", seen, x, axis=0)  # text that is hidden adds nothing
         elif rows > 1:
             x = g.op("Expand", x, g.ints(rows, 1, config.dim))
         normed = g.norm(x, "blocks.0.attention_norm")
@@ -118,8 +119,9 @@ class StepGraph:
         index = g.op("Add", self.position, np.arange(window, dtype=np.int64))
         last = g.input("last_token", np.int64, [1])
         nearby = g.op("Gather", keys, g.op("Min", index, last))  # [W, D]
-        state = g.reshape(x, 1, -1)
-        query = g.reshape(g.linear(x, "reader.query"), 1, -1)
+        first = x if self.rows == 1 else g.part(x, 0, 1, axis=0)  # the other row reads along
+        state = g.reshape(first, 1, -1)
+        query = g.reshape(g.linear(first, "reader.query"), 1, -1)
         advance = g.op("Gemm", state, g.weight("reader.advance.weight"), g.weight("reader.advance.bias"), transB=1)
         scores = g.op("Gemm", query, nearby, transB=1, alpha=config.dim**-0.5)
         outside = g.op("Greater", index, last)
@@ -166,7 +168,11 @@ class StepGraph:
         g = self.graph
         position = g.op("Add", self.position, advance)
         g.output("new_position", position, np.int64, [1])
-        return g.op("Add", x, g.op("Unsqueeze", g.op("Gather", values, position), g.ints(0)))
+        found = [values]
+        if self.rows > 1:
+            found.append(g.input("hidden_reader_values", np.float32, ["S", self.config.dim]))
+        read = [g.op("Unsqueeze", g.op("Gather", part, position), g.ints(0)) for part in found]
+        return g.op("Add", x, read[0] if self.rows == 1 else g.op("Concat", *read, axis=0))
 
     def emit(self, x: str) -> None:
         """Draw the frames of the step from its normed state [R, 1, D], each of them knowing those before."""

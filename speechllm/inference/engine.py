@@ -118,8 +118,9 @@ class Engine:
             raise ValueError(f"got max_frames={sampling.max_frames}; this engine holds {held} after such a text")
         request = Request(self.tickets, prompt, sampling, torch.Generator().manual_seed(sampling.seed), max_steps)
         self.waiting.append(request)
-        if sampling.guidance != 1 and prompt.unguided is not None:
-            self.waiting.append(replace(request, prompt=replace(prompt, ids=prompt.unguided), conditional=request))
+        if sampling.guidance != 1:
+            ids = prompt.without_text(self.config)
+            self.waiting.append(replace(request, prompt=replace(prompt, ids=ids), conditional=request))
         return self.tickets
 
     @torch.inference_mode()
@@ -220,8 +221,6 @@ class Engine:
 
     def pair(self) -> None:
         """Tell the rows of guided requests where the other one is."""
-        if self.config.reader_layer:
-            return
         places = {request: row for row, request in enumerate(self.running)}
         self.rows.pair([places[request.conditional or request] for request in self.running])
 

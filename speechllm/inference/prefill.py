@@ -11,7 +11,7 @@ from torch import Tensor
 
 from speechllm.inference.weights import PackedLM
 from speechllm.model import sequence
-from speechllm.request import Prompt
+from speechllm.request import HIDDEN, Prompt
 
 
 class Prefilled(NamedTuple):
@@ -29,7 +29,8 @@ def prefill(lm: PackedLM, prompt: Prompt) -> Prefilled:
 
     A request is always prefilled alone, so it is never padded.
     """
-    text = lm.text_embedding(prompt.ids.to(lm.device)).float()
+    ids = prompt.ids.to(lm.device)
+    text = lm.text_embedding(ids.clamp(min=0)).float() * (ids != HIDDEN)[:, None]
     if prompt.prefix is not None:
         text = torch.cat([prompt.prefix.to(text), text])
     x, keys, values, states = text, [], [], None

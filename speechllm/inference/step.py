@@ -51,6 +51,7 @@ class Stepper:
         for layer in range(config.num_layers):
             if lm.read is not None and layer == config.reader_layer:
                 self.move_reader(lm.read, x, noise[:, : config.window])
+                rows.reader_positions.copy_(rows.reader_positions[rows.conditional_rows])  # who is guided reads along
                 x = x + rows.reader_values[self.index, rows.reader_positions]
             x = self.block(layer, x, places, cos, sin)
         self.emit(norm(x, lm.eps_sum) * lm.gain, noise[:, config.window :])
@@ -98,13 +99,11 @@ class Stepper:
     def draw(self, logits: Tensor, noise: Tensor) -> Tensor:
         """Digits of a frame of each row from logits [B, V of all]."""
         rows = self.rows
-        if self.lm.config.reader_layer:
-            return self.sampler(logits, rows.temperatures[0], noise)
         unconditional = logits[rows.unconditional_rows]
         weight = torch.where(rows.steps < rows.guided_steps, rows.guidance, 1)[:, None]
         digits = self.sampler(unconditional + weight * (logits - unconditional), rows.temperatures[0], noise)
-        # With no reader, how sure the model is shows in its frames.
-        rows.confidence.copy_(self.sampler.likelihood(logits, digits))
+        if not self.lm.config.reader_layer:  # how sure the model is shows in its frames
+            rows.confidence.copy_(self.sampler.likelihood(logits, digits))
         return digits[rows.conditional_rows]
 
     def end(self, stop: Tensor) -> None:
@@ -119,6 +118,5 @@ class Stepper:
         if not config.stop_after:
             stop = stop & (rows.steps >= minimum)
         torch.logical_or(stop, rows.steps >= limit, out=rows.done)
-        if not config.reader_layer:
-            rows.done.copy_(rows.done[rows.conditional_rows])
-            rows.empty.copy_(rows.empty[rows.conditional_rows])
+        rows.done.copy_(rows.done[rows.conditional_rows])
+        rows.empty.copy_(rows.empty[rows.conditional_rows])

@@ -63,7 +63,10 @@ class RuntimeLM:
 
     def step_graph(self, rows: int) -> onnxruntime.InferenceSession:
         """The step of one request; of two rows where it is guided."""
-        return self.graph(f"{'step' if rows == 1 else 'guided-step'}-{self.precision}.onnx")
+        name = f"{'step' if rows == 1 else 'guided-step'}-{self.precision}.onnx"
+        if rows > 1 and not (self.folder / name).is_file():
+            raise ValueError(f"{self.folder} has no {name}; export the voice again, or use guidance=1")
+        return self.graph(name)
 
     def graph(self, name: str) -> onnxruntime.InferenceSession:
         """A graph of the folder, loaded when it is first asked for."""

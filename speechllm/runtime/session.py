@@ -89,14 +89,16 @@ class Session:
     def prefill(self) -> None:
         """Run the text, and for a second row what stands in its place."""
         self.lengths = []
-        texts = [self.prompt.ids, self.prompt.unguided][: self.rows]
+        texts = [self.prompt.ids, self.prompt.without_text(self.config)][: self.rows]
         for row, ids in enumerate(texts):
             found = self.lm.prefill(np.asarray(ids), self.prompt.prefix)
             self.lengths.append(found["keys"].shape[2])
             for index, kind in enumerate(("keys", "values")):
                 self.caches[:, index, row, :, : self.lengths[-1]] = found[kind]
-            if self.config.reader_layer:
+            if self.config.reader_layer and row == 0:
                 self.state |= {name: found[name] for name in ("text", "reader_keys", "reader_values")}
+            elif self.config.reader_layer:
+                self.state["hidden_reader_values"] = found["reader_values"]
 
     def bind(self) -> None:
         """Tell the graph where its inputs and outputs are."""

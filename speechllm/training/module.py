@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from speechllm.model.packing import within
 from speechllm.model.speech_lm import LMOutput, SpeechLM
 from speechllm.training.collating import Batch, Inputs
+from speechllm.training.distillation import guided_logits, soft_digit_loss
 
 IGNORED = -100  # what cross_entropy takes for no target
 
@@ -35,6 +36,7 @@ class LMOptim:
     reader_weight: float = 0.5
     stop_weight: float = 0.3
     stop_positive_weight: float = 5.0  # one frame in a hundred is the last
+    guidance: float = 2.0  # of the teacher whose predictions are learned in place of codes, where there is one
 
 
 def digit_loss(logits: Tensor, digits: Tensor, levels: tuple[int, ...]) -> Tensor:
@@ -61,15 +63,17 @@ class LitSpeechLM(lightning.LightningModule):
     Args:
         model: what learns.
         optim: see LMOptim.
+        teacher: whose predictions under guidance are learned in place of codes; None = codes are.
         checkpointing: whether a block's inner values are computed anew on the way back, which saves their memory.
     """
 
     step: Tensor
 
-    def __init__(self, model: SpeechLM, optim: LMOptim, checkpointing: bool = False):
+    def __init__(self, model: SpeechLM, optim: LMOptim, teacher: SpeechLM | None = None, checkpointing: bool = False):
         super().__init__()
         model.checkpointing = checkpointing
         self.model, self.optim = model, optim
+        self.teachers = () if teacher is None else (teacher,)  # a tuple, as its weights are no part of checkpoints
         # Lightning counts the steps of this process, not those of the run.
         self.register_buffer("step", torch.tensor(0))
         self.total: dict[str, Tensor] = {}  # losses of the step so far
@@ -102,8 +106,13 @@ class LitSpeechLM(lightning.LightningModule):
         for group in optimizer.param_groups:
             group["lr"] = self.learning_rate()
 
-    def losses(self, output: LMOutput, batch: Batch) -> dict[str, Tensor]:
-        """Every term by name, averaged over the real frames."""
+    def on_fit_start(self) -> None:
+        """The teacher is where the student is."""
+        for teacher in self.teachers:
+            teacher.eval().requires_grad_(False).to(self.device)
+
+    def losses(self, output: LMOutput, batch: Batch, guided: Tensor | None = None) -> dict[str, Tensor]:
+        """Every term by name, averaged over the real frames; `guided` are logits to be learned in place of codes."""
         o, count = self.optim, batch.frames.sum()
         index, ends = places(batch)
         real = index < ends  # [B, T]; no term picks frames by it, which would wait for a GPU
@@ -119,14 +128,19 @@ class LitSpeechLM(lightning.LightningModule):
             pos_weight=torch.full((), o.stop_positive_weight, device=real.device),
             reduction="sum",
         )
-        codes = digit_loss(output.digits.float(), batch.digits, self.model.config.codes.levels)
+        levels = self.model.config.codes.levels
+        if guided is None:
+            codes = digit_loss(output.digits.float(), batch.digits, levels)
+        else:
+            codes = soft_digit_loss(output.digits, guided, levels)
         codes, stop = codes.where(real, 0).sum() / count, stop / count
         total = codes + o.reader_weight * reader + o.stop_weight * stop
         return {"loss": total, "codes": codes, "reader": reader, "stop": stop}
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """Loss of one batch, so weighted that the step as a whole averages over the frames of all its batches."""
-        losses = self.losses(self.heard(batch), batch)
+        guided = [guided_logits(teacher, batch, self.optim.guidance) for teacher in self.teachers]
+        losses = self.losses(self.heard(batch), batch, *guided)
         trainer = self.trainer
         self.add(losses, batch.share)
         if (batch_idx + 1) % trainer.accumulate_grad_batches == 0:

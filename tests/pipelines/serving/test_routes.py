@@ -91,6 +91,8 @@ def test_keys_are_asked_for(exported_voice, caplog):
             assert get(running, "/v1/audio/voices", headers=headers).status_code == status
         assert running.post(input="x").json()["error"]["code"] == "invalid_api_key"
         assert get(running, "/health").status_code == 200 and get(running, "/ready").status_code == 200
+        assert get(running, "/").status_code == get(running, "/page/app.js").status_code == 200  # it asks for a key
+        assert get(running, "/page/%2e%2e/v1/audio/voices").status_code == 404
         page = {"origin": "https://a.example", "authorization": "Bearer first"}
         assert get(running, "/v1/models", headers=page).headers["access-control-allow-origin"] == "https://a.example"
         other = {**page, "origin": "https://b.example"}

@@ -96,12 +96,28 @@ def test_the_bounds_of_a_reader_are_those_of_torch(tmp_path, settings):
 
 
 @pytest.mark.parametrize("guidance_frames", [0, 7])
-@pytest.mark.parametrize("shape", ["three frames a step, no reader", "all habits of published models"])
+@pytest.mark.parametrize(
+    "shape",
+    ["reader", "two frames a step", "many voices", "three frames a step, no reader", "all habits of published models"],
+)
 def test_guidance_is_that_of_torch(tmp_path, shape, guidance_frames):
     model, by_precision = exported(tmp_path, **SHAPES[shape])
     settings = replace(SAMPLING, guidance=1.7, guidance_frames=guidance_frames)
-    given, arrays = prompts()
+    given, arrays = prompts(prefix=model.voice_prefix(None))
     assert_same(generate(model, given, settings), without_torch.generate(by_precision["float32"], arrays, settings))
+
+
+def test_without_a_reader_guidance_takes_ids_in_place_of_the_text(tmp_path):
+    lm = exported(tmp_path, **SHAPES["a voice prefix"])[1]["float32"]
+    with pytest.raises(ValueError, match=r"got guidance=2.0; without a reader it takes ids"):
+        Session(lm, replace(prompts()[1], unguided=None), replace(SAMPLING, guidance=2.0))
+
+
+def test_graphs_without_a_guided_step_say_so(tmp_path):
+    _, by_precision = exported(tmp_path)
+    (tmp_path / "guided-step-float32.onnx").unlink()
+    with pytest.raises(ValueError, match=r"has no guided-step-float32.onnx.*guidance=1"):
+        Session(by_precision["float32"], prompts()[1], replace(SAMPLING, guidance=1.7))
 
 
 def test_a_voice_prefix_is_heard(tmp_path):
@@ -175,7 +191,6 @@ def test_random_numbers_are_those_of_torch():
     [
         (0, SAMPLING, r"got 0 tokens; this model reads 1\.\.96"),
         (97, SAMPLING, r"got 97 tokens"),
-        (9, replace(SAMPLING, guidance=2.0), r"got guidance=2.0; it takes a model without a reader"),
     ],
 )
 def test_impossible_requests_are_refused(tmp_path, length, settings, message):
