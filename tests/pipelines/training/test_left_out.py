@@ -14,6 +14,7 @@ from pipelines import train_lm
 from pipelines.corpus.features import write_features
 from pipelines.shared.errors import UserError
 from pipelines.training import lfsc_codec, lite_codec
+from pipelines.training.resume import Run
 from speechllm.config import LMShape
 from speechllm.data.shards import Example, Shard, write_shard
 
@@ -38,6 +39,10 @@ def test_utterances_too_long_for_a_model(tmp_path, capsys):
     assert "2 of 3 utterances" in capsys.readouterr().out
 
 
+def run_of(config: lite_codec.TrainLite) -> Run:
+    return Run(config.run_dir, config.optim.max_steps, {}, {}, items_per_step=config.batch_size)
+
+
 def test_utterances_shorter_than_a_segment_or_without_features(tmp_path, capsys):
     """F."""
     path = toys.write_corpus(tmp_path, 4, 0.5)
@@ -50,7 +55,7 @@ def test_utterances_shorter_than_a_segment_or_without_features(tmp_path, capsys)
     config = lite_codec.TrainLite(
         path, tmp_path / "run", codec, features=tmp_path / "features", segment_frames=4, validation_items=1
     )
-    lite_codec.loaders(config, lite_codec.read_manifest(config), 0)
+    lite_codec.loaders(config, lite_codec.read_manifest(config), run_of(config))
     assert listed(tmp_path / "run/left_out_used.jsonl") == ["002"]
     printed = capsys.readouterr().out
     assert "1 of 4 utterances have no features: 003" in printed and "002: shorter than a segment of 4 frames" in printed
@@ -73,7 +78,7 @@ def test_a_lite_codec_is_not_trained_on_padding(tmp_path, capsys):
     """F. Silence that fills up a segment would lower its losses, and not because speech is coded better."""
     exact_s = 8 * toys.HOP / toys.RATE
     config = lite_of_audio(tmp_path, {"held": 1.0, "short": 0.3, "exact": exact_s, "long": 1.0})
-    training, validation = lite_codec.loaders(config, lite_codec.read_manifest(config), 0)
+    training, validation = lite_codec.loaders(config, lite_codec.read_manifest(config), run_of(config))
     assert listed(tmp_path / "run/left_out_used.jsonl") == ["short"]
     assert not (tmp_path / "run/left_out_held.jsonl").exists()
     assert "short: shorter than a segment of 8 frames" in capsys.readouterr().out
@@ -85,7 +90,7 @@ def test_a_lite_codec_is_not_trained_on_padding(tmp_path, capsys):
 def test_a_corpus_of_utterances_that_are_all_too_short_is_one_line(tmp_path):
     config = lite_of_audio(tmp_path, {"a": 1.0, "b": 0.3, "c": 0.2})
     with pytest.raises(UserError, match="has no utterance of 8 frames; use a smaller segment_frames"):
-        lite_codec.loaders(config, lite_codec.read_manifest(config), 0)
+        lite_codec.loaders(config, lite_codec.read_manifest(config), run_of(config))
 
 
 def test_utterances_shorter_than_the_configuration_wants(tmp_path, capsys):
