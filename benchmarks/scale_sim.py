@@ -1,7 +1,7 @@
 """Where 90 % scaling ends: shards dealt to workers, or steps of training in which all wait for the slowest, simulated.
 
     python benchmarks/scale_sim.py shards --count 20000 --mean-s 120 --mtbf-h 2000
-    python benchmarks/scale_sim.py steps --mean-s 1.1 --gradient-mb 1440 --bandwidth-gb-s 50 --mtbf-h 50000
+    python benchmarks/scale_sim.py steps --mean-s 1 --gradient-mb 1440 --bandwidth-gb-s 50 --mtbf-h 50000
 
 Times are given by their mean and spread (log-normal), or measured: --times FILE with one number of seconds a line.
 Some take longer because a machine is slow for the time being (--stragglers, --slowdown), and machines fail (--mtbf-h,

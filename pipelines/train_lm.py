@@ -206,8 +206,8 @@ def loaders(
     validation = BatchDataset(
         shards, held, config.batch_tokens, 1, config.seed, 0, config.model.frames_per_step, voices
     )
-    validation.size = len(validation.plan)
-    return training, loader(validation, None)
+    validation.size = validation.per_step = len(validation.plan)  # all are one step, and each is part of its mean
+    return training, loader(validation, None, per_step=validation.per_step)
 
 
 if __name__ == "__main__":

@@ -196,7 +196,7 @@ class SpeechLM(nn.Module):
         x = self.norm(x[:, width:])
         logits = [self.frame_head(state) for state in self.states(x[:, :frames], digits)]
         stop = self.stop_head(x)[..., 0]
-        stop = stop[:, steps - frames :] if packing is None else stop.roll(-config.stop_after, 1)
+        stop = stop[:, steps - frames :].clone() if packing is None else stop.roll(-config.stop_after, 1)
         return LMOutput(torch.cat(logits, dim=-1), stop, reader)
 
     def run(self, block: nn.Module, x: Tensor, rotary: Tensor, mask: Seen) -> Tensor:

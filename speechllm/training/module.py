@@ -183,10 +183,14 @@ class LitSpeechLM(lightning.LightningModule):
         self.clip_gradients(optimizer, self.optim.clip_norm, "norm")
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
-        """Loss on held-out utterances, inputs untouched."""
+        """Loss on held-out utterances, inputs untouched: of all of them, by their frames."""
         losses = self.losses(self.heard(batch), batch)
         size = len(batch.frames)
         self.log("step", float(self.step), sync_dist=True)
         self.log_dict(
-            {f"val/{name}": value for name, value in losses.items()}, prog_bar=True, batch_size=size, sync_dist=True
+            {f"val/{name}": value * batch.share for name, value in losses.items()},
+            prog_bar=True,
+            batch_size=size,
+            sync_dist=True,
+            reduce_fx="sum",
         )

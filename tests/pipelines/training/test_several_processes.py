@@ -68,10 +68,10 @@ def check(root: Path, one: str, other: str, tolerance: float = 1e-5) -> None:
         assert worst < tolerance, float(worst)
 
 
-def curve(folder: Path) -> list[float]:
-    """Training loss of each step."""
+def curve(folder: Path, part: str = "train") -> list[float]:
+    """Loss of each step, or of each validation."""
     with (folder / "metrics.csv").open() as file:
-        return [float(row["train/loss"]) for row in csv.DictReader(file) if row["train/loss"]]
+        return [float(row[f"{part}/loss"]) for row in csv.DictReader(file) if row[f"{part}/loss"]]
 
 
 @pytest.mark.parametrize(("count", "more"), [(2, []), (3, [FSDP])], ids=["2, whole", "3, sharded"])
@@ -80,6 +80,8 @@ def test_several_processes_are_one(root, count, more):
     train(root, f"{count}", count, *more)
     check(root, "one", f"{count}")
     assert curve(root / f"{count}") == pytest.approx(curve(root / "one"), abs=1e-5)
+    assert curve(root / f"{count}", "val") == pytest.approx(curve(root / "one", "val"), abs=1e-5)
+    assert len(curve(root / "one", "val")) == 2
 
 
 def test_a_run_that_is_killed_goes_on_with_another_number_of_processes(root, monkeypatch):
