@@ -49,6 +49,7 @@ class LMShape:
     shared_positions: bool = False  # frames count on from the text, and not from 0
     rope_theta: float = 10_000.0
     rope_rounded: bool = False  # rotary frequencies are those that bfloat16 can hold
+    rope_scaling: tuple[float, ...] = ()  # Llama 3's: factor, low and high factor, original length; none = unscaled
     frame_tables: int = 0  # channels of the table that each digit of an input frame is looked up in; 0 = its value
     stop_after: bool = False  # the stop head judges a frame when it is read, a step after it was made
     speaker_dim: int = 0  # channels of a speaker vector, which makes the first position of a voice prefix; 0 = none
@@ -63,6 +64,9 @@ class LMShape:
     frames_per_step: int = 1  # codec frames that one step of the transformer writes
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "rope_scaling", tuple(self.rope_scaling))
+        if len(self.rope_scaling) not in (0, 4):
+            raise ValueError(f"got rope_scaling={list(self.rope_scaling)}; expected 4 numbers, or none")
         if self.frames_per_step < 1:
             raise ValueError(f"got frames_per_step={self.frames_per_step}; expected 1 or more")
         if not self.head_dim and self.dim % (2 * self.num_heads):

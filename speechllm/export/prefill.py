@@ -21,7 +21,8 @@ class PrefillGraph:
 
     def __init__(self, graph: Graph, config: LMConfig):
         self.graph, self.config = graph, config
-        table = rotary_table(config.max_text, config.head_width, config.rope_theta, config.rope_rounded).numpy()
+        rope = config.rope_theta, config.rope_rounded, config.rope_scaling
+        table = rotary_table(config.max_text, config.head_width, *rope).numpy()
         self.tables = table[:, 0], table[:, 1]
 
     def write(self) -> None:

@@ -26,7 +26,8 @@ class StepGraph:
 
     def __init__(self, graph: Graph, config: LMConfig, rows: int):
         self.graph, self.config, self.rows = graph, config, rows
-        table = rotary_table(config.max_positions, config.head_width, config.rope_theta, config.rope_rounded).numpy()
+        rope = config.rope_theta, config.rope_rounded, config.rope_scaling
+        table = rotary_table(config.max_positions, config.head_width, *rope).numpy()
         half = config.head_width // 2
         self.rotary = graph.constant(table[:, 0, :half]), graph.constant(table[:, 1, half:])
         levels = np.array(config.codes.levels * config.step.num_codebooks, np.int64)

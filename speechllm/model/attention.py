@@ -6,7 +6,7 @@ heads of queries), D width, E channels of a head.
 Rotary convention: the two halves of a head's E channels form the pairs (x1, x2) -> (x1 cos - x2 sin, x2 cos + x1 sin).
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TypeAlias
 
 import torch
@@ -14,18 +14,34 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 
-def rotary_table(length: int, head_dim: int, theta: float = 10_000.0, rounded: bool = False) -> Tensor:
+def rotary_table(
+    length: int, head_dim: int, theta: float = 10_000.0, rounded: bool = False, scaling: Sequence[float] = ()
+) -> Tensor:
     """Cosines and sines, float32 [length, 2, head_dim], each repeated for both halves (sines with their sign).
 
     `rounded` takes frequencies as bfloat16 holds them: a model whose every buffer was cast for training learned those.
+    `scaling` is that of `scaled`.
     """
     # Constants, also of a model made on the meta device.
     frequencies = theta ** (-torch.arange(0, head_dim, 2, device="cpu") / head_dim)
     if rounded:
         frequencies = frequencies.bfloat16().float()
+    if scaling:
+        frequencies = scaled(frequencies, *scaling)
     angles = torch.arange(length, device="cpu")[:, None] * frequencies
     cos, sin = angles.cos(), angles.sin()
     return torch.stack([torch.cat([cos, cos], 1), torch.cat([-sin, sin], 1)], dim=1)
+
+
+def scaled(frequencies: Tensor, factor: float, low: float, high: float, length: float) -> Tensor:
+    """Frequencies of a model that was made for longer texts, as Llama 3.1 does it.
+
+    Those that turn fewer than `low` times in the original `length` are divided by `factor`, those that turn more than
+    `high` times stay, those between are in between.
+    """
+    turns = length * frequencies / (2 * torch.pi)
+    share = ((turns - low) / (high - low)).clamp(0, 1)
+    return frequencies * (share + (1 - share) / factor)
 
 
 def rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:

@@ -95,7 +95,7 @@ class SpeechLM(nn.Module):
     def rotary_table(self) -> Tensor:
         """See attention.rotary_table."""
         c = self.config
-        return rotary_table(c.max_positions, c.head_width, c.rope_theta, c.rope_rounded)
+        return rotary_table(c.max_positions, c.head_width, c.rope_theta, c.rope_rounded, c.rope_scaling)
 
     @staticmethod
     def initialise(module: nn.Module) -> None:

@@ -17,6 +17,7 @@ from speechllm.model.speech_lm import SpeechLM
 
 FAMILIES = ("llama", "qwen2", "qwen3")
 INDEX = "model.safetensors.index.json"
+SCALING = ("factor", "low_freq_factor", "high_freq_factor", "original_max_position_embeddings")
 FIXED = dict(causal_text=True, shared_positions=True, gated_attention=False, rope_rounded=False)
 
 
@@ -32,7 +33,7 @@ def take_body(model: SpeechLM, folder: Path) -> int:
     found = {name: getattr(mine, name) for name in wanted}
     found |= dict(num_kv_heads=mine.kv_heads, head_dim=mine.head_width)
     if different := {name: value for name, value in wanted.items() if found[name] != value}:
-        flags = " ".join(f"--model.{name}={str(value).lower()}" for name, value in different.items())
+        flags = " ".join(f"--model.{name}={flag_of(value)}" for name, value in different.items())
         raise ValueError(f"the body of {folder} has another shape than this model; use {flags}")
     read = Weights(folder)
     body = {name: tensor for layer in range(mine.num_layers) for name, tensor in block_of(read, layer, wanted).items()}
@@ -45,14 +46,20 @@ def take_body(model: SpeechLM, folder: Path) -> int:
     return len(body)
 
 
+def flag_of(value: Any) -> str:
+    """A value as one types it after a flag."""
+    return str(list(value) if isinstance(value, tuple) else value).lower().replace(" ", "")
+
+
 def shape_of(values: dict[str, Any], folder: Path) -> dict[str, Any]:
     """The fields of LMShape that a body asks for, out of its config.json."""
     family = values.get("model_type")
     rope = values.get("rope_parameters") or values.get("rope_scaling") or {}
+    kind = rope.get("rope_type", rope.get("type", "default"))
     refused = {
         f"model_type {family!r}, expected {', '.join(FAMILIES)}": family not in FAMILIES,
         f"hidden_act {values.get('hidden_act')!r}, expected 'silu'": values.get("hidden_act") != "silu",
-        f"rotary scaling {rope.get('rope_type')!r}": rope.get("rope_type", rope.get("type", "default")) != "default",
+        f"rotary scaling {kind!r}, expected 'llama3' or none": kind not in ("default", "llama3"),
         "biases in attention": bool(values.get("attention_bias")),
         "biases in the MLP": bool(values.get("mlp_bias")),
         "a sliding window": bool(values.get("use_sliding_window")),
@@ -69,6 +76,7 @@ def shape_of(values: dict[str, Any], folder: Path) -> dict[str, Any]:
             num_kv_heads=values.get("num_key_value_heads") or heads,
             head_dim=values.get("head_dim") or dim // heads,
             rope_theta=float(rope.get("rope_theta", values.get("rope_theta", 10_000.0))),
+            rope_scaling=tuple(float(rope[name]) for name in SCALING) if kind == "llama3" else (),
             norm_eps=float(values["rms_norm_eps"]),
             qk_norm=family == "qwen3",
             qkv_bias=family == "qwen2",

@@ -15,8 +15,14 @@ SIZE = dict(hidden_size=32, num_hidden_layers=3, num_attention_heads=4, num_key_
 SIZE |= dict(vocab_size=40, max_position_embeddings=64, rms_norm_eps=1e-5)
 SHAPE = dict(num_heads=4, num_kv_heads=2, head_dim=8, mlp_dim=48, norm_eps=1e-5)
 SHAPE |= dict(causal_text=True, shared_positions=True)
+SCALED = dict(rope_type="llama3", rope_theta=100.0, factor=8.0, low_freq_factor=1.0, high_freq_factor=4.0)
 FAMILIES = {
     "llama": (transformers.LlamaConfig, dict(rope_theta=500_000.0), {}),
+    "llama3": (
+        transformers.LlamaConfig,
+        dict(rope_theta=100.0, rope_parameters=SCALED | dict(original_max_position_embeddings=16)),
+        dict(rope_scaling=(8.0, 1.0, 4.0, 16.0)),
+    ),
     "qwen2": (transformers.Qwen2Config, {}, dict(qkv_bias=True)),
     "qwen3": (transformers.Qwen3Config, dict(head_dim=8), dict(qk_norm=True)),
 }
@@ -79,7 +85,7 @@ def test_what_does_not_fit_is_said_with_the_flags_that_do(pair):
     [
         ({"model_type": "gpt2"}, "model_type 'gpt2', expected llama, qwen2, qwen3"),
         ({"hidden_act": "gelu"}, "hidden_act 'gelu'"),
-        ({"rope_parameters": {"rope_type": "llama3", "rope_theta": 1e4}}, "rotary scaling 'llama3'"),
+        ({"rope_parameters": {"rope_type": "yarn", "rope_theta": 1e4}}, "rotary scaling 'yarn'"),
         ({"mlp_bias": True}, "biases in the MLP"),
         ({"rms_norm_eps": None}, "not that of a text LM"),
     ],

@@ -28,7 +28,7 @@ SHAPES = {
     "three frames a step, no reader": dict(NO_READER, frames_per_step=3, stop_after=False),
     "grouped queries": dict(num_heads=4, num_kv_heads=2, head_dim=16),
     "norms and gates": dict(qk_norm=True, gated_attention=True),
-    "biases, another epsilon": dict(qkv_bias=True, norm_eps=0.01),
+    "biases, another epsilon": dict(qkv_bias=True, norm_eps=0.01, rope_scaling=(8.0, 1.0, 4.0, 16.0)),
     "all habits of published models": dict(
         NO_READER,
         num_heads=4,
