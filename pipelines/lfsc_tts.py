@@ -26,6 +26,7 @@ COMMANDS = {  # name: module with a main(argv, prog), what it does
     "train-codec": ("pipelines.train_codec", "manifest -> codec"),
     "convert-nemo": ("pipelines.convert_nemo", ".nemo file -> codec"),
     "train-tokenizer": ("pipelines.train_tokenizer", "manifest -> tokenizer"),
+    "plan": ("pipelines.plan_corpus", "manifest -> plan of shards, for corpora of any size"),
     "encode-corpus": ("pipelines.encode_corpus", "manifest + codec + tokenizer -> code shards"),
     "warp-corpus": ("pipelines.warp_corpus", "features -> those of more speakers"),
     "encode-speakers": ("pipelines.encode_speakers", "code shards -> who speaks in them"),

@@ -1,0 +1,91 @@
+"""Recordings read ahead of the codec, in threads: decoding, resampling and hashing leave the interpreter to others."""
+
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+import torch
+from torch import Tensor
+
+from codec.audio.reading import read_speech
+from pipelines.corpus.recordings import duration_of
+from pipelines.corpus.sources import hash_of_file
+
+T = TypeVar("T")
+R = TypeVar("R")
+HELD_S = 60.0  # longer recordings are not held in memory
+
+
+@dataclass(frozen=True)
+class Recording:
+    """A file that was read, or why it cannot be used."""
+
+    path: Path
+    fault: str = ""
+    duration_s: float = 0.0
+    size: int = -1  # bytes; -1 if there is no file
+    hash: str = ""  # of its bytes
+    audio: Tensor | None = None  # float32 [1, N], its speech; None if it cannot be used, or is long
+
+
+def read_recording(path: Path, sample_rate: int, longest_s: float, pin: bool) -> Recording:
+    """Read, check and trim a file.
+
+    Args:
+        path: of the file.
+        sample_rate: Hz, of the audio that is returned.
+        longest_s: what lasts longer cannot be used.
+        pin: put the audio where a GPU can fetch it by itself.
+    """
+    try:
+        size, content = path.stat().st_size, hash_of_file(path)
+    except OSError:
+        return Recording(path, f"{path} is not a file")
+    try:
+        duration_s = duration_of(path)
+        if duration_s > longest_s:
+            return Recording(path, f"{path} lasts {duration_s:.2f} s; expected {longest_s:g} s or less", size=size)
+        audio = torch.cat(list(read_speech(path, sample_rate)), dim=1) if duration_s <= HELD_S else None
+    except (ValueError, OSError) as error:
+        return Recording(path, str(error), size=size, hash=content)
+    return Recording(path, "", duration_s, size, content, audio.pin_memory() if pin and audio is not None else audio)
+
+
+class Ahead:
+    """Work that threads do ahead of whoever takes the results, in their order.
+
+    Args:
+        threads: how many.
+        count: results that may wait to be taken.
+
+    Attributes:
+        waited_s: seconds that whoever takes the results has waited for them.
+    """
+
+    def __init__(self, threads: int, count: int):
+        self.pool, self.count, self.waited_s = ThreadPoolExecutor(threads, "audio"), count, 0.0
+
+    def map(self, function: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:
+        """What the function makes of each item; what it raises is raised where its result would have come."""
+        waiting: deque[Future[R]] = deque()
+        try:
+            for item in items:
+                waiting.append(self.pool.submit(function, item))
+                if len(waiting) > self.count:
+                    yield self.take(waiting)
+            while waiting:
+                yield self.take(waiting)
+        finally:
+            for future in waiting:
+                future.cancel()
+
+    def take(self, waiting: "deque[Future[R]]") -> R:
+        """The oldest result, once it is there."""
+        begin = time.perf_counter()
+        result = waiting.popleft().result()
+        self.waited_s += time.perf_counter() - begin
+        return result
