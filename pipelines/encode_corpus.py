@@ -10,7 +10,7 @@ An interrupted run continues with the same command, shard by shard; shards of an
 cannot be used are listed with their reasons in OUT/rejects.jsonl. Shards know texts and recordings they were made from:
 what was added or mended since is encoded too; where something changed or is gone, --redo encodes it again.
 
-With --plan, shards are those of a plan (plan_corpus.py), which is made first if it is not there. That is for corpora of
+With --plan, shards are those of a plan (plan.py), which is made first if it is not there. That is for corpora of
 any size, one process or many: docs/scale.md.
 """
 
@@ -33,6 +33,7 @@ from pipelines.corpus.parts import shards_of  # noqa: E402
 from pipelines.corpus.rejects import MOST, Reject  # noqa: E402
 from pipelines.encoding.batches import batches_of  # noqa: E402
 from pipelines.encoding.encoder import Encoder  # noqa: E402
+from pipelines.encoding.on_ray import RayRunner  # noqa: E402
 from pipelines.encoding.plan import Settings  # noqa: E402
 from pipelines.encoding.planning import make_plan  # noqa: E402
 from pipelines.encoding.running import here, run  # noqa: E402
@@ -103,12 +104,16 @@ def arguments(prog: str | None) -> argparse.ArgumentParser:
     planned.add_argument("--threads", type=int, default=1, help="of the codec in each process")
     planned.add_argument("--compile", action="store_true", help="compile the encoder, on a GPU")
     planned.add_argument("--verify", action="store_true", help="read all that is done, and make again what is damaged")
+    planned.add_argument("--ray", nargs="?", const="local", metavar="ADDRESS", help="a Ray cluster; default: one here")
+    planned.add_argument("--ray-workers", type=int, default=0, help="processes; 0 = as GPUs or cores allow")
     return parser
 
 
 @resumable
 def main(argv: list[str] | None = None, prog: str | None = None) -> None:
     args = arguments(prog).parse_args(argv)
+    if args.ray and not args.plan:
+        raise UserError("got --ray without --plan; name a folder for the plan, which says what each process makes")
     if args.plan:
         encode_planned(args)
     elif args.manifest:
@@ -128,7 +133,8 @@ def encode_planned(args: argparse.Namespace) -> None:
         settings = Settings(load_codec(codec).fingerprint, Tokenizer.load(args.tokenizer).fingerprint, args.reread)
         make_plan(args.manifest, args.plan, settings, args.max_rejects)
     how = args.format, args.device, args.compile, args.threads, args.readers
-    run(Job(args.plan, codec, args.tokenizer, args.out, *how), args.max_rejects, args.part, here, args.verify)
+    runner = RayRunner(args.ray, args.ray_workers) if args.ray else here
+    run(Job(args.plan, codec, args.tokenizer, args.out, *how), args.max_rejects, args.part, runner, args.verify)
 
 
 def encode_manifest(args: argparse.Namespace) -> None:

@@ -14,6 +14,7 @@ from pipelines.corpus.rejects import report
 from pipelines.encoding.plan import Plan, open_plan
 from pipelines.encoding.receipts import Receipt, done, sums_of
 from pipelines.encoding.tasks import Job, Usage, Worker, task_hash
+from pipelines.formats.registry import check
 from pipelines.shared.atomic import write_atomically
 from pipelines.shared.errors import UserError
 
@@ -80,6 +81,7 @@ def run(job: Job, most: float, part: str = "1/1", runner: Runner = here, thoroug
     Raises:
         UserError: too many rejects, a plan that is not for this codec, shards of another plan.
     """
+    check(job.format)
     plan = open_plan(job.plan)
     job.out.mkdir(parents=True, exist_ok=True)
     refuse_strangers(plan, job.out)

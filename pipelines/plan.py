@@ -1,6 +1,6 @@
 """Plan the shards of a corpus of any size: manifest + codec + tokenizer -> plan, which encode_corpus.py follows.
 
-    python pipelines/plan_corpus.py --manifest data/heart/manifest.jsonl --tokenizer runs/tokenizer.model --out plan
+    python pipelines/plan.py --manifest data/heart/manifest.jsonl --tokenizer runs/tokenizer.model --out plan
 
 A plan says which utterances make which shard, in which order and batches, so shards come out the same byte by byte
 wherever they are made. It takes little memory, and on disk twice what the manifest takes. Lines that are none of a
