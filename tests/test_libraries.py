@@ -53,7 +53,7 @@ DOORS = {
     "uvicorn": ["pipelines/serve.py"],
     "webdataset": ["pipelines/formats/webdataset.py"],
     "lhotse": ["pipelines/formats/nemo.py"],
-    "pyarrow": ["pipelines/formats/parquet.py"],
+    "pyarrow": ["pipelines/formats/parquet.py", "pipelines/corpus/huggingface.py"],
     "ray": ["pipelines/encoding/on_ray.py"],
     "pesq": ["benchmarks/judges/pesq.py"],
     "faster_whisper": ["benchmarks/judges/asr.py", "pipelines/corpus/hearing.py"],

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from codec.audio.decoding import measure
+from codec.audio.headers import seconds_of
 
 SHORTEST_S = 0.1
 SILENCE = 1e-10  # mean power, -100 dB of full scale
@@ -27,3 +28,15 @@ def duration_of(path: Path) -> float:
     if found.power < SILENCE:
         raise ValueError(f"{path} is silent")
     return found.duration_s
+
+
+def header_duration(path: Path) -> float:
+    """Seconds of a recording as its header says, which may be wrong; nothing is decoded.
+
+    Raises:
+        ValueError: it is not readable audio.
+    """
+    seconds = seconds_of(path)
+    if seconds < SHORTEST_S:
+        raise ValueError(f"{path} lasts {seconds:.2f} s; expected {SHORTEST_S} s or more")
+    return seconds
