@@ -11,8 +11,11 @@ from typing import TypeVar
 import torch
 from torch import Tensor
 
-from codec.audio.reading import read_speech
-from pipelines.corpus.recordings import duration_of
+from codec.audio.decoding import Meter
+from codec.audio.decoding import Recording as Decoding
+from codec.audio.mono import mono_of
+from codec.audio.reading import trim_silence
+from pipelines.corpus.recordings import refuse, refuse_foreign
 from pipelines.corpus.sources import hash_of_file
 
 T = TypeVar("T")
@@ -46,13 +49,31 @@ def read_recording(path: Path, sample_rate: int, longest_s: float, pin: bool) ->
     except OSError:
         return Recording(path, f"{path} is not a file")
     try:
-        duration_s = duration_of(path)
+        duration_s, audio = decoded_once(path, sample_rate)
         if duration_s > longest_s:
             return Recording(path, f"{path} lasts {duration_s:.2f} s; expected {longest_s:g} s or less", size=size)
-        audio = torch.cat(list(read_speech(path, sample_rate)), dim=1) if duration_s <= HELD_S else None
     except (ValueError, OSError) as error:
         return Recording(path, str(error), size=size, hash=content)
     return Recording(path, "", duration_s, size, content, audio.pin_memory() if pin and audio is not None else audio)
+
+
+def decoded_once(path: Path, sample_rate: int) -> tuple[float, Tensor | None]:
+    """Seconds of a recording that can be used and, unless it is long, its speech, as read_speech gives it.
+
+    Raises:
+        ValueError, OSError: it cannot be used.
+    """
+    refuse_foreign(path)
+    meter, pieces = Meter(Decoding(path)), []
+    for piece in mono_of(meter, sample_rate):
+        if meter.duration_s <= HELD_S:
+            pieces.append(torch.from_numpy(piece))
+        else:
+            pieces.clear()
+    found = meter.measured()
+    refuse(path, found)
+    held = found.duration_s <= HELD_S
+    return found.duration_s, trim_silence(torch.cat(pieces)[None], sample_rate) if held else None
 
 
 class Ahead:
