@@ -15,6 +15,7 @@ any size, one process or many: docs/scale.md.
 """
 
 import argparse
+import os
 import sys
 import time
 from collections.abc import Sequence
@@ -35,7 +36,7 @@ from pipelines.encoding.batches import batches_of  # noqa: E402
 from pipelines.encoding.encoder import Encoder  # noqa: E402
 from pipelines.encoding.on_ray import RayRunner  # noqa: E402
 from pipelines.encoding.plan import Settings  # noqa: E402
-from pipelines.encoding.planning import make_plan  # noqa: E402
+from pipelines.encoding.planning import plan_manifest  # noqa: E402
 from pipelines.encoding.running import here, run  # noqa: E402
 from pipelines.encoding.tasks import Job, code_spec  # noqa: E402
 from pipelines.formats.registry import WRITERS  # noqa: E402
@@ -73,7 +74,7 @@ class Folder:
         old = self.open(path) if todo.keep else None
         known = {old.names[i]: old[i] for i in range(len(old))} if old else {}
         new = [one for one in members if one.id not in todo.keep]
-        encoded = encoder(new, batches_of([one.duration_s for one in new]), self.args.manifest.parent)
+        encoded = encoder(new, batches_of([one.duration_s for one in new]), os.path.dirname(self.args.manifest))
         results = {one.id: each.result for one, each in zip(new, encoded, strict=True)}
         found = [known[one.id] if one.id in todo.keep else results[one.id] for one in members]
         rejects = [one for one in found if isinstance(one, Reject)]
@@ -85,7 +86,7 @@ class Folder:
 def arguments(prog: str | None) -> argparse.ArgumentParser:
     """The flags."""
     parser = argparse.ArgumentParser(prog, description=__doc__.split("\n")[0])
-    parser.add_argument("--manifest", type=Path, help="not needed where there is a plan")
+    parser.add_argument("--manifest", help="not needed where there is a plan; with --plan also a URL")
     parser.add_argument("--codec", type=Path, help="codec folder; default: the codec for any voice")
     parser.add_argument("--tokenizer", type=Path, required=True, help="tokenizer.model")
     parser.add_argument("--out", type=Path, required=True, help="folder for the shards")
@@ -131,7 +132,7 @@ def encode_planned(args: argparse.Namespace) -> None:
         if not args.manifest:
             raise UserError(f"{args.plan} holds no plan, and no --manifest is given to make one of")
         settings = Settings(load_codec(codec).fingerprint, Tokenizer.load(args.tokenizer).fingerprint, args.reread)
-        make_plan(args.manifest, args.plan, settings, args.max_rejects)
+        plan_manifest(args.manifest, args.plan, settings, args.max_rejects)
     how = args.format, args.device, args.compile, args.threads, args.readers
     runner = RayRunner(args.ray, args.ray_workers) if args.ray else here
     run(Job(args.plan, codec, args.tokenizer, args.out, *how), args.max_rejects, args.part, runner, args.verify)
@@ -143,7 +144,8 @@ def encode_manifest(args: argparse.Namespace) -> None:
     tokenizer = Tokenizer.load(args.tokenizer)
     if args.features and not isinstance(codec, LiteCodec):
         raise UserError(f"{args.codec} codes audio, not features; leave out --features")
-    utterances, root = manifest.read(args.manifest), args.manifest.parent
+    path = Path(args.manifest)
+    utterances, root = manifest.read(path), path.parent
     features = read_features(args.features, codec.config, utterances, root) if args.features else {}
     encoder = Encoder(codec, tokenizer, features, args.reread, args.readers)
     folder = Folder(args, code_spec(codec), tokenizer)

@@ -16,7 +16,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from codec import load as load_codec  # noqa: E402
 from pipelines.corpus.rejects import MOST  # noqa: E402
 from pipelines.encoding.plan import Settings  # noqa: E402
-from pipelines.encoding.planning import make_plan  # noqa: E402
+from pipelines.encoding.planning import plan_manifest  # noqa: E402
 from pipelines.shared.errors import UserError, guard  # noqa: E402
 from pipelines.shared.resources import shipped_codec  # noqa: E402
 from speechllm.text.tokenizer import Tokenizer  # noqa: E402
@@ -24,7 +24,7 @@ from speechllm.text.tokenizer import Tokenizer  # noqa: E402
 
 def main(argv: list[str] | None = None, prog: str | None = None) -> None:
     parser = argparse.ArgumentParser(prog, description=__doc__.split("\n")[0])
-    parser.add_argument("--manifest", type=Path, required=True)
+    parser.add_argument("--manifest", required=True, help="path or URL")
     parser.add_argument("--codec", type=Path, help="codec folder; default: the codec for any voice")
     parser.add_argument("--tokenizer", type=Path, required=True, help="tokenizer.model")
     parser.add_argument("--out", type=Path, required=True, help="folder for the plan")
@@ -43,7 +43,7 @@ def main(argv: list[str] | None = None, prog: str | None = None) -> None:
     codec = load_codec(args.codec or shipped_codec()).fingerprint
     tokenizer = Tokenizer.load(args.tokenizer).fingerprint
     settings = Settings(codec, tokenizer, args.reread, args.longest, args.shard_size)
-    plan = make_plan(args.manifest, args.out, settings, args.max_rejects)
+    plan = plan_manifest(args.manifest, args.out, settings, args.max_rejects)
     print(
         f"{args.out}: {plan.utterances:,} utterances, {plan.hours:.2f} h, in {len(plan.shards):,} shards; "
         f"hash {plan.hash}"

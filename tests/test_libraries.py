@@ -54,6 +54,7 @@ DOORS = {
     "webdataset": ["pipelines/formats/webdataset.py"],
     "lhotse": ["pipelines/formats/nemo.py"],
     "pyarrow": ["pipelines/formats/parquet.py", "pipelines/corpus/huggingface.py"],
+    "fsspec": ["pipelines/encoding/places.py"],
     "ray": ["pipelines/encoding/on_ray.py"],
     "pesq": ["benchmarks/judges/pesq.py"],
     "faster_whisper": ["benchmarks/judges/asr.py", "pipelines/corpus/hearing.py"],

@@ -4,7 +4,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -17,6 +17,7 @@ from codec.audio.mono import mono_of
 from codec.audio.reading import trim_silence
 from pipelines.corpus.recordings import refuse, refuse_foreign
 from pipelines.corpus.sources import hash_of_file
+from pipelines.encoding.places import local
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -27,7 +28,7 @@ HELD_S = 60.0  # longer recordings are not held in memory
 class Recording:
     """A file that was read, or why it cannot be used."""
 
-    path: Path
+    place: str  # path or URL
     fault: str = ""
     duration_s: float = 0.0
     size: int = -1  # bytes; -1 if there is no file
@@ -35,26 +36,34 @@ class Recording:
     audio: Tensor | None = None  # float32 [1, N], its speech; None if it cannot be used, or is long
 
 
-def read_recording(path: Path, sample_rate: int, longest_s: float, pin: bool) -> Recording:
+def read_recording(place: str, sample_rate: int, longest_s: float, pin: bool) -> Recording:
     """Read, check and trim a file.
 
     Args:
-        path: of the file.
+        place: path or URL of the file.
         sample_rate: Hz, of the audio that is returned.
         longest_s: what lasts longer cannot be used.
         pin: put the audio where a GPU can fetch it by itself.
     """
     try:
-        size, content = path.stat().st_size, hash_of_file(path)
+        with local(place) as path:
+            found = read_file(path, sample_rate, longest_s)
+            found = replace(found, place=place, fault=found.fault.replace(str(path), place))
     except OSError:
-        return Recording(path, f"{path} is not a file")
+        return Recording(place, f"{place} is not a file")
+    return replace(found, audio=found.audio.pin_memory()) if pin and found.audio is not None else found
+
+
+def read_file(path: Path, sample_rate: int, longest_s: float) -> Recording:
+    """`read_recording` of a file on this machine; OSError if it is none."""
+    size, content = path.stat().st_size, hash_of_file(path)
     try:
         duration_s, audio = decoded_once(path, sample_rate)
         if duration_s > longest_s:
-            return Recording(path, f"{path} lasts {duration_s:.2f} s; expected {longest_s:g} s or less", size=size)
+            raise ValueError(f"{path} lasts {duration_s:.2f} s; expected {longest_s:g} s or less")
     except (ValueError, OSError) as error:
-        return Recording(path, str(error), size=size, hash=content)
-    return Recording(path, "", duration_s, size, content, audio.pin_memory() if pin and audio is not None else audio)
+        return Recording(str(path), str(error), size=size, hash=content)
+    return Recording(str(path), "", duration_s, size, content, audio)
 
 
 def decoded_once(path: Path, sample_rate: int) -> tuple[float, Tensor | None]:

@@ -3,7 +3,6 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 
 import torch
 from torch import Tensor
@@ -14,6 +13,7 @@ from pipelines.corpus.manifest import Utterance
 from pipelines.corpus.rejects import Reject
 from pipelines.encoding.audio import Ahead, Recording, read_recording
 from pipelines.encoding.batches import MOST_ITEMS
+from pipelines.encoding.places import joined, local
 from speechllm.data.shards import Example
 from speechllm.text.normalizer import Normalizer
 from speechllm.text.phonemizer import Phonemizer
@@ -65,8 +65,8 @@ class Encoder:
         self.device = next(codec.parameters()).device
         self.normalizer, self.phonemizer = Normalizer(), Phonemizer()
 
-    def __call__(self, utterances: Sequence[Utterance], batches: Sequence[Sequence[int]], root: Path) -> list[Found]:
-        """Encode utterances of a manifest in `root`.
+    def __call__(self, utterances: Sequence[Utterance], batches: Sequence[Sequence[int]], root: str) -> list[Found]:
+        """Encode utterances of a manifest in `root`, a folder or URL.
 
         Args:
             utterances: in the order of the result.
@@ -79,7 +79,7 @@ class Encoder:
             for number, recording in zip(batch, recordings, strict=True):
                 text = phonemes[number]
                 # Of any folder the same reason, so that shards do not depend on where a corpus lies.
-                fault = recording.fault.replace(str(recording.path), utterances[number].audio)
+                fault = recording.fault.replace(recording.place, utterances[number].audio)
                 fault = text.reason if isinstance(text, Reject) else fault
                 if fault:
                     found[number] = Found(Reject(utterances[number].id, fault), bare(recording))
@@ -93,7 +93,7 @@ class Encoder:
         return without_twins(ordered) if self.rules.twice else ordered
 
     def batches(
-        self, utterances: Sequence[Utterance], batches: Sequence[Sequence[int]], root: Path
+        self, utterances: Sequence[Utterance], batches: Sequence[Sequence[int]], root: str
     ) -> Iterator[tuple[Sequence[int], list[Recording]]]:
         """Batches with their recordings, which are read ahead; of utterances with features none is read."""
         order = [number for batch in batches for number in batch]
@@ -102,13 +102,14 @@ class Encoder:
         for batch in batches:
             yield batch, [next(recordings) for _ in batch]
 
-    def read_audio(self, utterances: Sequence[Utterance], root: Path, number: int) -> Recording:
+    def read_audio(self, utterances: Sequence[Utterance], root: str, number: int) -> Recording:
         """One recording; runs in a thread."""
         one = utterances[number]
+        place = joined(root, one.audio)
         if one.id in self.features:
-            return Recording(root / one.audio)
+            return Recording(place)
         pin = self.device.type == "cuda"
-        return read_recording(root / one.audio, self.codec.sample_rate, self.rules.longest_s, pin)
+        return read_recording(place, self.codec.sample_rate, self.rules.longest_s, pin)
 
     def read_text(self, utterance: Utterance) -> str | Reject:
         """Phonemes that the tokenizer knows."""
@@ -136,9 +137,10 @@ class Encoder:
                 assert isinstance(self.codec, LiteCodec)
                 found[number] = self.codec.encode_features(self.to_device(self.features[one.id][None]))[0]
             elif number not in found:
-                pieces = read_speech(recordings[number].path, self.codec.sample_rate)
-                chunks = self.codec.encode_chunks(self.to_device(piece[None]) for piece in pieces)
-                found[number] = torch.cat(list(chunks), dim=-1)[0]
+                with local(recordings[number].place) as path:
+                    pieces = read_speech(path, self.codec.sample_rate)
+                    chunks = self.codec.encode_chunks(self.to_device(piece[None]) for piece in pieces)
+                    found[number] = torch.cat(list(chunks), dim=-1)[0]
         return [found[number] for number in range(len(utterances))]
 
     def to_device(self, tensor: Tensor | None) -> Tensor:
@@ -159,7 +161,7 @@ class Encoder:
 
 def bare(recording: Recording) -> Recording:
     """Without its audio, which would be held until the shard is written."""
-    return Recording(recording.path, recording.fault, recording.duration_s, recording.size, recording.hash)
+    return Recording(recording.place, recording.fault, recording.duration_s, recording.size, recording.hash)
 
 
 def without_twins(found: Sequence[Found]) -> list[Found]:

@@ -10,6 +10,7 @@ from pathlib import Path
 from pipelines.corpus.manifest import parse
 from pipelines.corpus.rejects import MOST, Reject, report
 from pipelines.encoding.batches import batches_of
+from pipelines.encoding.places import is_url, local, parent
 from pipelines.encoding.plan import Entry, Plan, Settings, hash_of, line_of
 from pipelines.encoding.sorting import sorted_lines
 from pipelines.shared.atomic import replacing, write_atomically
@@ -29,7 +30,13 @@ class Counts:
     bad: list[Reject] = field(default_factory=list)  # lines that are none of a manifest
 
 
-def make_plan(manifest: Path, folder: Path, settings: Settings, most: float = MOST) -> Plan:
+def plan_manifest(place: str, folder: Path, settings: Settings, most: float = MOST) -> Plan:
+    """`make_plan` of a manifest by path or URL."""
+    with local(place) as path:
+        return make_plan(path, folder, settings, most, parent(place) if is_url(place) else "")
+
+
+def make_plan(manifest: Path, folder: Path, settings: Settings, most: float = MOST, root: str = "") -> Plan:
     """Write a plan for a manifest into a folder, plan.json last.
 
     Shards follow the ids of their utterances. Of lines with one id the first counts, the others are rejects of its
@@ -40,6 +47,7 @@ def make_plan(manifest: Path, folder: Path, settings: Settings, most: float = MO
         folder: of the plan; while it is made it holds temporary files as large as the manifest.
         settings: for all shards.
         most: share of lines that may be rejected.
+        root: folder or URL that audio is relative to; empty = that of the manifest.
 
     Raises:
         UserError: there is no manifest, nothing in it, or too much of it is no manifest.
@@ -61,7 +69,7 @@ def make_plan(manifest: Path, folder: Path, settings: Settings, most: float = MO
             raise UserError(f"{manifest} holds no utterance")
         file.flush()
         os.fsync(file.fileno())
-    root = os.path.relpath(manifest.resolve().parent, folder.resolve())
+    root = root or os.path.relpath(manifest.resolve().parent, folder.resolve())
     totals = counts.utterances - twice, len(counts.bad) + twice, counts.seconds / 3600
     plan = Plan(folder, settings, root, *totals, tuple(entries))
     write_atomically(folder / "plan.json", json.dumps(plan.save()))

@@ -14,6 +14,7 @@ from pipelines.corpus.manifest import Utterance
 from pipelines.corpus.rejects import Reject
 from pipelines.corpus.sources import Source, short_hash
 from pipelines.encoding.encoder import Encoder, Found, Rules
+from pipelines.encoding.places import joined
 from pipelines.encoding.plan import PlannedShard, open_plan
 from pipelines.encoding.receipts import Receipt, write_files, write_receipt
 from pipelines.formats.content import Content
@@ -81,7 +82,7 @@ class Worker:
         rules = Rules(settings.longest_s, mismatch=True, twice=True)
         self.encoder = Encoder(codec, tokenizer, reread=settings.reread, threads=job.readers, rules=rules)
         self.spec = code_spec(codec)
-        self.root = Path(self.plan.root) if Path(self.plan.root).is_absolute() else job.plan / self.plan.root
+        self.root = joined(str(job.plan), self.plan.root)
 
     def encode(self, number: int) -> tuple[Receipt, Usage]:
         """Make the shard of a number."""

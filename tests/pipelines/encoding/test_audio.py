@@ -27,9 +27,11 @@ def test_one_pass_gives_the_same_samples(tmp_path, rate, suffix):
 def test_long_recordings_are_measured_and_not_held(tmp_path):
     path = tmp_path / "long.wav"
     soundfile.write(path, np.tile(toys.voiced(140, 1.0), round(HELD_S) + 2), toys.RATE)
-    found = read_recording(path, toys.RATE, longest_s=100.0, pin=False)
+    found = read_recording(str(path), toys.RATE, longest_s=100.0, pin=False)
     assert found.audio is None and not found.fault and found.duration_s == pytest.approx(HELD_S + 2)
-    assert "lasts 62.00 s; expected 60 s or less" in read_recording(path, toys.RATE, longest_s=60.0, pin=False).fault
+    assert (
+        "lasts 62.00 s; expected 60 s or less" in read_recording(str(path), toys.RATE, longest_s=60.0, pin=False).fault
+    )
 
 
 def test_results_come_in_order_and_no_more_are_made_than_may_wait():
