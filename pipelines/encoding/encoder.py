@@ -73,7 +73,7 @@ class Encoder:
             batches: numbers of utterances that are encoded together, each number once.
             root: folder that their audio is relative to.
         """
-        phonemes = {number: self.read_text(utterances[number]) for batch in batches for number in batch}
+        phonemes = {number: self.read_text(one) for number, one in enumerate(utterances)}
         found: dict[int, Found] = {}
         for batch, recordings in self.batches(utterances, batches, root):
             for number, recording in zip(batch, recordings, strict=True):
