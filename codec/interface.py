@@ -7,7 +7,7 @@ import copy
 import hashlib
 import json
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, ClassVar
 
 import torch
@@ -135,6 +135,13 @@ class Codec(nn.Module):
         """
         if pieces := [check_chunk(chunk) for chunk in chunks if chunk.numel()]:
             yield self.encode(torch.cat(pieces, dim=-1))[0]
+
+    def encode_recordings(self, recordings: Sequence[Tensor]) -> list[Tensor]:
+        """Encode several recordings, float32 [1, n] each, of any n >= 1: their codes [K, t], those of `encode` of each.
+
+        What they can share without changing a code depends on the family; without anything it is one by one.
+        """
+        return [torch.cat(list(self.encode_chunks([audio[None]])), dim=-1)[0] for audio in recordings]
 
     def decode(self, codes: Tensor, frames: Tensor | None = None) -> Tensor:
         """Decode codes.

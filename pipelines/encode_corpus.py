@@ -2,80 +2,49 @@
 
     python pipelines/encode_corpus.py --manifest data/heart/manifest.jsonl --tokenizer runs/tokenizer.model \\
         --out data/heart-codes
+    python pipelines/encode_corpus.py --plan runs/plan --manifest data/heart/manifest.jsonl \\
+        --tokenizer runs/tokenizer.model --out runs/codes --ray
 
 The codec is the shipped one for any voice, unless --codec names another. Recordings may be hours long.
 An interrupted run continues with the same command, shard by shard; shards of another codec are refused. Utterances that
 cannot be used are listed with their reasons in OUT/rejects.jsonl. Shards know texts and recordings they were made from:
 what was added or mended since is encoded too; where something changed or is gone, --redo encodes it again.
+
+With --plan, shards are those of a plan (plan.py), which is made first if it is not there. That is for corpora of
+any size, one process or many: docs/scale.md.
 """
 
 import argparse
+import os
 import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
 
-import torch
 from rich.progress import track
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from codec import Codec, LiteCodec  # noqa: E402
+from codec import LiteCodec  # noqa: E402
 from codec import load as load_codec  # noqa: E402
-from codec.audio.reading import read_speech  # noqa: E402
 from pipelines.corpus import manifest  # noqa: E402
 from pipelines.corpus.derived import Made, Tally, Todo, made, notes, plan, refuse_strangers, report_all  # noqa: E402
 from pipelines.corpus.features import read_features  # noqa: E402
 from pipelines.corpus.parts import shards_of  # noqa: E402
-from pipelines.corpus.recordings import duration_of  # noqa: E402
 from pipelines.corpus.rejects import MOST, Reject  # noqa: E402
+from pipelines.encoding.batches import batches_of  # noqa: E402
+from pipelines.encoding.encoder import Encoder  # noqa: E402
+from pipelines.encoding.on_ray import RayRunner  # noqa: E402
+from pipelines.encoding.plan import Settings  # noqa: E402
+from pipelines.encoding.planning import plan_manifest  # noqa: E402
+from pipelines.encoding.running import here, run  # noqa: E402
+from pipelines.encoding.tasks import Job, code_spec  # noqa: E402
+from pipelines.formats.registry import WRITERS  # noqa: E402
 from pipelines.shared.errors import UserError, guard, resumable  # noqa: E402
 from pipelines.shared.resources import shipped_codec  # noqa: E402
 from speechllm import CodeSpec  # noqa: E402
 from speechllm.data.shards import Example, Shard, write_shard  # noqa: E402
-from speechllm.text.normalizer import Normalizer  # noqa: E402
-from speechllm.text.phonemizer import Phonemizer  # noqa: E402
 from speechllm.text.tokenizer import Tokenizer  # noqa: E402
-
-
-def code_spec(codec: Codec) -> CodeSpec:
-    """What the LM must know of a codec."""
-    return CodeSpec(codec.frame_rate, codec.num_codebooks, codec.levels, codec.fingerprint)
-
-
-class Encoder:
-    """Codec and text front end at work on utterances."""
-
-    def __init__(
-        self, codec: Codec, tokenizer: Tokenizer, device: str, features: dict[str, torch.Tensor], reread: bool = False
-    ):
-        self.codec, self.tokenizer, self.device, self.features, self.reread = codec, tokenizer, device, features, reread
-        self.normalizer, self.phonemizer = Normalizer(), Phonemizer()
-
-    def __call__(self, utterance: manifest.Utterance, folder: Path) -> Example | Reject:
-        """One utterance -> ids and codes; its phonemes are the manifest's, or else the front end's."""
-        try:
-            ids = torch.tensor(self.tokenizer.encode(self.phonemes(utterance)))
-            if utterance.id not in self.features:
-                duration_of(folder / utterance.audio)
-        except (ValueError, OSError) as error:
-            return Reject(utterance.id, str(error))
-        return Example(utterance.id, ids, self.codes(utterance, folder).T.cpu())
-
-    def phonemes(self, utterance: manifest.Utterance) -> str:
-        """Those of the manifest, unless they are to be read anew where the tokenizer does not know them."""
-        foreign = self.reread and not set(utterance.phonemes) <= set(self.tokenizer.characters)
-        if utterance.phonemes and not foreign:
-            return utterance.phonemes
-        return self.phonemizer(self.normalizer.normalize(utterance.text)).text
-
-    def codes(self, utterance: manifest.Utterance, folder: Path) -> torch.Tensor:
-        """Codes [K, T] of the features that are at hand, or else of the audio."""
-        if utterance.id in self.features:
-            assert isinstance(self.codec, LiteCodec)
-            return self.codec.encode_features(self.features[utterance.id][None].to(self.device))[0]
-        pieces = read_speech(folder / utterance.audio, self.codec.sample_rate)
-        return torch.cat(list(self.codec.encode_chunks(piece[None].to(self.device) for piece in pieces)), dim=-1)[0]
 
 
 class Folder:
@@ -104,18 +73,20 @@ class Folder:
         """Encode what a shard has to hold and does not; returns what cannot be."""
         old = self.open(path) if todo.keep else None
         known = {old.names[i]: old[i] for i in range(len(old))} if old else {}
-        folder = self.args.manifest.parent
-        found = [known[one.id] if one.id in todo.keep else encoder(one, folder) for one in members]
+        new = [one for one in members if one.id not in todo.keep]
+        encoded = encoder(new, batches_of([one.duration_s for one in new]), os.path.dirname(self.args.manifest))
+        results = {one.id: each.result for one, each in zip(new, encoded, strict=True)}
+        found = [known[one.id] if one.id in todo.keep else results[one.id] for one in members]
         rejects = [one for one in found if isinstance(one, Reject)]
         examples = [one for one in found if isinstance(one, Example)]
         write_shard(path, examples, self.spec, self.tokenizer.fingerprint, notes(todo.sources, rejects))
         return rejects
 
 
-@resumable
-def main(argv: list[str] | None = None, prog: str | None = None) -> None:
+def arguments(prog: str | None) -> argparse.ArgumentParser:
+    """The flags."""
     parser = argparse.ArgumentParser(prog, description=__doc__.split("\n")[0])
-    parser.add_argument("--manifest", type=Path, required=True)
+    parser.add_argument("--manifest", help="not needed where there is a plan; with --plan also a URL")
     parser.add_argument("--codec", type=Path, help="codec folder; default: the codec for any voice")
     parser.add_argument("--tokenizer", type=Path, required=True, help="tokenizer.model")
     parser.add_argument("--out", type=Path, required=True, help="folder for the shards")
@@ -127,18 +98,57 @@ def main(argv: list[str] | None = None, prog: str | None = None) -> None:
         "--reread", action="store_true", help="read a text where the tokenizer does not know the manifest's phonemes"
     )
     parser.add_argument("--redo", action="store_true", help="encode again what changed since its shard was made")
-    args = parser.parse_args(argv)
+    parser.add_argument("--readers", type=int, default=1, help="threads that read audio ahead of the codec")
+    planned = parser.add_argument_group("corpora of any size", "docs/scale.md")
+    planned.add_argument("--plan", type=Path, help="folder of a plan; made of --manifest if there is none yet")
+    planned.add_argument("--format", choices=[*WRITERS], default="safetensors", help="of the shards")
+    planned.add_argument("--threads", type=int, default=1, help="of the codec in each process")
+    planned.add_argument("--compile", action="store_true", help="compile the encoder, on a GPU")
+    planned.add_argument("--verify", action="store_true", help="read all that is done, and make again what is damaged")
+    planned.add_argument("--ray", nargs="?", const="local", metavar="ADDRESS", help="a Ray cluster; default: one here")
+    planned.add_argument("--ray-workers", type=int, default=0, help="processes; 0 = as GPUs or cores allow")
+    return parser
 
+
+@resumable
+def main(argv: list[str] | None = None, prog: str | None = None) -> None:
+    args = arguments(prog).parse_args(argv)
+    if args.ray and not args.plan:
+        raise UserError("got --ray without --plan; name a folder for the plan, which says what each process makes")
+    if args.plan:
+        encode_planned(args)
+    elif args.manifest:
+        encode_manifest(args)
+    else:
+        raise UserError("got neither --manifest nor --plan; expected one of them")
+
+
+def encode_planned(args: argparse.Namespace) -> None:
+    """Shards of a plan."""
+    codec = args.codec or shipped_codec()
+    if args.features or args.redo:
+        raise UserError("got --plan with --features or --redo; these are for a --manifest without a plan")
+    if not (args.plan / "plan.json").is_file():
+        if not args.manifest:
+            raise UserError(f"{args.plan} holds no plan, and no --manifest is given to make one of")
+        settings = Settings(load_codec(codec).fingerprint, Tokenizer.load(args.tokenizer).fingerprint, args.reread)
+        plan_manifest(args.manifest, args.plan, settings, args.max_rejects)
+    how = args.format, args.device, args.compile, args.threads, args.readers
+    runner = RayRunner(args.ray, args.ray_workers) if args.ray else here
+    run(Job(args.plan, codec, args.tokenizer, args.out, *how), args.max_rejects, args.part, runner, args.verify)
+
+
+def encode_manifest(args: argparse.Namespace) -> None:
+    """Shards that follow a manifest which may change."""
     codec = load_codec(args.codec or shipped_codec()).to(args.device)
     tokenizer = Tokenizer.load(args.tokenizer)
     if args.features and not isinstance(codec, LiteCodec):
         raise UserError(f"{args.codec} codes audio, not features; leave out --features")
-    utterances, root = manifest.read(args.manifest), args.manifest.parent
+    path = Path(args.manifest)
+    utterances, root = manifest.read(path), path.parent
     features = read_features(args.features, codec.config, utterances, root) if args.features else {}
-    encoder, folder = (
-        Encoder(codec, tokenizer, args.device, features, args.reread),
-        Folder(args, code_spec(codec), tokenizer),
-    )
+    encoder = Encoder(codec, tokenizer, features, args.reread, args.readers)
+    folder = Folder(args, code_spec(codec), tokenizer)
     every = [path for path, _ in shards_of(utterances, args.out, "1/1")]
     shards = shards_of(utterances, args.out, args.part)
     args.out.mkdir(parents=True, exist_ok=True)

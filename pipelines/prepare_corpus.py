@@ -6,6 +6,7 @@
     python pipelines/prepare_corpus.py libritts LibriTTS/train-clean-100 --out data/libritts.jsonl
     python pipelines/prepare_corpus.py folder recordings --out data/recordings.jsonl
     python pipelines/prepare_corpus.py nemo train_manifest.json --out data/nemo.jsonl
+    python pipelines/prepare_corpus.py recipe mls-english mls_english --split train --out data/mls.jsonl
     python pipelines/prepare_corpus.py join a/manifest.jsonl b/manifest.jsonl --exclude bob --out both/manifest.jsonl
     python pipelines/prepare_corpus.py hear data/heart/manifest.jsonl --out data/heart/heard.jsonl
     python pipelines/prepare_corpus.py validate data/heart/manifest.jsonl
@@ -34,10 +35,10 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from pipelines.corpus import kokoro, manifest  # noqa: E402
 from pipelines.corpus.hearing import heard_right  # noqa: E402
-from pipelines.corpus.importing import read_corpus  # noqa: E402
+from pipelines.corpus.importing import READERS, read_corpus  # noqa: E402
 from pipelines.corpus.joining import join  # noqa: E402
-from pipelines.corpus.layouts import READERS  # noqa: E402
 from pipelines.corpus.manifest import Utterance  # noqa: E402
+from pipelines.corpus.recipes import place_of, read_recipe  # noqa: E402
 from pipelines.corpus.rejects import MOST, Reject, report  # noqa: E402
 from pipelines.shared.atomic import replacing  # noqa: E402
 from pipelines.shared.errors import UserError, guard, resumable  # noqa: E402
@@ -135,8 +136,8 @@ def validate(path: Path) -> None:
     print(f"{path}: {len(utterances):,} utterances, {sum(u.duration_s for u in utterances) / 3600:.2f} h, no problems")
 
 
-@resumable
-def main(argv: list[str] | None = None, prog: str | None = None) -> None:
+def arguments(prog: str | None) -> argparse.ArgumentParser:
+    """The commands and their flags."""
     parser = argparse.ArgumentParser(prog, description=__doc__.split("\n")[0], epilog=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     speak = commands.add_parser("teacher", help="let the teacher voice read a text file")
@@ -150,9 +151,16 @@ def main(argv: list[str] | None = None, prog: str | None = None) -> None:
     many.add_argument("--hours", type=float, default=6.0, help="hours of speech to make")
     many.add_argument("--workers", type=int, default=os.cpu_count() or 1, help="processes, one core each")
     many.add_argument("--out", type=Path, required=True, help="folder for wavs/ and manifest.jsonl")
-    for layout, read in READERS.items():
-        reader = commands.add_parser(layout, help=(read.__doc__ or "").split("\n")[0])
+    readers = {layout: (read.__doc__ or "").split("\n")[0] for layout, read in READERS.items()}
+    for layout, purpose in {**readers, "recipe": "a public corpus, by one of configs/data"}.items():
+        reader = commands.add_parser(layout, help=purpose)
+        if layout == "recipe":
+            reader.add_argument("recipe", help="name of a recipe, or its file")
+            reader.add_argument("--split", required=True, help="part of the corpus")
         reader.add_argument("root", type=Path)
+        reader.add_argument(
+            "--no-decode", action="store_true", help="take lengths from headers; encoding checks the rest"
+        )
         reader.add_argument("--out", type=Path, required=True, help="manifest to write, .jsonl")
         reader.add_argument("--max-rejects", type=float, default=MOST, help="largest share that may be unusable")
         if layout == "ljspeech":
@@ -169,8 +177,12 @@ def main(argv: list[str] | None = None, prog: str | None = None) -> None:
     hear.add_argument("--most", type=float, default=0.1, help="largest character error rate, as Whisper tiny.en hears")
     hear.add_argument("--out", type=Path, required=True, help="manifest to write, .jsonl, in the same folder")
     commands.add_parser("validate", help="report every problem of a manifest").add_argument("manifest", type=Path)
-    args = parser.parse_args(argv)
+    return parser
 
+
+@resumable
+def main(argv: list[str] | None = None, prog: str | None = None) -> None:
+    args = arguments(prog).parse_args(argv)
     if args.command == "validate":
         validate(args.manifest)
         return
@@ -185,7 +197,13 @@ def main(argv: list[str] | None = None, prog: str | None = None) -> None:
     elif args.command == "join":
         utterances, out = join(args.manifests, args.out, args.exclude, args.first), args.out
     else:
-        utterances, rejects = read_corpus(args.command, args.root, args.out, getattr(args, "columns", ""))
+        layout, place = args.command, args.root
+        if layout == "recipe":
+            recipe = read_recipe(args.recipe)
+            layout, place = recipe.layout, place_of(recipe, args.root, args.split)
+            print(f"{args.recipe}, {args.split}: {recipe.licence}, {recipe.source}")
+        columns = getattr(args, "columns", "")
+        utterances, rejects = read_corpus(layout, place, args.out, columns, not args.no_decode)
         out, bad = args.out, [one for one in rejects if not one.orphan]
         report(out.with_suffix(".rejects.jsonl"), rejects, len(utterances) + len(bad), args.max_rejects)
     manifest.write(out, utterances)

@@ -98,16 +98,32 @@ def decode(path: str | Path) -> Iterator[Block]:
         warnings.warn(f"{path}: {fault}", RecordingWarning, stacklevel=2)
 
 
+class Meter:
+    """Length and power of a recording as its blocks go by."""
+
+    def __init__(self, recording: Recording):
+        self.recording = recording
+        self.total = self.squares = self.duration_s = 0.0
+
+    def __iter__(self) -> Iterator[Block]:
+        for samples, rate in self.recording:
+            mono = samples.mean(axis=1, dtype=np.float64)
+            self.total, self.squares = self.total + float(mono.sum()), self.squares + float(np.square(mono).sum())
+            self.duration_s += len(samples) / rate
+            yield Block(samples, rate)
+
+    def measured(self) -> Measured:
+        """What there is to know, once all blocks have gone by."""
+        count = self.recording.count
+        return Measured(self.duration_s, self.squares / count - (self.total / count) ** 2, self.recording.faults)
+
+
 def measure(path: str | Path) -> Measured:
     """Length and power of a file, by decoding it; raises as `decode`."""
-    recording = Recording(path)
-    total = squares = duration_s = 0.0
-    for samples, rate in recording:
-        mono = samples.mean(axis=1, dtype=np.float64)
-        total, squares = total + float(mono.sum()), squares + float(np.square(mono).sum())
-        duration_s += len(samples) / rate
-    mean = total / recording.count
-    return Measured(duration_s, squares / recording.count - mean**2, recording.faults)
+    meter = Meter(Recording(path))
+    for _ in meter:
+        pass
+    return meter.measured()
 
 
 def reason(error: soundfile.LibsndfileError) -> str:

@@ -7,7 +7,7 @@ RAPT (Talkin 1995).
 """
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 import torch
 import torch.nn.functional as F
@@ -28,7 +28,7 @@ from codec.dsp.constants import (
     decimation,
     pitch_margin,
 )
-from codec.dsp.path import PathSearch
+from codec.dsp.path import PathSearch, cheapest_paths
 from codec.dsp.spectral import frames
 
 
@@ -109,6 +109,19 @@ def pitch_in_blocks(blocks: Iterable[Tensor], sample_rate: int, hop: int, size: 
     for window in windows(regroup(smooth_pitch(blocks, sample_rate, hop), size), FILL_REACH):
         f0, voicing = (part.contiguous() for part in window.values.unbind(-1))
         yield window.inner(fill_unvoiced(f0, voicing)), window.inner(voicing)
+
+
+@torch.no_grad()
+def pitch_together(signals: Sequence[Tensor], sample_rate: int, hop: int) -> list[tuple[Tensor, Tensor]]:
+    """track_pitch of several signals, each float32 [1, N] of any N, exactly as of each alone; they share the search."""
+    found = [candidates(signal, sample_rate, hop) for signal in signals]
+    paths = cheapest_paths([cost[0] for cost, _, _ in found], [octave[0] for _, octave, _ in found])
+    pitches = []
+    for (_, _, values), path in zip(found, paths, strict=True):
+        chosen = values.gather(2, path[None, :, None, None].expand(-1, -1, -1, 2))[:, :, 0]
+        f0, voicing = (part.contiguous() for part in chosen.unbind(-1))
+        pitches.append((fill_unvoiced(f0, voicing), voicing))
+    return pitches
 
 
 def track_pitch(audio: Tensor, sample_rate: int, hop: int) -> tuple[Tensor, Tensor]:

@@ -5,7 +5,7 @@ Shapes: B batch, N samples, K codebooks, T codec frames, S = T * stack STFT fram
 
 import copy
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 import torch
 from torch import Tensor
@@ -16,7 +16,7 @@ from codec.fsq import GroupedFSQ
 from codec.interface import Codec, CodecStream, check_audio, check_chunk
 from codec.lite.config import CodecConfig
 from codec.lite.convnext import Past
-from codec.lite.features import analyse_in_blocks, block_size
+from codec.lite.features import analyse_in_blocks, block_size, extract_together
 from codec.lite.networks import FeatureDecoder, FeatureEncoder
 from codec.lite.source_filter import SourceFilter
 from codec.lite.vocoder import Filters, Vocoder
@@ -64,6 +64,14 @@ class LiteCodec(Codec):
         """See Codec.encode_chunks. Codes come some 90 s after their audio: what goes before them needs four blocks."""
         pieces = (check_chunk(chunk)[:, 0].float() for chunk in chunks if chunk.numel())
         yield from self.encode_blocks(features for features, _ in analyse_in_blocks(pieces, self.config))
+
+    @exactly
+    def encode_recordings(self, recordings: Sequence[Tensor]) -> list[Tensor]:
+        """See Codec.encode_recordings. The search for pitch is shared."""
+        for audio in recordings:
+            check_chunk(audio[None])
+        found = extract_together([audio.float() for audio in recordings], self.config)
+        return [self.encode_features(features)[0] for features in found]
 
     @exactly
     def encode_features(self, features: Tensor) -> Tensor:

@@ -16,7 +16,6 @@ from pipelines.shared.text_files import read_lines, read_text
 
 # A reader gives utterances whose audio is a whole path, and everything else it found.
 Found = Iterator[Utterance | Reject]
-Reader = Callable[[Path, str], Found]
 
 
 def files_below(root: Path) -> list[Path]:
@@ -135,6 +134,3 @@ def nemo(path: Path, columns: str) -> Found:
     for _, one in found:
         name = one.id if counts[one.id] == 1 else Path(one.audio).as_posix()
         yield Utterance(name, str(path.parent / one.audio), one.text, one.speaker, 0.0, one.phonemes)
-
-
-READERS: dict[str, Reader] = {"ljspeech": ljspeech, "libritts": libritts, "folder": folder, "nemo": nemo}

@@ -50,7 +50,8 @@ def parse(line: str) -> Utterance:
     unknown = sorted(set(values) - set(Utterance.__dataclass_fields__))
     if unknown:
         raise ValueError(f"unknown keys {unknown}")
-    values.setdefault("id", Path(values["audio"]).stem)
+    if "id" not in values:
+        values["id"] = Path(values["audio"]).stem
     for key, value in values.items():
         kind = (int, float) if key == "duration_s" else str
         if not isinstance(value, kind) or isinstance(value, bool):

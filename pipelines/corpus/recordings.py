@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-from codec.audio.decoding import measure
+from codec.audio.decoding import Measured, measure
+from codec.audio.headers import seconds_of
 
 SHORTEST_S = 0.1
 SILENCE = 1e-10  # mean power, -100 dB of full scale
@@ -17,13 +18,35 @@ def duration_of(path: Path) -> float:
     Raises:
         ValueError, FileNotFoundError: it cannot; the message says why.
     """
+    refuse_foreign(path)
+    found = measure(path)
+    refuse(path, found)
+    return found.duration_s
+
+
+def refuse_foreign(path: Path) -> None:
+    """Raise ValueError for a file that libsndfile cannot read, by its name."""
     if path.suffix.lower() in FOREIGN_SUFFIXES and path.is_file():
         raise ValueError(f"{path}: {path.suffix} cannot be read here; convert it to wav, for example with ffmpeg")
-    found = measure(path)
+
+
+def refuse(path: Path, found: Measured) -> None:
+    """Raise ValueError where a recording, as it was measured, cannot be used."""
     if found.faults:
         raise ValueError(f"{path}: {'; '.join(found.faults)}")
     if found.duration_s < SHORTEST_S:
         raise ValueError(f"{path} lasts {found.duration_s:.2f} s; expected {SHORTEST_S} s or more")
     if found.power < SILENCE:
         raise ValueError(f"{path} is silent")
-    return found.duration_s
+
+
+def header_duration(path: Path) -> float:
+    """Seconds of a recording as its header says, which may be wrong; nothing is decoded.
+
+    Raises:
+        ValueError: it is not readable audio.
+    """
+    seconds = seconds_of(path)
+    if seconds < SHORTEST_S:
+        raise ValueError(f"{path} lasts {seconds:.2f} s; expected {SHORTEST_S} s or more")
+    return seconds

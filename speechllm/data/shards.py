@@ -14,7 +14,7 @@ from pathlib import Path
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor
 
 from speechllm.config import CodeSpec
@@ -31,9 +31,14 @@ class Example:
 
 
 def write_tensors(path: Path, tensors: dict[str, Tensor], header: dict[str, str]) -> None:
-    """Write a safetensors file, whole or not at all."""
+    """Write a safetensors file, whole or not at all; the same tensors and header give the same bytes."""
     temporary = path.with_name(f".{path.name}.partial")
-    save_file(tensors, temporary, metadata=header)
+    data = save(tensors, metadata=header)
+    size = int.from_bytes(data[:8], "little")
+    # The library keeps a header in a hash table, whose order is another one in each file.
+    ordered = json.dumps(json.loads(data[8 : 8 + size]), sort_keys=True).encode()
+    ordered += b" " * (-len(ordered) % 8)
+    temporary.write_bytes(len(ordered).to_bytes(8, "little") + ordered + data[8 + size :])
     temporary.replace(path)
 
 
@@ -172,6 +177,11 @@ class Shard:
         write_tensors(self.positions_path, {"positions": joined}, {"shard": self.corpus})
 
 
+def hidden(path: Path) -> bool:
+    """Whether a path leads through a name with a dot in front, as of files that are still being written."""
+    return any(part.startswith(".") for part in path.parts)
+
+
 def open_shards(folder: Path, aligned: bool = True) -> list[Shard]:
     """All shards of a folder, and of folders in it, that hold utterances; they must agree on codec and tokenizer, and
     share no utterance.
@@ -179,7 +189,8 @@ def open_shards(folder: Path, aligned: bool = True) -> list[Shard]:
     Raises:
         ValueError: they do not, or there are none.
     """
-    shards = [shard for path in sorted(folder.rglob("*.safetensors")) if len(shard := Shard(path, aligned))]
+    paths = [path for path in sorted(folder.rglob("*.safetensors")) if not hidden(path.relative_to(folder))]
+    shards = [shard for path in paths if len(shard := Shard(path, aligned))]
     if not shards:
         raise ValueError(f"{folder} holds no shards; make them with encode_corpus.py")
     places: dict[str, Path] = {}

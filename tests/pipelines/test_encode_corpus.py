@@ -128,7 +128,7 @@ def test_what_comes_in_addition_is_encoded_and_nothing_else(root, encode, monkey
     toys.write_corpus(root / "corpus", 5, 0.6)
     encoded: list[str] = []
     codes = encode_corpus.Encoder.codes
-    watch = lambda self, one, folder: encoded.append(one.id) or codes(self, one, folder)  # noqa: E731
+    watch = lambda self, found, *more: encoded.extend(one.id for one in found) or codes(self, found, *more)  # noqa: E731
     monkeypatch.setattr(encode_corpus.Encoder, "codes", watch)
     assert encode() == [f"{i:03d}" for i in range(5)]
     assert encoded == ["003", "004"]

@@ -1,6 +1,7 @@
 """Code shards: what is written is what is read, files are whole or absent, and a wrong one says so."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
@@ -8,7 +9,6 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 
 import toys
-from speechllm.data import shards
 from speechllm.data.shards import Example, Shard, identity, open_shards, write_shard
 
 
@@ -53,11 +53,11 @@ def test_nothing_is_left_beside_a_shard(shard):
 def test_an_interrupted_write_leaves_no_shard_and_no_damage(shard, monkeypatch):
     before = shard.path.read_bytes()
 
-    def fail(tensors, path, metadata):
-        path.write_bytes(before[:100])
+    def fail(path, data):
+        path.open("wb").write(data[:100])
         raise OSError("disk full")
 
-    monkeypatch.setattr(shards, "save_file", fail)
+    monkeypatch.setattr(Path, "write_bytes", fail)
     for name in ("000.safetensors", "001.safetensors"):
         with pytest.raises(OSError, match="disk full"):
             write_shard(shard.path.with_name(name), examples(), toys.TOY_SPEC, "tok")
@@ -203,3 +203,13 @@ def test_a_shard_without_utterances_keeps_its_notes_and_is_passed_over(shard):
     write_shard(empty, [], toys.TOY_SPEC, "tok", {"rejects": "[]"})
     assert len(Shard(empty)) == 0 and Shard(empty).notes == {"rejects": "[]"}
     assert [one.path for one in open_shards(shard.path.parent)] == [shard.path]
+
+
+def test_the_same_content_is_the_same_file(tmp_path):
+    """However many keys its header has; safetensors by itself orders them by chance."""
+    notes = {f"note {number}": "text" for number in range(20)}
+    examples = [Example(f"u{number}", torch.arange(number + 1), torch.full((number + 2, 8), 7)) for number in range(3)]
+    for name in "abcd":
+        write_shard(tmp_path / f"{name}.safetensors", examples, toys.TOY_SPEC, "fingerprint", notes)
+    assert len({(tmp_path / f"{name}.safetensors").read_bytes() for name in "abcd"}) == 1
+    assert Shard(tmp_path / "a.safetensors").notes == notes

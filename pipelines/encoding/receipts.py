@@ -1,0 +1,160 @@
+"""Shards that are whole or not there, and a file beside each that says so: `NAME.sha256`.
+
+It is what `sha256sum -c` reads; a comment in its first line says what the shard is of and what it rejected. It is
+written last, so a shard without it, or with files that are not the ones it lists, is not done.
+"""
+
+import hashlib
+import json
+import os
+import secrets
+import shutil
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from pipelines.corpus.rejects import Reject
+from pipelines.shared.atomic import partial
+
+BLOCK = 2**20  # bytes read at once
+
+
+@dataclass(frozen=True)
+class Written:
+    """A file of a shard."""
+
+    name: str  # below the folder of the shards
+    sha256: str
+    size: int  # bytes
+    mtime_ns: int  # as the file system says; not the same after a copy
+
+
+@dataclass(frozen=True)
+class Receipt:
+    """What a shard that is done says of itself."""
+
+    task: str  # hash of what it was made from
+    utterances: int
+    audio_s: float  # of these
+    rejects: tuple[Reject, ...]
+    files: tuple[Written, ...]
+
+    def text(self) -> str:
+        """As a file."""
+        facts = {"task": self.task, "utterances": self.utterances, "audio_s": self.audio_s}
+        facts |= {"rejects": [vars(one) for one in self.rejects]}
+        facts |= {"files": [[one.size, one.mtime_ns] for one in self.files]}
+        lines = [f"{one.sha256}  {one.name}\n" for one in self.files]
+        return f"# {json.dumps(facts, ensure_ascii=False)}\n{''.join(lines)}"
+
+
+def receipt_path(folder: Path, name: str) -> Path:
+    """Where the receipt of a shard is or will be."""
+    return folder / f"{name}.sha256"
+
+
+def read_receipt(folder: Path, name: str) -> Receipt | None:
+    """The receipt of a shard; None if there is none, or it is damaged."""
+    try:
+        first, *lines = receipt_path(folder, name).read_text("utf-8").splitlines()
+        facts = json.loads(first.removeprefix("# "))
+        sums = [line.split("  ", 1) for line in lines]
+        stats = facts.pop("files")
+        rejects = tuple(Reject(**one) for one in facts.pop("rejects"))
+        files = tuple(Written(path, sha, *stat) for (sha, path), stat in zip(sums, stats, strict=True))
+        return Receipt(**facts, rejects=rejects, files=files)
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def done(folder: Path, name: str, task: str, thorough: bool = False) -> Receipt | None:
+    """The receipt of a shard of this task whose files are those that were written; None if it is still to be made.
+
+    Args:
+        folder: of the shards.
+        name: of the shard.
+        task: hash of what it is to be made from.
+        thorough: read every file; otherwise only those whose time of change is another.
+    """
+    receipt = read_receipt(folder, name)
+    if receipt is None or receipt.task != task:
+        return None
+    for one in receipt.files:
+        try:
+            stat = (folder / one.name).stat()
+            if stat.st_size != one.size:
+                return None
+            if (thorough or stat.st_mtime_ns != one.mtime_ns) and sha256_of(folder / one.name) != one.sha256:
+                return None
+        except OSError:
+            return None
+    return receipt
+
+
+def write_files(folder: Path, name: str, write: Callable[[Path], None]) -> tuple[Written, ...]:
+    """Have files written into a folder of its own, bring them to the disk, and only then to their names.
+
+    What an attempt that was killed has left of this shard is removed first.
+
+    Args:
+        folder: of the shards; a file `a/b` in that folder of its own becomes FOLDER/a/b.
+        name: of the shard.
+        write: gets the folder of its own.
+    """
+    receipt_path(folder, name).unlink(missing_ok=True)
+    for old in folder.glob(f".{name}.*.partial"):
+        shutil.rmtree(old, ignore_errors=True)
+    temporary = folder / f".{name}.{os.getpid()}-{secrets.token_hex(4)}.partial"
+    temporary.mkdir()
+    try:
+        write(temporary)
+        files = []
+        for path in sorted(one for one in temporary.rglob("*") if one.is_file()):
+            target = folder / path.relative_to(temporary)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            sync(path)
+            path.replace(target)
+            sync(target.parent)
+            stat = target.stat()
+            files.append(
+                Written(target.relative_to(folder).as_posix(), sha256_of(target), stat.st_size, stat.st_mtime_ns)
+            )
+        return tuple(files)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def write_receipt(folder: Path, name: str, receipt: Receipt) -> None:
+    """Say that a shard is done."""
+    path = receipt_path(folder, name)
+    temporary = partial(path)
+    try:
+        temporary.write_text(receipt.text(), "utf-8")
+        sync(temporary)
+        temporary.replace(path)
+        sync(folder)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def sync(path: Path) -> None:
+    """Bring a file, or the names in a folder, to the disk."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def sha256_of(path: Path) -> str:
+    """SHA-256 of a file of any size."""
+    found = hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(BLOCK):
+            found.update(block)
+    return found.hexdigest()
+
+
+def sums_of(receipts: Sequence[Receipt]) -> dict[str, str]:
+    """SHA-256 of every file of some shards, by its name."""
+    return {one.name: one.sha256 for receipt in receipts for one in receipt.files}

@@ -1,0 +1,1 @@
+"""Code shards as files: this project's, and those that others read."""

@@ -1,0 +1,66 @@
+"""convert_shards.py: around all formats and back, the same shards."""
+
+import shutil
+
+import pytest
+
+pytest.importorskip("hibari", reason="the phoneme alphabet is hibari's")
+import toys
+from codec import save as save_codec
+from pipelines import convert_shards, encode_corpus
+from pipelines.formats.registry import LIBRARIES
+from pipelines.shared.errors import UserError
+from speechllm.data.shards import open_shards
+from speechllm.text.phonemizer import Phonemizer
+from speechllm.text.tokenizer import Tokenizer
+
+
+def run(main, *argv: object) -> None:
+    main([*map(str, argv)])
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory):
+    root = tmp_path_factory.mktemp("convert")
+    toys.write_corpus(root / "corpus", 3, 1.2)
+    save_codec(toys.toy_codec(), root / "codec")
+    Tokenizer.train(toys.PHONEMES, 120, "char", Phonemizer().alphabet).save(root / "tokenizer.model")
+    paths = ["--manifest", root / "corpus/manifest.jsonl", "--codec", root / "codec"]
+    paths += ["--tokenizer", root / "tokenizer.model"]
+    run(encode_corpus.main, *paths, "--plan", root / "plan", "--out", root / "planned")
+    run(encode_corpus.main, *paths, "--out", root / "plain")
+    return root
+
+
+def test_every_format_and_back(root, tmp_path):
+    for library in LIBRARIES.values():
+        pytest.importorskip(library, reason="needs lfsc-tts[formats]")
+    have = root / "planned"
+    for format in ("webdataset", "nemo", "parquet", "safetensors"):
+        run(convert_shards.main, have, "--format", format, "--out", tmp_path / format)
+        have = tmp_path / format
+    (one,), (other,) = open_shards(root / "planned"), open_shards(have)
+    assert one.corpus == other.corpus and one.spec == other.spec and one.names == other.names
+    assert other.notes["texts"] == one.notes["texts"] and other.tokenizer_fingerprint == one.tokenizer_fingerprint
+
+
+def test_encoding_to_a_format_is_encoding_and_converting(root, tmp_path):
+    pytest.importorskip("pyarrow", reason="needs lfsc-tts[formats]")
+    paths = ["--plan", root / "plan", "--codec", root / "codec", "--tokenizer", root / "tokenizer.model"]
+    run(encode_corpus.main, *paths, "--out", tmp_path / "direct", "--format", "parquet")
+    run(convert_shards.main, root / "planned", "--format", "parquet", "--out", tmp_path / "converted")
+    files = [(tmp_path / name / "00000000.parquet").read_bytes() for name in ("direct", "converted")]
+    assert files[0] == files[1]
+
+
+def test_a_manifest_gives_texts_and_speakers(root, tmp_path):
+    manifest = root / "corpus/manifest.jsonl"
+    run(convert_shards.main, root / "plain", "--format", "safetensors", "--manifest", manifest, "--out", tmp_path / "a")
+    assert open_shards(tmp_path / "a")[0].notes["texts"] == '["Hello.", "Hello.", "Hello."]'
+    (tmp_path / "m.jsonl").write_text(manifest.read_text().split("\n")[0])
+    flags = ["--format", "safetensors", "--manifest", tmp_path / "m.jsonl"]
+    with pytest.raises(UserError, match="does not know utterance 001"):
+        run(convert_shards.main, root / "plain", *flags, "--out", tmp_path / "b")
+    copy = shutil.copytree(root / "plain", tmp_path / "c")
+    with pytest.raises(UserError, match="the folder that is read"):
+        run(convert_shards.main, copy, "--format", "safetensors", "--out", copy)
