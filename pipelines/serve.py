@@ -80,6 +80,7 @@ def main(argv: list[str] | None = None, prog: str | None = None) -> None:
         import uvicorn
 
         from pipelines.serving.app import create_app
+        from pipelines.serving.prompting import most_chars
         from pipelines.serving.service import Service
     except ModuleNotFoundError as error:
         raise UserError(f"serve needs {error.name}; pip install 'lfsc-tts[serve]'") from error
@@ -95,7 +96,7 @@ def main(argv: list[str] | None = None, prog: str | None = None) -> None:
         access_log=False,
         server_header=False,
         timeout_graceful_shutdown=GRACE_S,
-        ws_max_size=65_536,
+        ws_max_size=settings.limits.body_bytes + most_chars(settings.limits),
     )
 
 

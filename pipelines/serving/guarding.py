@@ -13,10 +13,12 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from pipelines.serving.errors import ApiError, as_api_error
+from pipelines.serving.prompting import most_chars
 from pipelines.serving.service import Service
 
 OPEN = ("/health", "/healthz", "/ready", "/")  # without a key
 PAGE = "/page/"  # its files need none either: it asks for one
+SPEECH = ("/v1/audio/speech", "/v1/audio/speech/captioned")  # with a prompt
 UPLOADS = ("/v1/audio/tokens", "/v1/audio/detokenize")  # bodies are larger there
 SECURITY = {"x-content-type-options": "nosniff", "referrer-policy": "no-referrer", "x-frame-options": "DENY"}
 logger = logging.getLogger("pipelines.serving.access")
@@ -119,7 +121,10 @@ class Guard:
     def most(self, scope: Scope) -> int:
         """Bytes that a body may have."""
         limits = self.service.settings.limits
-        return limits.upload_bytes if scope["path"] in UPLOADS else limits.body_bytes
+        if scope["path"] in UPLOADS:
+            return limits.upload_bytes
+        prompts = self.service.takes_prompts and scope["path"] in SPEECH
+        return limits.body_bytes + (most_chars(limits) if prompts else 0)
 
     def log(self, scope: Scope, state: dict[str, Any], begin_s: float) -> None:
         """One line; the text that was spoken only if the server was told to."""

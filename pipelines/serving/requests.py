@@ -5,7 +5,7 @@ Source: openai/types/audio/speech_create_params.py.
 
 from typing import Any, Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, StrictBool, field_validator, model_validator
 
 from pipelines.serving.encoding import LEAST_RATE, MEDIA, MOST_RATE, check_format
 from pipelines.speaking.manner import Manner
@@ -45,6 +45,8 @@ class Manners(BaseModel):
     seed: int = Field(0, ge=0, lt=2**63)
     temperature: float | None = Field(None, ge=0, le=2)
     lexicon: dict[str, str] = Field(default_factory=dict, max_length=MOST_WORDS)
+    prompt: str | None = Field(None, description="base64 of a recording, 3 to 15 s, of whose voice is to speak")
+    consent: StrictBool = Field(False, description="whoever speaks in the prompt has agreed to it")
 
     @field_validator("model")
     @classmethod
