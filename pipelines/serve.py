@@ -7,6 +7,7 @@ python pipelines/serve.py --voice heart --voice voices/mine --streams 16
 import argparse
 import logging
 import os
+import socket
 import sys
 from dataclasses import fields
 from pathlib import Path
@@ -21,12 +22,13 @@ LIMITS = {  # flag: field of Limits, type, what it is
     "max-audio": ("audio_s", float, "seconds of speech in an answer"),
     "max-time": ("request_s", float, "seconds that an answer may take"),
     "max-idle": ("idle_s", float, "seconds that a client may take nothing"),
+    "max-body-time": ("body_s", float, "seconds until the body of a request has come"),
     "max-wait": ("wait_s", float, "seconds in the queue"),
     "queue": ("queue", int, "requests that wait; 0 = as many as may speak"),
 }
+LOOPBACK = "localhost", "127.0.0.1", "::1"
 KEYS = "LFSC_API_KEYS"
 SWITCH_S = 0.001  # the interpreter's default, 5 ms, is long beside 60 ms to the first audio
-GRACE_S = 10  # for answers that are being spoken when the server is told to end
 
 
 def arguments(argv: list[str] | None, prog: str | None) -> argparse.Namespace:
@@ -39,6 +41,9 @@ def arguments(argv: list[str] | None, prog: str | None) -> argparse.Namespace:
     parser.add_argument("--threads", type=int, default=os.cpu_count() or 1, help="that speak")
     parser.add_argument("--streams", type=int, default=0, help="at once; 0 = as many as are measured to be real time")
     parser.add_argument("--api-key", action="append", default=[], help=f"of a client; also {KEYS}, with commas")
+    parser.add_argument(
+        "--allowed-host", action="append", default=[], help="name by which clients call the server, beside localhost"
+    )
     parser.add_argument("--allow-origin", action="append", default=[], help="of a page that may ask from elsewhere")
     parser.add_argument(
         "--no-watermark", dest="watermark", action="store_false", help="no inaudible mark that the speech is synthetic"
@@ -66,11 +71,31 @@ def settings_of(args: argparse.Namespace) -> Settings:
         threads=args.threads,
         streams=args.streams,
         keys=tuple(keys),
+        hosts=hosts_of(args.host, args.allowed_host),
         origins=tuple(args.allow_origin),
         watermark=args.watermark,
         log_text=args.log_text,
         limits=Limits(**limits),
     )
+
+
+def hosts_of(bound: str, allowed: list[str]) -> tuple[str, ...]:
+    """Names that a Host header may have; none = any.
+
+    On loopback any page could have its own name point here (DNS rebinding), and would then be of the server's origin.
+    """
+    local = bound in LOOPBACK or bound.startswith("127.")
+    return tuple(dict.fromkeys([*LOOPBACK, bound, *map(str.lower, allowed)])) if local or allowed else ()
+
+
+def listening(host: str, port: int) -> socket.socket:
+    """Where clients connect; bound before the voices are loaded, which takes seconds."""
+    try:
+        return socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
+    except OSError as error:
+        raise UserError(
+            f"--host {host} --port {port} cannot be listened at ({error.strerror}); choose another"
+        ) from None
 
 
 def main(argv: list[str] | None = None, prog: str | None = None) -> None:
@@ -80,24 +105,17 @@ def main(argv: list[str] | None = None, prog: str | None = None) -> None:
         import uvicorn
 
         from pipelines.serving.app import create_app
-        from pipelines.serving.prompting import most_chars
         from pipelines.serving.service import Service
+        from pipelines.serving.transport import uvicorn_config
     except ModuleNotFoundError as error:
         raise UserError(f"serve needs {error.name}; pip install 'lfsc-tts[serve]'") from error
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", stream=sys.stderr)
     sys.setswitchinterval(SWITCH_S)
+    place = listening(args.host, args.port)
     app = create_app(Service(settings))
-    print(f"http://{args.host}:{args.port}, {'with' if settings.keys else 'without'} keys", file=sys.stderr, flush=True)
-    uvicorn.run(
-        app,
-        host=args.host,
-        port=args.port,
-        log_level="warning",
-        access_log=False,
-        server_header=False,
-        timeout_graceful_shutdown=GRACE_S,
-        ws_max_size=settings.limits.body_bytes + most_chars(settings.limits),
-    )
+    address = f"http://{args.host}:{place.getsockname()[1]}"
+    print(f"{address}, {'with' if settings.keys else 'without'} keys", file=sys.stderr, flush=True)
+    uvicorn.Server(uvicorn_config(app, settings.limits)).run(sockets=[place])
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ import uvicorn
 from pipelines.serving.app import create_app
 from pipelines.serving.service import Service
 from pipelines.serving.settings import Limits, Settings
+from pipelines.serving.transport import uvicorn_config
 
 LIMITS = Limits(wait_s=5.0, idle_s=5.0, request_s=60.0)
 
@@ -45,7 +46,8 @@ def serving(settings: Settings) -> Iterator[Server]:
     service = Service(settings)
     place = socket.socket()
     place.bind(("127.0.0.1", 0))
-    config = uvicorn.Config(create_app(service), log_level="error", access_log=False, timeout_graceful_shutdown=2)
+    config = uvicorn_config(create_app(service), settings.limits)
+    config.timeout_graceful_shutdown = 2
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [place]}, daemon=True)
     thread.start()

@@ -34,6 +34,7 @@ class Settings:
     threads: int = 1  # that speak
     streams: int = 0  # at once; 0 = as measured
     keys: tuple[str, ...] = ()  # none = everybody may speak
+    hosts: tuple[str, ...] = ()  # that a Host header may name, without ports; none = any
     origins: tuple[str, ...] = ()  # of pages, beside the server's own
     watermark: bool = True
     log_text: bool = False
