@@ -43,7 +43,8 @@ def commands() -> list[list[str]]:
 
 def script_of(subcommand: str) -> str:
     """The script that a subcommand of lfsc-tts runs."""
-    return "pipelines/tts.py" if subcommand in ("say", "read") else f"pipelines/{subcommand.replace('-', '_')}.py"
+    names = {"say": "tts", "read": "tts", "wyoming": "serve_wyoming"}
+    return f"pipelines/{names.get(subcommand, subcommand).replace('-', '_')}.py"
 
 
 COMMANDS = commands()

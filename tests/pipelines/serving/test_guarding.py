@@ -9,7 +9,8 @@ from contextlib import contextmanager
 import httpx
 import pytest
 
-from pipelines.serve import hosts_of, listening
+from pipelines.serve import hosts_of
+from pipelines.serving.flags import listening
 from pipelines.serving.settings import Limits
 from pipelines.shared.errors import UserError
 from servers import serving, toy_settings
