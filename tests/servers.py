@@ -1,6 +1,8 @@
 """A server in a thread, on loopback, with a toy voice; and one whose speech a test controls."""
 
 import socket
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -14,6 +16,7 @@ from pipelines.serving.app import create_app
 from pipelines.serving.service import Service
 from pipelines.serving.settings import Limits, Settings
 from pipelines.serving.transport import uvicorn_config
+from sources import ROOT
 
 LIMITS = Limits(wait_s=5.0, idle_s=5.0, request_s=60.0)
 
@@ -61,6 +64,30 @@ def serving(settings: Settings) -> Iterator[Server]:
         server.should_exit = True
         thread.join(10)
         place.close()
+
+
+@contextmanager
+def process(voice, *flags: str) -> Iterator[tuple[str, subprocess.Popen]]:
+    """A server as a process of its own, and its address."""
+    command = [sys.executable, str(ROOT / "pipelines/serve.py"), "--voice", str(voice), "--port", "0", *flags]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as running:
+        try:
+            url = running.stderr.readline().partition(",")[0]
+            until = time.monotonic() + 60
+            while not answers(f"{url}/ready"):
+                assert time.monotonic() < until and running.poll() is None, "the server does not start"
+                time.sleep(0.05)
+            yield url, running
+        finally:
+            running.kill()
+
+
+def answers(url: str) -> bool:
+    """Whether there is a server that is well."""
+    try:
+        return httpx.get(url, timeout=5).status_code == 200
+    except httpx.HTTPError:
+        return False
 
 
 def toy_settings(voice, **changes) -> Settings:

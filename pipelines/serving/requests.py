@@ -7,6 +7,7 @@ from typing import Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, StrictBool, field_validator, model_validator
 
+from codec.audio.time_stretch import SPEEDS
 from pipelines.serving.encoding import LEAST_RATE, MEDIA, MOST_RATE, check_format
 from pipelines.speaking.manner import Manner
 from speechllm.text.lexicon import Lexicon
@@ -35,11 +36,12 @@ class VoiceId(BaseModel):
 class Manners(BaseModel):
     """How something is spoken; of every route."""
 
-    model_config = ConfigDict(extra="allow")
-    model: str = "lfsc-tts"
+    # Of further fields some are tolerated, see IGNORED; the description has those that mean something.
+    model_config = ConfigDict(extra="allow", json_schema_extra={"additionalProperties": False})
+    model: str = Field(MODELS[0], json_schema_extra={"pattern": f"^(.*/)?({'|'.join(MODELS)})$"})
     voice: str | VoiceId = Field("", description="a name of /v1/audio/voices, or a blend a+b@0.4")
     response_format: Format = "mp3"
-    speed: float = Field(1.0, allow_inf_nan=False)
+    speed: float = Field(1.0, allow_inf_nan=False, json_schema_extra={"minimum": SPEEDS[0], "maximum": SPEEDS[1]})
     instructions: str | None = None
     sample_rate: int | None = Field(None, ge=LEAST_RATE, le=MOST_RATE, description="Hz; pcm and opus 24,000")
     seed: int = Field(0, ge=0, lt=2**63)
