@@ -14,10 +14,15 @@ from pipelines.serving.flags import add_flags, listening, ready_to_serve, settin
 from pipelines.shared.errors import UserError, guard  # noqa: E402
 
 
-def main(argv: list[str] | None = None, prog: str | None = None) -> None:
+def arguments(argv: list[str] | None, prog: str | None) -> argparse.Namespace:
+    """The flags."""
     parser = argparse.ArgumentParser(prog, description=__doc__.split("\n")[0])
     add_flags(parser, port=10_200)
-    args = parser.parse_args(argv)
+    return parser.parse_args(argv)
+
+
+def main(argv: list[str] | None = None, prog: str | None = None) -> None:
+    args = arguments(argv, prog)
     settings = settings_of(args)
     try:
         from pipelines.serving.service import Service

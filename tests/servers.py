@@ -1,5 +1,6 @@
 """A server in a thread, on loopback, with a toy voice; and one whose speech a test controls."""
 
+import re
 import socket
 import subprocess
 import sys
@@ -88,6 +89,12 @@ def answers(url: str) -> bool:
         return httpx.get(url, timeout=5).status_code == 200
     except httpx.HTTPError:
         return False
+
+
+def blocks(language: str) -> list[str]:
+    """The blocks of a language in docs/serving.md; of none, all of it."""
+    text = (ROOT / "docs/serving.md").read_text("utf-8")
+    return re.findall(rf"^```{language}\n(.*?)^```", text, re.MULTILINE | re.DOTALL) if language else [text]
 
 
 def toy_settings(voice, **changes) -> Settings:

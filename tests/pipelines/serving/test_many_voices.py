@@ -3,6 +3,8 @@
 import base64
 import io
 import json
+import shutil
+import subprocess
 
 import httpx
 import numpy as np
@@ -13,7 +15,7 @@ from pipelines.serving.settings import Settings
 from pipelines.shared.resources import VOICES
 from pipelines.speaking.command_line import main as say
 from pipelines.speaking.provenance import from_tags
-from servers import LIMITS, serving
+from servers import LIMITS, blocks, serving
 
 TEXT = "I agree."
 if not (VOICES / "english" / "lm" / "step-int8.onnx").is_file():
@@ -73,6 +75,17 @@ def test_a_prompt_speaks_as_on_the_command_line(english, recording, tmp_path):
     data_url["prompt"] = f"data:audio/wav;base64,{data_url['prompt']}"
     assert np.array_equal(heard(english, **data_url)[0], samples)
     assert not np.array_equal(heard(english)[0], samples)
+
+
+@pytest.mark.skipif(not shutil.which("curl"), reason="needs curl")
+def test_a_prompt_by_curl_as_documented(english, recording, tmp_path):
+    (block,) = (block for block in blocks("sh") if "prompt" in block and "curl" in block)
+    shutil.copy(recording, tmp_path / "me.wav")
+    subprocess.run(
+        block.replace("http://127.0.0.1:8880", english.url), shell=True, cwd=tmp_path, check=True, timeout=60
+    )
+    with soundfile.SoundFile(tmp_path / "me.mp3") as file:
+        assert from_tags(file.copy_metadata())["consent"] == "stated by the user"
 
 
 def test_a_prompt_goes_with_captions_and_with_the_websocket(english, recording):
