@@ -53,7 +53,10 @@ def test_a_student_learns_to_say_it_in_one_pass():
     assert not any(name.startswith("teacher") for name in module.state_dict()), "a checkpoint is of the student alone"
     assert bool(module.hide(batch)[1].all()), "a student sees what its teacher saw"
     guided = guided_logits(teacher, batch, None, 2.0)
-    optimizer, real = torch.optim.AdamW(module.parameters(), 3e-3), torch.arange(guided.shape[1]) < batch.frames[:, None]
+    optimizer, real = (
+        torch.optim.AdamW(module.parameters(), 3e-3),
+        torch.arange(guided.shape[1]) < batch.frames[:, None],
+    )
     own = float(soft_digit_loss(guided, guided, toys.LEVELS)[real].mean())  # what is left when all is learned
     excess = []
     for _ in range(80):
