@@ -12,8 +12,8 @@ from pipelines.speaking.scheduler import Scheduler
 
 TEXT = "The machine speaks for a while, to find out how many can listen at once. This takes a second or two, no more."
 MEASURED_S = 1.5
-# Of what is spoken in a second, that may be promised. Of listeners who all come within a second, half as many as the speed
-# hear no gap, 0.65 times as many a few: benchmarks/realtime_streams.py --replay 20 --streams 10 13 16.
+# Of what is spoken in a second, that may be promised. If all listeners come within a second, half as many hear no gap,
+# 0.65 times as many a few: benchmarks/realtime_streams.py --replay 20 --streams 10 13 16.
 SHARE = 0.5
 MOST = 256
 
