@@ -106,6 +106,10 @@ lint: $(VENV)/.test  ## ruff: rules and format
 types: $(VENV)/.test  ## mypy
 	$(BIN)/mypy
 
+.PHONY: fuzz
+fuzz: $(VENV)/.test  ## 10,000 odd requests to the server, made from its OpenAPI description
+	LFSC_FUZZ=10000 $(BIN)/python -m pytest tests/pipelines/serving/test_schema.py $(ARGS)
+
 .PHONY: onnxruntime-range
 onnxruntime-range: $(VENV)/.test  ## test the runtimes with the oldest and the newest onnxruntime
 	.ci/onnxruntime_range $(BIN)/python $(ARGS)

@@ -2,11 +2,15 @@
 
     python benchmarks/realtime_streams.py
     python benchmarks/realtime_streams.py --streams 16 32 48 64 --seconds 60
+    python benchmarks/realtime_streams.py --replay 20 --streams 10 13 16 --seconds 12
     python benchmarks/realtime_streams.py --quick
 
 Every listener plays what arrives as soon as it is due, and asks for another text when one has been heard; they begin
 within the first second. An underrun is a piece that comes after the audio before it has ended. First audio is the time
 from asking to the first piece. The listeners' own clocks run in the same process.
+
+With --replay the voice waits where it would compute, as if all threads made so many seconds of audio in a second: how
+much of that can be promised, measured on a busy machine too.
 """
 
 import argparse
@@ -27,6 +31,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from benchmarks.report.environment import environment, origin  # noqa: E402
 from benchmarks.report.markdown import markdown_table  # noqa: E402
 from benchmarks.report.results import RESULTS, command_line, write_results  # noqa: E402
+from benchmarks.speakers.replay import Replay  # noqa: E402
 from benchmarks.texts.sentence_list import read_sentences  # noqa: E402
 from pipelines.shared.errors import UserError, guard  # noqa: E402
 from pipelines.speaking.scheduler import Scheduler, Stream  # noqa: E402
@@ -67,7 +72,7 @@ class Listeners:
         }
 
 
-def listen(tts: TTS, scheduler: Scheduler, found: Listeners, number: int, sentences: list[str], ends_s: float) -> None:
+def listen(tts: Any, scheduler: Scheduler, found: Listeners, number: int, sentences: list[str], ends_s: float) -> None:
     """One listener: texts one after the other, each played to its end, until the time is over."""
     dice = random.Random(number)
     time.sleep(dice.random())
@@ -87,7 +92,7 @@ def listen(tts: TTS, scheduler: Scheduler, found: Listeners, number: int, senten
         found.add(stream, first_s, audio_s)
 
 
-def measure(tts: TTS, streams: int, seconds: float, threads: int, sentences: list[str]) -> dict[str, Any]:
+def measure(tts: Any, streams: int, seconds: float, threads: int, sentences: list[str]) -> dict[str, Any]:
     """So many listeners for so long."""
     found, begin = Listeners(streams), time.monotonic()
     with Scheduler(threads) as scheduler:
@@ -123,16 +128,24 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--streams", type=int, nargs="+", default=[8, 16, 32, 48, 64], help="listeners at once")
     parser.add_argument("--seconds", type=float, default=60.0, help="of each measurement")
     parser.add_argument("--threads", type=int, default=os.cpu_count() or 1, help="that speak")
+    parser.add_argument("--replay", type=float, default=0.0, help="seconds of audio that are made in a second")
     parser.add_argument("--quick", action="store_true", help="two numbers of listeners, five seconds each")
     parser.add_argument("--out", type=Path, default=RESULTS / "realtime-streams", help="for OUT.json and OUT.md")
     args = parser.parse_args(argv)
-    if min(args.streams) < 1 or args.threads < 1 or args.seconds <= 0:
+    if min(args.streams) < 1 or args.threads < 1 or args.seconds <= 0 or args.replay < 0:
         raise UserError("got --streams, --threads or --seconds below 1; expected at least 1 of each")
     streams, seconds = (args.streams[:2], 5.0) if args.quick else (args.streams, args.seconds)
 
     where = environment(("onnxruntime",))
-    tts, sentences = TTS.from_pretrained(args.voice, engine="onnx", threads=1), read_sentences()
+    tts: Any = TTS.from_pretrained(args.voice, engine="onnx", threads=1)
+    sentences = read_sentences()
     tts.synthesize(sentences[0])
+    if args.replay:
+        texts = [
+            " ".join(sentences[start : start + TEXT_SENTENCES])
+            for start in range(0, 12 * TEXT_SENTENCES, TEXT_SENTENCES)
+        ]
+        tts = Replay(tts, texts, args.replay, args.threads)
     rows: list[dict[str, Any]] = []
     for count in streams:
         rows.append(measure(tts, count, seconds, args.threads, sentences))

@@ -20,6 +20,7 @@ COMMANDS = {  # name: module with a main(argv, prog), what it does
     "say": ("pipelines.speaking.command_line", "speak a text"),
     "read": ("pipelines.speaking.read_command", "print how a text is read, without speaking it"),
     "serve": ("pipelines.serve", "speech over HTTP, for OpenAI's clients"),
+    "wyoming": ("pipelines.serve_wyoming", "speech for Home Assistant"),
     "detect": ("pipelines.detect", "whether audio files are marked as synthetic speech"),
     "prepare-corpus": ("pipelines.prepare_corpus", "a corpus on disk, or a teacher who reads texts -> manifest"),
     "extract-features": ("pipelines.extract_features", "manifest -> what the codec codes, computed once"),

@@ -1,6 +1,9 @@
 """A server in a thread, on loopback, with a toy voice; and one whose speech a test controls."""
 
+import re
 import socket
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -13,6 +16,8 @@ import uvicorn
 from pipelines.serving.app import create_app
 from pipelines.serving.service import Service
 from pipelines.serving.settings import Limits, Settings
+from pipelines.serving.transport import uvicorn_config
+from sources import ROOT
 
 LIMITS = Limits(wait_s=5.0, idle_s=5.0, request_s=60.0)
 
@@ -45,7 +50,8 @@ def serving(settings: Settings) -> Iterator[Server]:
     service = Service(settings)
     place = socket.socket()
     place.bind(("127.0.0.1", 0))
-    config = uvicorn.Config(create_app(service), log_level="error", access_log=False, timeout_graceful_shutdown=2)
+    config = uvicorn_config(create_app(service), settings.limits)
+    config.timeout_graceful_shutdown = 2
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [place]}, daemon=True)
     thread.start()
@@ -59,6 +65,36 @@ def serving(settings: Settings) -> Iterator[Server]:
         server.should_exit = True
         thread.join(10)
         place.close()
+
+
+@contextmanager
+def process(voice, *flags: str) -> Iterator[tuple[str, subprocess.Popen]]:
+    """A server as a process of its own, and its address."""
+    command = [sys.executable, str(ROOT / "pipelines/serve.py"), "--voice", str(voice), "--port", "0", *flags]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as running:
+        try:
+            url = running.stderr.readline().partition(",")[0]
+            until = time.monotonic() + 60
+            while not answers(f"{url}/ready"):
+                assert time.monotonic() < until and running.poll() is None, "the server does not start"
+                time.sleep(0.05)
+            yield url, running
+        finally:
+            running.kill()
+
+
+def answers(url: str) -> bool:
+    """Whether there is a server that is well."""
+    try:
+        return httpx.get(url, timeout=5).status_code == 200
+    except httpx.HTTPError:
+        return False
+
+
+def blocks(language: str) -> list[str]:
+    """The blocks of a language in docs/serving.md; of none, all of it."""
+    text = (ROOT / "docs/serving.md").read_text("utf-8")
+    return re.findall(rf"^```{language}\n(.*?)^```", text, re.MULTILINE | re.DOTALL) if language else [text]
 
 
 def toy_settings(voice, **changes) -> Settings:

@@ -61,11 +61,12 @@ MAY_IMPORT = {
     "pipelines/finetune.py": "pipelines/*.py pipelines/finetuning",  # runs the others one after the other
     "benchmarks/texts": "pipelines/shared",
     "benchmarks/report": "pipelines/shared",
+    "benchmarks/load": "benchmarks/report",
     "benchmarks/timing": "benchmarks/report speechllm",
     "benchmarks/oracle": "benchmarks/timing codec",
     "benchmarks/speakers": "benchmarks/texts benchmarks/timing pipelines/speaking",
     "benchmarks/judges": "benchmarks/speakers",
-    "benchmarks/*.py": "benchmarks/judges benchmarks/oracle pipelines/corpus",
+    "benchmarks/*.py": "benchmarks/load benchmarks/judges benchmarks/oracle pipelines/corpus",
 }
 MOST_FLAT_FILES = {"codec": 8, "speechllm": 4}
 MOST_FILE_LINES, MOST_FUNCTION_LINES, MEDIAN_FUNCTION_LINES = 300, 60, 7

@@ -21,7 +21,7 @@ ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text("utf-8")
 DOCS = "\n".join([README, *(path.read_text("utf-8") for path in sorted((ROOT / "docs").glob("*.md")))])
 MAKEFILE = (ROOT / "Makefile").read_text("utf-8")
-SHELL = {"cp", "echo", "mkdir", "aplay", "source", "curl", "hf"}
+SHELL = {"cp", "echo", "mkdir", "aplay", "source", "curl", "hf", "base64"}
 
 
 def blocks(language: str) -> list[str]:
@@ -43,7 +43,8 @@ def commands() -> list[list[str]]:
 
 def script_of(subcommand: str) -> str:
     """The script that a subcommand of lfsc-tts runs."""
-    return "pipelines/tts.py" if subcommand in ("say", "read") else f"pipelines/{subcommand.replace('-', '_')}.py"
+    names = {"say": "tts", "read": "tts", "wyoming": "serve_wyoming"}
+    return f"pipelines/{names.get(subcommand, subcommand).replace('-', '_')}.py"
 
 
 COMMANDS = commands()

@@ -5,19 +5,18 @@ A name from a request is looked up, never opened. All work is in pieces, so that
 Shapes: N samples, K codebooks, T codec frames.
 """
 
-import io
 import threading
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
-import soundfile
 import soxr
 
 from codec.runtime.folder import has_graphs
 from codec.runtime.folder import load as load_codec
 from codec.runtime.interface import RuntimeCodec
 from pipelines.serving.rendering import Encoded
+from pipelines.serving.uploads import decoded
 from pipelines.shared.errors import UserError
 from pipelines.shared.resources import VOICES
 from pipelines.speaking.pieces import Piece
@@ -61,30 +60,13 @@ class Codecs:
             return self.loaded[name]
 
 
-def decoded(data: bytes, rate: int, longest_s: float) -> np.ndarray:
-    """Audio as sent -> float32 [N] at a rate. Nothing touches the disk.
-
-    Raises:
-        UserError: not audio, or too long.
-    """
-    try:
-        with soundfile.SoundFile(io.BytesIO(data)) as file:
-            own, most = file.samplerate, round(longest_s * file.samplerate)
-            samples = file.read(most + 1, dtype="float32", always_2d=True)
-    except (soundfile.LibsndfileError, RuntimeError) as error:
-        raise UserError(f"the body is not readable audio ({error}); expected wav, flac, ogg or mp3") from None
-    if len(samples) > most:
-        raise UserError(f"the audio is longer than {longest_s:g} s; send it in parts")
-    audio = samples.mean(axis=1)
-    if not len(audio) or not np.isfinite(audio).all():
-        raise UserError("the audio has no samples, or some that are no numbers")
-    return np.asarray(audio if own == rate else soxr.resample(audio, own, rate), np.float32)
-
-
 def tokens(codecs: Codecs, name: str, data: bytes, longest_s: float) -> Iterator[Encoded]:
     """The codes of audio, piece by piece."""
     codec = codecs[name]
-    audio, size = decoded(data, codec.sample_rate, longest_s), round(BLOCK_S * codec.sample_rate)
+    audio, rate = decoded(data, longest_s, "the audio")
+    if rate != codec.sample_rate:
+        audio = soxr.resample(audio, rate, codec.sample_rate)
+    size = round(BLOCK_S * codec.sample_rate)
     blocks = (audio[None, None, start : start + size] for start in range(0, len(audio), size))
     for codes in codec.encode_chunks(blocks):
         yield Encoded(np.empty(0, np.float32), codes[0])

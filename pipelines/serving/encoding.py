@@ -17,7 +17,7 @@ import soundfile
 import soxr
 
 from pipelines.shared.errors import UserError
-from pipelines.speaking.outputs import STREAM_LENGTH, to_pcm, wav_header
+from pipelines.speaking.outputs import STREAM_LENGTH, clipped, to_int16, to_pcm, wav_header
 
 SETS_PAGE_LATENCY, SETS_BITRATE_MODE = 0x1302, 0x1305  # SFC_SET_OGG_PAGE_LATENCY_MS, SFC_SET_BITRATE_MODE of sndfile.h
 CONSTANT = 0  # SF_BITRATE_MODE_CONSTANT
@@ -186,6 +186,7 @@ class SoundFile(Encoder):
     def __init__(self, kind: str, rate: int, tags: Mapping[str, str], whole: bool):
         super().__init__(rate, tags, whole)
         container, subtype = CONTAINERS[kind]
+        self.convert = to_int16 if subtype == "PCM_16" else clipped
         self.sink = Sink(whole)
         self.file = soundfile.SoundFile(self.sink, "w", rate, 1, format=container, subtype=subtype)
         if kind == "opus":
@@ -202,7 +203,7 @@ class SoundFile(Encoder):
 
     def push(self, audio: np.ndarray) -> bytes:
         """See Encoder."""
-        self.file.write(np.clip(audio, -1, 1))
+        self.file.write(self.convert(audio))
         return b"" if self.whole else self.sink.take()
 
     def flush(self) -> bytes:

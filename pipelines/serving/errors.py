@@ -13,7 +13,7 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
 KINDS = {401: "authentication_error", 404: "invalid_request_error", 429: "rate_limit_error"}
-CODES = {404: "not_found", 405: "method_not_allowed", 413: "body_too_large"}
+CODES = {404: "not_found", 405: "method_not_allowed", 408: "timeout", 413: "body_too_large", 503: "server_overloaded"}
 RETRY_S = 1  # clients of OpenAI do not try again after more than 120
 CLIENT_GONE = 499  # nginx's number; nobody reads it but the log
 logger = logging.getLogger(__name__)
@@ -43,6 +43,7 @@ class ApiError(Exception):
     def headers(self) -> dict[str, str]:
         """When to come again, if that helps."""
         again = {"retry-after": str(RETRY_S)} if self.status in (429, 503) else {}
+        again |= {"connection": "close"} if self.status == 408 else {}  # the rest of the request is not waited for
         return again | ({"www-authenticate": "Bearer"} if self.status == 401 else {})
 
     def response(self) -> JSONResponse:

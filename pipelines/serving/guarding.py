@@ -7,16 +7,20 @@ import secrets
 import time
 from collections.abc import Sequence
 from typing import Any
+from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from pipelines.serving.errors import ApiError, as_api_error
+from pipelines.serving.prompting import most_chars
 from pipelines.serving.service import Service
+from pipelines.serving.sessions import within
 
 OPEN = ("/health", "/healthz", "/ready", "/")  # without a key
 PAGE = "/page/"  # its files need none either: it asks for one
+SPEECH = ("/v1/audio/speech", "/v1/audio/speech/captioned")  # with a prompt
 UPLOADS = ("/v1/audio/tokens", "/v1/audio/detokenize")  # bodies are larger there
 SECURITY = {"x-content-type-options": "nosniff", "referrer-policy": "no-referrer", "x-frame-options": "DENY"}
 logger = logging.getLogger("pipelines.serving.access")
@@ -42,6 +46,7 @@ class Guard:
     def __init__(self, app: ASGIApp, service: Service):
         self.app, self.service, self.keys = app, service, Keys(service.settings.keys)
         self.open = 0  # connections in this moment
+        self.held = 0  # bytes of their bodies
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Of ASGI."""
@@ -59,11 +64,21 @@ class Guard:
         finally:
             self.open -= 1
 
+    def called(self, headers: Headers) -> bool:
+        """Whether the Host header has a name of this server, in whatever case and with whatever port."""
+        hosts = self.service.settings.hosts
+        try:
+            return not hosts or urlsplit(f"//{headers.get('host', '')}").hostname in hosts
+        except ValueError:  # of a broken address
+            return False
+
     def welcome(self, scope: Scope) -> bool:
         """Whether a WebSocket may be opened: with a key, and not by a page of somebody else."""
         if self.open > self.service.settings.limits.connections:
             return False
         headers = Headers(scope=scope)
+        if not self.called(headers):
+            return False
         origin = headers.get("origin")
         own = origin is None or origin.partition("://")[2] == headers.get("host")
         return (own or origin in self.service.settings.origins) and self.keys.allow(headers.get("authorization", ""))
@@ -89,7 +104,11 @@ class Guard:
             if refused:
                 await refused.response()(scope, receive, marked)
             else:
-                await self.app(scope, limited(scope, receive, self.most(scope)), marked)
+                body = Body(self, receive, self.most(scope))
+                try:
+                    await self.app(scope, body.receive, marked)
+                finally:
+                    self.held -= body.seen
         except Exception as error:
             if not state["status"]:
                 await as_api_error(RuntimeError(repr(error))).response()(scope, receive, marked)
@@ -104,6 +123,9 @@ class Guard:
         headers = Headers(scope=scope)
         if self.open > self.service.settings.limits.connections:
             return ApiError(429, "too many connections; try again", code="server_overloaded")
+        if not self.called(headers):
+            message = f"got Host {headers.get('host', '')[:100]!r}; expected localhost or a name of --allowed-host"
+            return ApiError(403, message, code="host_not_allowed")
         free = (
             scope["path"] in OPEN
             or scope["path"].startswith(PAGE)
@@ -119,7 +141,10 @@ class Guard:
     def most(self, scope: Scope) -> int:
         """Bytes that a body may have."""
         limits = self.service.settings.limits
-        return limits.upload_bytes if scope["path"] in UPLOADS else limits.body_bytes
+        if scope["path"] in UPLOADS:
+            return limits.upload_bytes
+        prompts = self.service.takes_prompts and scope["path"] in SPEECH
+        return limits.body_bytes + (most_chars(limits) if prompts else 0)
 
     def log(self, scope: Scope, state: dict[str, Any], begin_s: float) -> None:
         """One line; the text that was spoken only if the server was told to."""
@@ -136,16 +161,35 @@ class Guard:
         logger.info("%s %s %.0f ms %s", scope["request_id"], what, 1000 * (time.monotonic() - begin_s), " ".join(facts))
 
 
-def limited(scope: Scope, receive: Receive, most: int) -> Receive:
-    """The body as long as it is not too large: a client may send more than it said, or not say it."""
-    seen = 0
+class Body:
+    """What a client sends, as long as it is not too large and does not take too long.
 
-    async def counted() -> Message:
-        nonlocal seen
-        message = await receive()
-        seen += len(message.get("body", b""))
-        if seen > most:
-            raise HTTPException(413, f"the body is larger than {most} bytes")  # FastAPI passes this kind on
+    Args:
+        guard: counts the bytes of all bodies.
+        receive: of ASGI.
+        most: bytes; a client may send more than it said, or not say it.
+    """
+
+    def __init__(self, guard: Guard, receive: Receive, most: int):
+        self.guard, self.source, self.most = guard, receive, most
+        self.limits = guard.service.settings.limits
+        self.until_s = time.monotonic() + self.limits.body_s
+        self.seen, self.ended = 0, False
+
+    async def receive(self) -> Message:
+        """Of ASGI; raises HTTPException, which FastAPI passes on."""
+        if self.ended:
+            return await self.source()
+        try:
+            message = await within(max(self.until_s - time.monotonic(), 0.0), self.source())
+        except TimeoutError:
+            raise HTTPException(408, f"the body did not come within {self.limits.body_s:g} s") from None
+        self.ended = not message.get("more_body", False)
+        size = len(message.get("body", b""))
+        self.seen += size
+        self.guard.held += size
+        if self.seen > self.most:
+            raise HTTPException(413, f"the body is larger than {self.most} bytes")
+        if self.guard.held > self.limits.bodies_bytes:
+            raise HTTPException(503, "the server holds too many large requests; try again")
         return message
-
-    return counted

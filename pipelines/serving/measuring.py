@@ -12,7 +12,9 @@ from pipelines.speaking.scheduler import Scheduler
 
 TEXT = "The machine speaks for a while, to find out how many can listen at once. This takes a second or two, no more."
 MEASURED_S = 1.5
-SHARE = 0.5  # of what is spoken in a second that may be promised: pieces come in bursts, and others use the machine too
+# Of what is spoken in a second, that may be promised. If all listeners come within a second, half as many hear no gap,
+# 0.65 times as many a few: benchmarks/realtime_streams.py --replay 20 --streams 10 13 16.
+SHARE = 0.5
 MOST = 256
 
 

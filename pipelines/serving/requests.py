@@ -5,8 +5,9 @@ Source: openai/types/audio/speech_create_params.py.
 
 from typing import Any, Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, StrictBool, field_validator, model_validator
 
+from codec.audio.time_stretch import SPEEDS
 from pipelines.serving.encoding import LEAST_RATE, MEDIA, MOST_RATE, check_format
 from pipelines.speaking.manner import Manner
 from speechllm.text.lexicon import Lexicon
@@ -35,16 +36,19 @@ class VoiceId(BaseModel):
 class Manners(BaseModel):
     """How something is spoken; of every route."""
 
-    model_config = ConfigDict(extra="allow")
-    model: str = "lfsc-tts"
+    # Of further fields some are tolerated, see IGNORED; the description has those that mean something.
+    model_config = ConfigDict(extra="allow", json_schema_extra={"additionalProperties": False})
+    model: str = Field(MODELS[0], json_schema_extra={"pattern": f"^(.*/)?({'|'.join(MODELS)})$"})
     voice: str | VoiceId = Field("", description="a name of /v1/audio/voices, or a blend a+b@0.4")
     response_format: Format = "mp3"
-    speed: float = Field(1.0, allow_inf_nan=False)
+    speed: float = Field(1.0, allow_inf_nan=False, json_schema_extra={"minimum": SPEEDS[0], "maximum": SPEEDS[1]})
     instructions: str | None = None
     sample_rate: int | None = Field(None, ge=LEAST_RATE, le=MOST_RATE, description="Hz; pcm and opus 24,000")
     seed: int = Field(0, ge=0, lt=2**63)
     temperature: float | None = Field(None, ge=0, le=2)
     lexicon: dict[str, str] = Field(default_factory=dict, max_length=MOST_WORDS)
+    prompt: str | None = Field(None, description="base64 of a recording, 3 to 15 s, of whose voice is to speak")
+    consent: StrictBool = Field(False, description="whoever speaks in the prompt has agreed to it")
 
     @field_validator("model")
     @classmethod

@@ -3,7 +3,8 @@
 import logging
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
 
 from fastapi import Request
 
@@ -14,6 +15,8 @@ from pipelines.serving.encoding import open_encoder, rate_of
 from pipelines.serving.errors import ApiError
 from pipelines.serving.measuring import TEXT, streams_in_real_time
 from pipelines.serving.metrics import Metrics
+from pipelines.serving.prompting import Prompt
+from pipelines.serving.prompting import check as check_prompt
 from pipelines.serving.rendering import Encoded, Renderer
 from pipelines.serving.requests import Manners, SpeechRequest
 from pipelines.serving.sessions import Heard, Session, attended
@@ -22,10 +25,18 @@ from pipelines.serving.voices import Voices, Who, without_torch
 from pipelines.shared.errors import UserError
 from pipelines.speaking.provenance import provenance
 from pipelines.speaking.scheduler import Scheduler
+from pipelines.speaking.synthesis import TTS
 from speechllm.text.lexicon import Lexicon
 
 logger = logging.getLogger(__name__)
 LATER_S = 5.0  # patience of what nobody is listening to
+
+
+class Speaker(NamedTuple):
+    """Who speaks in one answer."""
+
+    tts: Callable[[], TTS]  # for the engine's threads, as a prefix takes milliseconds
+    findings: str = ""  # of a prompt
 
 
 class Service:
@@ -91,12 +102,19 @@ class Service:
         """Who is to speak.
 
         Raises:
-            ApiError: nobody is called so.
+            ApiError: nobody is called so, or a prompt that cannot be used.
         """
         try:
-            return self.voices.find(wanted.voice_name) if wanted.voice_name else self.voices.default
+            named = self.voices.find(wanted.voice_name) if wanted.voice_name else None
         except UserError as error:
             raise ApiError(400, str(error), "voice", "voice_not_found") from None
+        if not wanted.prompt:
+            return named or self.voices.default
+        check_prompt(wanted, self.settings.limits)
+        try:
+            return self.voices.prompted(named)
+        except UserError as error:
+            raise ApiError(400, str(error), "prompt", "prompt_not_supported") from None
 
     def words(self, wanted: Manners, who: Who) -> Lexicon | None:
         """The words of a request; ApiError for one that the voice cannot say."""
@@ -123,19 +141,35 @@ class Service:
             message = f"got {chars} characters; expected {most} at most; send the text in parts"
             raise ApiError(400, message, "input", "string_above_max_length")
 
-    def renderer(self, who: Who, kind: str, rate: int, whole: bool) -> Renderer:
+    @property
+    def takes_prompts(self) -> bool:
+        """Whether any voice does."""
+        return any(map(self.voices.takes_prompts, self.voices.loaded))
+
+    async def speaker(self, session: Session, wanted: Manners, who: Who, words: Lexicon | None) -> Speaker:
+        """What speaks as somebody; of a prompt, once the engine has listened to it.
+
+        Raises:
+            ApiError: a prompt that says too little of a voice.
+        """
+        if not wanted.prompt:
+            return Speaker(lambda: self.voices.speaking(who, words))
+        prompt = Prompt(self.voices.loaded[who.voice], wanted.prompt, self.settings.limits)
+        session.speak(prompt.pieces(), self.rate(who))
+        async for _ in session:
+            pass
+        return Speaker(lambda: prompt.tts.sharing(words=words), prompt.findings)
+
+    def renderer(self, tts: TTS, kind: str, rate: int, whole: bool) -> Renderer:
         """Of one answer, with what it says of itself."""
-        tts = self.voices.speaking(who)
         encoder = open_encoder(kind, rate, provenance(tts.voice, self.settings.watermark), whole)
         return Renderer(encoder, tts.sample_rate, self.settings.limits.audio_s)
 
-    def spoken(
-        self, wanted: SpeechRequest, who: Who, words: Lexicon | None, rate: int, whole: bool
-    ) -> Iterator[Encoded]:
+    def spoken(self, wanted: SpeechRequest, speaker: Speaker, rate: int, whole: bool) -> Iterator[Encoded]:
         """An answer, made by whoever iterates: the engine's threads."""
-        tts = self.voices.speaking(who, words)
+        tts = speaker.tts()
         options = {"speed": wanted.speed, "watermark": self.settings.watermark, **wanted.sampling}
-        renderer = self.renderer(who, wanted.response_format, rate, whole)
+        renderer = self.renderer(tts, wanted.response_format, rate, whole)
         yield from renderer.whole(tts.pieces([wanted.input], wanted.seed, **options))
 
     async def session(self, request: Request) -> Session:

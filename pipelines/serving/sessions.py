@@ -78,7 +78,7 @@ class Session(AsyncIterator[Encoded]):
                 piece = self.stream.take()
             except StopIteration:
                 raise StopAsyncIteration from None
-            except Exception as error:
+            except BaseException as error:  # of the engine's thread: even a SystemExit is not this one's
                 raise as_api_error(error) from error
             if piece is not None:
                 assert isinstance(piece, Encoded)

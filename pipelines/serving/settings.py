@@ -12,6 +12,11 @@ class Limits:
     body_bytes: int = 262_144
     upload_bytes: int = 10_000_000  # of audio, as sent
     upload_s: float = 120.0  # of audio, decoded
+    prompt_bytes: int = 4_000_000  # of a prompt, as sent; as base64 it is a third more
+    prompt_s: float = 60.0  # of a prompt, decoded; what is listened to is less, see speaking/prompts.py
+    bodies_bytes: int = 200_000_000  # of all bodies at once
+    body_s: float = 30.0  # until a body has come
+    header_s: float = 10.0  # until the head of a request has come
     audio_s: float = 900.0  # of one answer
     request_s: float = 600.0  # from its admission to its last byte
     idle_s: float = 30.0  # of a client that takes nothing
@@ -29,6 +34,7 @@ class Settings:
     threads: int = 1  # that speak
     streams: int = 0  # at once; 0 = as measured
     keys: tuple[str, ...] = ()  # none = everybody may speak
+    hosts: tuple[str, ...] = ()  # that a Host header may name, without ports; none = any
     origins: tuple[str, ...] = ()  # of pages, beside the server's own
     watermark: bool = True
     log_text: bool = False

@@ -67,9 +67,16 @@ async def begun(
     request.scope["said"] = {"voice": who.speaker or who.voice, "format": wanted.response_format, "text": wanted.input}
     session = await service.session(request)
     request.scope["said"]["heard"] = session.heard
-    session.speak(service.spoken(wanted, who, words, rate, whole), spoken)
+    try:
+        speaker = await attended(request, service.speaker(session, wanted, who, words))
+    except BaseException:
+        session.close()
+        raise
+    session.speak(service.spoken(wanted, speaker, rate, whole), spoken)
     headers = {"x-sample-rate": str(rate), "x-voice": who.speaker or who.voice, "cache-control": "no-store"}
     headers["x-accel-buffering"] = "no"  # nginx would gather the answer
+    if speaker.findings:
+        headers["x-prompt"] = speaker.findings
     if wanted.ignored:
         headers["x-ignored-parameters"] = ", ".join(wanted.ignored)
     return session, headers

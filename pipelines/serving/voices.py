@@ -14,6 +14,7 @@ from pipelines.shared.errors import UserError
 from pipelines.speaking.card import find_voice
 from pipelines.speaking.speakers import Blend, Speakers, described, read_speakers, shipped
 from pipelines.speaking.synthesis import TTS
+from pipelines.speaking.voice import PROMPTED
 from speechllm.runtime.lm import has_graphs
 from speechllm.text.lexicon import Lexicon
 
@@ -119,6 +120,23 @@ class Voices:
         known = ", ".join([*self.people, *self.aliases])
         return UserError(f"no voice {name[:60]!r}; expected one of: {known}; or a blend of two of one voice, a+b@0.4")
 
+    def takes_prompts(self, voice: str) -> bool:
+        """Whether a voice speaks as whoever is heard in a recording."""
+        return bool(self.loaded[voice].voice.lm.config.prefix_positions)
+
+    def prompted(self, who: Who | None) -> Who:
+        """Who speaks if a recording is sent: in the voice of whoever was named beside it, or the first that can.
+
+        Raises:
+            UserError: that voice has one speaker.
+        """
+        able = [name for name in self.loaded if self.takes_prompts(name)]
+        wanted = who.voice if who else (able or list(self.loaded))[0]
+        if wanted not in able:
+            known = f"name one of: {', '.join(able)}" if able else "no voice of this server takes one"
+            raise UserError(f"the voice {wanted} has one speaker and takes no prompt; {known}")
+        return Who(wanted, PROMPTED)
+
     def speaking(self, who: Who, words: Lexicon | None = None) -> TTS:
         """What speaks as somebody; for the engine's threads, as a prefix takes milliseconds."""
         tts = self.prefixed(who)
@@ -144,16 +162,17 @@ class Voices:
 
     def rows(self) -> list[dict[str, Any]]:
         """All names with what is known of them, as clients list them."""
-        own = [
-            {"id": name, "name": name, "voice": who.voice, **self.facts.get(name, {})}
-            for name, who in self.people.items()
-        ]
+        own = [{**self.row(name, who.voice), **self.facts.get(name, {})} for name, who in self.people.items()]
         aliases = [
-            {"id": alias, "name": alias, "voice": self.people[name].voice, "alias_of": name}
+            {**self.row(alias, self.people[name].voice), "alias_of": name}
             for alias, name in self.aliases.items()
             if alias not in self.people
         ]
         return own + aliases
+
+    def row(self, name: str, voice: str) -> dict[str, Any]:
+        """What every name has."""
+        return {"id": name, "name": name, "voice": voice, "accepts_prompt": self.takes_prompts(voice)}
 
 
 def without_torch() -> list[str]:

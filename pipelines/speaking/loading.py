@@ -10,11 +10,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from codec.runtime.folder import has_graphs as codec_has_graphs
 from codec.runtime.folder import load as load_codec
 from pipelines.shared.errors import UserError
 from pipelines.speaking.card import frontend_maker, read_card
-from pipelines.speaking.prompts import read_prompt, speaker_of
+from pipelines.speaking.prompts import Findings, read_prompt, speaker_of
 from pipelines.speaking.speakers import choose, read_speakers
 from pipelines.speaking.voice import ENGINES, PROMPTED, Voice
 from speechllm.config import Precision
@@ -82,7 +84,11 @@ def with_prompt(voice: Voice, path: Path, consent: bool) -> Voice:
             "a prompt takes the consent of whoever speaks in it; if you have it, say so with --i-have-consent, in "
             "Python consent=True"
         )
-    audio, findings = read_prompt(path, voice.codec.sample_rate)
+    return prompted(voice, *read_prompt(path, voice.codec.sample_rate))
+
+
+def prompted(voice: Voice, audio: np.ndarray, findings: Findings) -> Voice:
+    """The same voice speaking as whoever is heard in a recording, see prompts.usable_speech."""
     speaker = speaker_of(audio, voice)
     prefix = voice.voice_prefix(speaker.codes, speaker.vector)
     return replace(voice, prefix=prefix, speaker=PROMPTED, findings=findings)

@@ -20,9 +20,19 @@ NO_TAGS: Mapping[str, str] = MappingProxyType({})
 STREAM_LENGTH = 0x7FFFFFFF  # bytes, what a WAV header says when nobody knows yet
 
 
+def to_int16(audio: np.ndarray) -> np.ndarray:
+    """Float [N] in [-1, 1] -> int16 [N], rounded. libsndfile rounds WAV down and FLAC otherwise."""
+    return (np.clip(audio, -1, 1) * 32767).round().astype("<i2")
+
+
 def to_pcm(audio: np.ndarray) -> bytes:
     """Float [N] in [-1, 1] -> 16-bit little-endian PCM."""
-    return (np.clip(audio, -1, 1) * 32767).round().astype("<i2").tobytes()
+    return to_int16(audio).tobytes()
+
+
+def clipped(audio: np.ndarray) -> np.ndarray:
+    """Float [N] -> the same in [-1, 1]."""
+    return np.clip(audio, -1, 1)
 
 
 def wav_header(sample_rate: int, data_bytes: int, tags: Mapping[str, str] = NO_TAGS) -> bytes:
@@ -48,7 +58,7 @@ class FileWriter:
             raise UserError(f"{path} is a folder; expected a file name, or --out-dir with --text-file")
         if not path.parent.is_dir():
             raise UserError(f"the folder {path.parent} does not exist; create it first")
-        subtype = "PCM_16" if kind in ("WAV", "FLAC") else None
+        subtype, self.convert = ("PCM_16", to_int16) if kind in ("WAV", "FLAC") else (None, clipped)
         try:
             self.file = soundfile.SoundFile(self.temporary, "w", sample_rate, 1, format=kind, subtype=subtype)
         except soundfile.LibsndfileError as error:
@@ -61,7 +71,7 @@ class FileWriter:
     def write(self, audio: np.ndarray) -> None:
         """Append float32 [N]."""
         for start in range(0, len(audio), WRITE_BLOCK):
-            self.file.write(np.clip(audio[start : start + WRITE_BLOCK], -1, 1))
+            self.file.write(self.convert(audio[start : start + WRITE_BLOCK]))
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

@@ -1,4 +1,4 @@
-"""--prompt: a recording of whose voice is to speak, looked at before it is used. No torch.
+"""A prompt: a recording of whose voice is to speak, looked at before it is used. No torch.
 
 Shapes: N samples, F frames of 20 ms, T codec frames, K codebooks.
 """
@@ -69,17 +69,31 @@ def read_prompt(path: Path, sample_rate: int) -> tuple[np.ndarray, Findings]:
                 break
     except ValueError as error:
         raise UserError(f"--prompt {error}") from None
-    recording = np.concatenate(pieces)
+    return usable_speech(np.concatenate(pieces), rate, sample_rate, f"--prompt {path}")
+
+
+def usable_speech(recording: np.ndarray, rate: int, sample_rate: int, name: str) -> tuple[np.ndarray, Findings]:
+    """The speech of a recording, and what it is like.
+
+    Args:
+        recording: float32 [N].
+        rate: of it, Hz.
+        sample_rate: of what is returned, Hz.
+        name: what messages call the recording.
+
+    Raises:
+        UserError: no speech, too short, or more noise than speech.
+    """
     audio = speech_of(recording, rate)[: round(LONGEST_S * rate)]
     findings = look_at(audio, rate)
     if findings.voiced < LEAST_VOICED:
         share = f"{100 * findings.voiced:.0f} % of it has the pitch of a voice"
-        raise UserError(f"--prompt {path} holds no speech ({share}); expected somebody who speaks")
+        raise UserError(f"{name} holds no speech ({share}); expected somebody who speaks")
     if findings.duration_s < SHORTEST_S:
         lasts = f"{findings.duration_s:.1f} s of speech"
-        raise UserError(f"--prompt {path} holds {lasts}; expected {SHORTEST_S:.0f} to {LONGEST_S:.0f} s")
+        raise UserError(f"{name} holds {lasts}; expected {SHORTEST_S:.0f} to {LONGEST_S:.0f} s")
     if findings.snr_db < LEAST_SNR_DB:
-        raise UserError(f"--prompt {path} is too noisy (speech {findings.snr_db:.0f} dB above it); record it again")
+        raise UserError(f"{name} is too noisy (speech {findings.snr_db:.0f} dB above it); record it again")
     return soxr.resample(audio, rate, sample_rate).astype(np.float32), findings
 
 

@@ -7,8 +7,10 @@ import numpy as np
 import pytest
 
 from benchmarks import realtime_streams
+from benchmarks.speakers.replay import Replay
 from pipelines.shared.errors import UserError
 from pipelines.speaking.pieces import Piece
+from pipelines.speaking.synthesis import TTS
 
 
 def test_the_report_is_written(exported_voice, tmp_path, capsys):
@@ -32,6 +34,14 @@ def test_a_voice_that_is_too_slow_is_found_out(pause_s, late):
 
     found = realtime_streams.measure(Slow(), 1, 1.2, 1, ["a"] * 4)
     assert (found["underruns"] > 0) == late
+
+
+def test_a_replay_waits_as_long_as_it_is_told(exported_voice):
+    tts = TTS.from_pretrained(str(exported_voice), threads=1)
+    replay = Replay(tts, ["Hello there, my old friend."], speed=4.0, threads=1)
+    begin_s = time.monotonic()
+    audio_s = sum(len(piece.audio) for piece in replay.pieces([""], 0)) / replay.sample_rate
+    assert audio_s > 0.1 and time.monotonic() - begin_s >= 0.99 * audio_s / 4.0
 
 
 def test_no_listeners_are_a_mistake_of_the_user(tmp_path):

@@ -16,12 +16,13 @@ NOT_COMMANDS = {
     "tts",
     "corpus_texts",
     "build_grammars",
-}  # the command itself, `say` and `read`, and what `make corpus` runs
+    "serve_wyoming",
+}  # the command itself, `say` and `read`, what `make corpus` runs, and what may not bear the name of a library
 
 
 def test_every_script_is_a_command():
     scripts = {path.stem for path in (ROOT / "pipelines").glob("*.py")} - {"__init__"} - NOT_COMMANDS
-    assert {name.replace("-", "_") for name in COMMANDS} == scripts | {"say", "read"}
+    assert {name.replace("-", "_") for name in COMMANDS} == scripts | {"say", "read", "wyoming"}
 
 
 @pytest.mark.parametrize("argv", [[], ["-h"], ["--help"]])
@@ -53,7 +54,7 @@ def test_a_command_has_the_flags_of_its_script_and_its_own_name(capsys, command)
     ("command", "hint"),
     [
         ("train-code", "did you mean train-codec?"),
-        ("speak", "expected one of: say, read, serve, detect, "),
+        ("speak", "expected one of: say, read, serve, wyoming, "),
         ("", "expected one of: say, "),
         ("--text", "expected one of: say, "),
     ],

@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+from pipelines.serving.talking import Talk
 from pipelines.speaking.outputs import to_pcm
 from pipelines.speaking.synthesis import TTS
 
@@ -98,6 +99,22 @@ def test_text_that_comes_in_parts_sounds_as_it_does_at_once(server, exported_voi
 def test_mistakes_over_the_websocket_are_told(server, messages, said):
     _, found = talk(server, messages)
     assert found[-1]["type"] == "error" and said in found[-1]["error"]["message"]
+    assert server.settle()
+
+
+@pytest.mark.parametrize("error", [RuntimeError("broken"), MemoryError(), SystemExit(0)], ids=repr)
+def test_an_error_in_the_middle_is_told_over_the_websocket(server, monkeypatch, error):
+    real = Talk.sentence
+
+    def broken(self, *args):
+        yield next(real(self, *args))
+        raise error
+
+    monkeypatch.setattr(Talk, "sentence", broken)
+    parts = [{"type": "session.config"}, {"type": "input.text", "text": TEXT}, {"type": "input.done"}]
+    _, found = talk(server, parts)
+    assert [message["type"] for message in found] == ["audio.start", "error"]
+    assert found[-1]["error"]["code"] == "internal_error"
     assert server.settle()
 
 

@@ -82,11 +82,14 @@ def broken(server, monkeypatch, error):
     monkeypatch.setattr(server.service, "spoken", spoken)
 
 
-def test_an_error_in_the_middle_never_looks_whole(server, monkeypatch):
-    broken(server, monkeypatch, RuntimeError("broken"))
+@pytest.mark.parametrize("error", [RuntimeError("broken"), MemoryError(), SystemExit(0), StopIteration()], ids=repr)
+def test_an_error_in_the_middle_never_looks_whole(server, monkeypatch, error):
+    broken(server, monkeypatch, error)
     with pytest.raises(httpx.RemoteProtocolError, match="incomplete"):
         server.post(input=TEXT, response_format="pcm")
-    assert server.post(input=TEXT, stream=False).status_code == 500
+    for path, how in (("/v1/audio/speech", {"stream": False}), ("/v1/audio/speech/captioned", {})):
+        answer = server.post(path, input=TEXT, **how)
+        assert answer.status_code == 500 and answer.json()["error"]["code"] == "internal_error"
     assert server.settle()
 
 

@@ -116,8 +116,7 @@ def test_more_than_the_machine_can_speak_is_429_and_the_others_are_complete(expo
 
 
 def test_an_answer_has_a_longest_time_and_length(exported_voice, monkeypatch):
-    limits = Limits(request_s=0.5, audio_s=3.0)
-    with serving(toy_settings(exported_voice, limits=limits)) as running:
+    with serving(toy_settings(exported_voice, limits=Limits(audio_s=3.0))) as running:
         answer = running.post(input="Hello there. " * 50, stream=False)
         assert answer.status_code == 400 and "longer than 3 s" in answer.json()["error"]["message"]
 
@@ -126,6 +125,7 @@ def test_an_answer_has_a_longest_time_and_length(exported_voice, monkeypatch):
             yield Encoded(SECOND, np.zeros((8, 21), np.int64))
 
         monkeypatch.setattr(running.service, "spoken", stuck)
+        running.service.settings = toy_settings(exported_voice, limits=Limits(request_s=0.5))
         answer = running.post(input="Hello.", stream=False)
         assert answer.status_code == 503 and answer.headers["retry-after"] == "1"
         assert running.settle()

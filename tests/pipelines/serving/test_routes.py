@@ -24,7 +24,7 @@ def get(server, path: str, **options) -> httpx.Response:
 
 def test_voices_have_ids_and_all_of_openais_names(server):
     rows = get(server, "/v1/audio/voices").json()["voices"]
-    assert rows[0] == {"id": "toy", "name": "toy", "voice": "toy"}
+    assert rows[0] == {"id": "toy", "name": "toy", "voice": "toy", "accepts_prompt": False}
     assert {row["id"] for row in rows} == {"toy", *OPENAI}
     assert get(server, "/v1/audio/voices?legacy=true").json()["voices"] == ["toy", *OPENAI]
     for name in ("nova", {"id": "toy"}):

@@ -1,0 +1,1 @@
+"""Listeners who ask a server for speech and play what comes."""

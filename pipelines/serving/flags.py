@@ -1,0 +1,84 @@
+"""Flags that all servers have: who speaks, how many at once, what one client may take."""
+
+import argparse
+import logging
+import os
+import socket
+import sys
+from dataclasses import fields
+from typing import Any
+
+from pipelines.serving.settings import Limits, Settings
+from pipelines.shared.errors import UserError
+
+LIMITS = {  # flag: field of Limits, type, what it is
+    "max-input": ("input_chars", int, "characters of a text"),
+    "max-audio": ("audio_s", float, "seconds of speech in an answer"),
+    "max-time": ("request_s", float, "seconds that an answer may take"),
+    "max-idle": ("idle_s", float, "seconds that a client may take nothing"),
+    "max-body-time": ("body_s", float, "seconds until the body of a request has come"),
+    "max-wait": ("wait_s", float, "seconds in the queue"),
+    "queue": ("queue", int, "requests that wait; 0 = as many as may speak"),
+}
+SWITCH_S = 0.001  # the interpreter's default, 5 ms, is long beside 60 ms to the first audio
+
+
+def add_flags(parser: argparse.ArgumentParser, port: int) -> None:
+    """Add them.
+
+    Args:
+        port: of the protocol, unless told otherwise.
+    """
+    parser.add_argument("--host", default="127.0.0.1", help="0.0.0.0 lets other machines in")
+    parser.add_argument("--port", type=int, default=port)
+    parser.add_argument("--voice", action="append", default=[], help="name or folder; default: all shipped ones")
+    parser.add_argument("--threads", type=int, default=os.cpu_count() or 1, help="that speak")
+    parser.add_argument("--streams", type=int, default=0, help="at once; 0 = as many as are measured to be real time")
+    parser.add_argument(
+        "--no-watermark", dest="watermark", action="store_false", help="no inaudible mark that the speech is synthetic"
+    )
+    parser.add_argument("--log-text", action="store_true", help="write what is spoken into the log")
+    defaults = {field.name: field.default for field in fields(Limits)}
+    for flag, (name, kind, line) in LIMITS.items():
+        parser.add_argument(f"--{flag}", dest=name, type=kind, default=defaults[name], help=line)
+
+
+def settings_of(args: argparse.Namespace, **further: Any) -> Settings:
+    """The flags, checked.
+
+    Args:
+        args: parsed.
+        further: fields of Settings that one server alone has.
+    """
+    if args.threads < 1 or args.streams < 0 or args.queue < 0:
+        raise UserError("got --threads below 1, or --streams or --queue below 0; expected more")
+    limits = {name: getattr(args, name) for name, _, _ in LIMITS.values()}
+    if any(value <= 0 for name, value in limits.items() if name != "queue"):
+        raise UserError("got a limit of 0 or less; expected more")
+    if not 0 <= args.port < 65_536:
+        raise UserError(f"got --port {args.port}; expected 0 to 65535")
+    return Settings(
+        voices=tuple(args.voice),
+        threads=args.threads,
+        streams=args.streams,
+        watermark=args.watermark,
+        log_text=args.log_text,
+        limits=Limits(**limits),
+        **further,
+    )
+
+
+def listening(host: str, port: int) -> socket.socket:
+    """Where clients connect; bound before the voices are loaded, which takes seconds."""
+    try:
+        return socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
+    except OSError as error:
+        raise UserError(
+            f"--host {host} --port {port} cannot be listened at ({error.strerror}); choose another"
+        ) from None
+
+
+def ready_to_serve() -> None:
+    """What a process that serves needs: a log, and threads that take turns often."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", stream=sys.stderr)
+    sys.setswitchinterval(SWITCH_S)

@@ -1,0 +1,71 @@
+"""Requests made from the server's own OpenAPI description, and against it: none may be answered with a 5xx.
+
+LFSC_FUZZ says how many in all; `make fuzz` sends ten thousand. Speech is a stub, so that what is tested is what stands
+before it.
+"""
+
+import os
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+schemathesis = pytest.importorskip(
+    "schemathesis", reason="requests from the schema need schemathesis, of lfsc-tts[dev]"
+)
+
+from hypothesis import HealthCheck, given, settings  # noqa: E402
+from hypothesis import strategies as st  # noqa: E402
+
+from pipelines.serving.app import create_app  # noqa: E402
+from pipelines.serving.rendering import Encoded  # noqa: E402
+from pipelines.serving.settings import Limits, Settings  # noqa: E402
+from servers import serving, toy_settings  # noqa: E402
+
+REQUESTS = int(os.environ.get("LFSC_FUZZ", "250"))
+SHORT = Encoded(np.zeros(100, np.float32), np.zeros((8, 1), np.int64), data=bytes(200))
+schemathesis.openapi.media_type("audio/*", st.binary(max_size=2000))
+DESCRIPTION = schemathesis.openapi.from_dict(create_app(SimpleNamespace(settings=Settings())).openapi())
+ROUTES = [found.ok() for found in DESCRIPTION.get_all_operations()]
+PLAIN = [route for route in ROUTES if not (route.body or route.query or route.path_parameters)]  # of one request each
+KINDS = [(route, mode) for route in ROUTES if route not in PLAIN for mode in schemathesis.GenerationMode]
+KINDS = [(route, mode) for route, mode in KINDS if mode.is_positive or not route.path_parameters]  # any name is one
+
+
+@pytest.fixture(scope="module")
+def stub(exported_voice):
+    """A server that says little."""
+    with serving(toy_settings(exported_voice, limits=Limits(wait_s=5.0, body_s=5.0))) as running:
+        running.service.spoken = lambda *_: iter([SHORT])
+        yield running
+        assert running.settle()
+
+
+def test_all_routes_are_described():
+    paths = {route.path for route in ROUTES}
+    assert {"/v1/audio/speech", "/v1/audio/speech/captioned", "/v1/audio/tokens", "/v1/audio/detokenize"} < paths
+
+
+@pytest.mark.parametrize("route", PLAIN, ids=lambda route: route.label)
+def test_routes_without_parameters_answer(stub, route):
+    assert route.Case().call(base_url=stub.url).status_code == 200
+
+
+@pytest.mark.parametrize(("route", "mode"), KINDS, ids=lambda one: getattr(one, "label", None) or one.value)
+def test_no_request_is_too_odd_for_the_server(stub, route, mode):
+    @settings(
+        max_examples=max(1, REQUESTS // len(KINDS)),
+        deadline=None,
+        derandomize="LFSC_FUZZ" not in os.environ,
+        database=None,
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(case=route.as_strategy(generation_mode=mode))
+    def ask(case) -> None:
+        answer = case.call(base_url=stub.url, timeout=20)
+        assert answer.status_code < 500, answer.text
+        if answer.status_code >= 400:
+            error = answer.json()["error"]
+            assert error["message"] and set(error) == {"message", "type", "param", "code"}
+
+    ask()
