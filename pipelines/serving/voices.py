@@ -33,6 +33,7 @@ OPENAI = {  # its voices -> whom they are nearest to in name or pitch; where the
     "marin": "af_heart",
     "cedar": "am_michael",
 }
+DEFAULT = "heart"  # as on the command line
 KEPT = 64  # prefixes
 
 
@@ -176,6 +177,6 @@ class Voices:
 
 
 def without_torch() -> list[str]:
-    """The shipped voices that have graphs, the one of many people first."""
+    """The shipped voices that have graphs, the one that `say` takes first."""
     ready = [f.name for f in shipped() if has_graphs(f / "lm") and codec_has_graphs(f / "codec")]
-    return sorted(ready, key=lambda name: (name != "english", name))
+    return sorted(ready, key=lambda name: (name != DEFAULT, name))
