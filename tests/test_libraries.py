@@ -57,6 +57,7 @@ DOORS = {
     "pydantic": ["pipelines/serving/requests.py", "pipelines/serving/w*.py"],
     "wyoming": ["pipelines/serving/wyoming_server.py"],
     "uvicorn": ["pipelines/serve.py", "pipelines/serving/transport.py"],
+    "ray": ["pipelines/serving/replicas.py"],
     "h11": ["pipelines/serving/transport.py"],
     "pesq": ["benchmarks/judges/pesq.py"],
     "faster_whisper": ["benchmarks/judges/asr.py", "pipelines/corpus/hearing.py"],

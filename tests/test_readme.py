@@ -21,7 +21,7 @@ ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text("utf-8")
 DOCS = "\n".join([README, *(path.read_text("utf-8") for path in sorted((ROOT / "docs").glob("*.md")))])
 MAKEFILE = (ROOT / "Makefile").read_text("utf-8")
-SHELL = {"cp", "echo", "mkdir", "aplay", "source", "curl", "hf", "base64"}
+SHELL = {"cp", "echo", "mkdir", "aplay", "source", "curl", "hf", "base64", "kubectl"}
 
 
 def blocks(language: str) -> list[str]:

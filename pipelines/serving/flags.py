@@ -32,7 +32,7 @@ def add_flags(parser: argparse.ArgumentParser, port: int) -> None:
     parser.add_argument("--host", default="127.0.0.1", help="0.0.0.0 lets other machines in")
     parser.add_argument("--port", type=int, default=port)
     parser.add_argument("--voice", action="append", default=[], help="name or folder; default: all shipped ones")
-    parser.add_argument("--threads", type=int, default=os.cpu_count() or 1, help="that speak")
+    parser.add_argument("--threads", type=int, help="that speak; default: all cores, divided by --replicas")
     parser.add_argument("--streams", type=int, default=0, help="at once; 0 = as many as are measured to be real time")
     parser.add_argument(
         "--no-watermark", dest="watermark", action="store_false", help="no inaudible mark that the speech is synthetic"
@@ -43,14 +43,16 @@ def add_flags(parser: argparse.ArgumentParser, port: int) -> None:
         parser.add_argument(f"--{flag}", dest=name, type=kind, default=defaults[name], help=line)
 
 
-def settings_of(args: argparse.Namespace, **further: Any) -> Settings:
+def settings_of(args: argparse.Namespace, servers: int = 1, **further: Any) -> Settings:
     """The flags, checked.
 
     Args:
         args: parsed.
+        servers: that share the cores of this machine.
         further: fields of Settings that one server alone has.
     """
-    if args.threads < 1 or args.streams < 0 or args.queue < 0:
+    threads = max(1, (os.cpu_count() or 1) // servers) if args.threads is None else args.threads
+    if threads < 1 or args.streams < 0 or args.queue < 0:
         raise UserError("got --threads below 1, or --streams or --queue below 0; expected more")
     limits = {name: getattr(args, name) for name, _, _ in LIMITS.values()}
     if any(value <= 0 for name, value in limits.items() if name != "queue"):
@@ -59,7 +61,7 @@ def settings_of(args: argparse.Namespace, **further: Any) -> Settings:
         raise UserError(f"got --port {args.port}; expected 0 to 65535")
     return Settings(
         voices=tuple(args.voice),
-        threads=args.threads,
+        threads=threads,
         streams=args.streams,
         watermark=args.watermark,
         log_text=args.log_text,

@@ -86,7 +86,7 @@ class Guard:
     async def guarded(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request: check it, pass it on, log it."""
         begin_s, state = time.monotonic(), {"status": 0, "ended": False}
-        request_id = scope["request_id"] = f"req_{secrets.token_hex(12)}"
+        request_id = scope.setdefault("request_id", f"req_{secrets.token_hex(12)}")  # Ray's proxy gives one
 
         async def marked(message: Message) -> None:
             if message["type"] == "http.response.start":

@@ -26,6 +26,14 @@ class Limits:
 
 
 @dataclass(frozen=True)
+class Replicas:
+    """How many servers under Ray Serve; as many as are needed in between."""
+
+    least: int = 1
+    most: int = 1
+
+
+@dataclass(frozen=True)
 class Settings:
     """See the flags of pipelines/serve.py."""
 
