@@ -9,7 +9,7 @@ from typing import NamedTuple
 from fastapi import Request
 
 from codec.runtime.interface import RuntimeCodec
-from pipelines.serving.admission import Admission
+from pipelines.serving.admission import Admission, Place
 from pipelines.serving.codecs import Codecs
 from pipelines.serving.encoding import open_encoder, rate_of
 from pipelines.serving.errors import ApiError
@@ -181,7 +181,7 @@ class Service:
         if not self.ready:
             raise ApiError(503, "the server is warming up; try again", code="not_ready")
         heard = Heard(time.monotonic())
-        place = await attended(request, self.admission.enter())
+        place = await attended(request, self.admission.enter(), Place.leave)
         return Session(self.scheduler, place, self.metrics, heard, self.settings.limits.request_s)
 
     def gauges(self) -> dict[str, float]:

@@ -7,7 +7,7 @@ and no time. `close` frees all of it, and may be called whenever and as often as
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -117,8 +117,13 @@ class Session(AsyncIterator[Encoded]):
         self.place.leave()
 
 
-async def attended(request: Request, work: Any) -> Any:
-    """Await something for a client as long as it is there: a handler is not cancelled when its client goes.
+async def attended(request: Request, work: Any, undo: Callable[[Any], None] = lambda _result: None) -> Any:
+    """Await something for a client as long as it is there: uvicorn does not cancel a handler whose client goes.
+
+    Args:
+        request: of the client.
+        work: to await.
+        undo: of its result, should the handler be cancelled, as Ray does, just when there is one.
 
     Raises:
         ApiError: it has gone.
@@ -131,6 +136,10 @@ async def attended(request: Request, work: Any) -> Any:
             if not task.done() and await request.is_disconnected() and not task.done():
                 raise ApiError(CLIENT_GONE, "the client has gone")
         return task.result()
+    except asyncio.CancelledError:
+        if task.done() and not task.cancelled() and not task.exception():
+            undo(task.result())
+        raise
     finally:
         task.cancel()
 

@@ -8,9 +8,10 @@ import httpx
 import numpy as np
 import pytest
 
-from pipelines.serving.admission import Admission
+from pipelines.serving.admission import Admission, Place
 from pipelines.serving.errors import ApiError
 from pipelines.serving.rendering import Encoded
+from pipelines.serving.sessions import attended
 from pipelines.serving.settings import Limits
 from pipelines.speaking.scheduler import MOST_WAITING
 from servers import serving, toy_settings
@@ -170,3 +171,19 @@ def test_places_are_given_in_order_and_given_back():
         assert admission.taken == 0
 
     asyncio.run(scene())
+
+
+@pytest.mark.parametrize("steps", range(6))
+def test_a_handler_that_is_cancelled_gives_its_place_back_whenever_that_is(steps):
+    async def go():
+        admission = Admission(places=1, queue=1, wait_s=1.0)
+        handler = asyncio.ensure_future(attended(None, admission.enter(), Place.leave))
+        for _ in range(steps):
+            await asyncio.sleep(0)
+        handler.cancel()
+        (place,) = await asyncio.gather(handler, return_exceptions=True)
+        if isinstance(place, Place):  # it was too late to cancel it
+            place.leave()
+        return admission.taken, len(admission.waiting)
+
+    assert asyncio.run(go()) == (0, 0)
