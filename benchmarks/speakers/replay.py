@@ -34,7 +34,8 @@ class Replay:
 
 def recorded(tts: TTS, text: str) -> list[tuple[float, float]]:
     """Length of each piece of a text, and what it took of this thread, seconds."""
-    found, pieces = [], tts.pieces([text], 0)
+    found: list[tuple[float, float]] = []
+    pieces = tts.pieces([text], 0)
     while True:
         begin_s = time.thread_time()
         piece = next(pieces, None)
