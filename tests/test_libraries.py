@@ -58,7 +58,6 @@ DOORS = {
     "pydantic": ["pipelines/serving/requests.py", "pipelines/serving/w*.py"],
     "wyoming": ["pipelines/serving/wyoming_server.py"],
     "uvicorn": ["pipelines/serve.py", "pipelines/serving/transport.py"],
-    "ray": ["pipelines/serving/replicas.py"],
     "h11": ["pipelines/serving/transport.py"],
     "webdataset": ["pipelines/formats/webdataset.py"],
     "lhotse": ["pipelines/formats/nemo.py"],
