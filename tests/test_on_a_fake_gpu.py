@@ -4,6 +4,8 @@ The step, the prefill and the HiFi-GAN codecs on `cuda`. Gradients of a `cuda` d
 on `meta`, which is to these rules just another device than the CPU.
 """
 
+from types import SimpleNamespace
+
 import pytest
 import torch
 from torch import Tensor
@@ -167,6 +169,7 @@ def test_a_training_step_of_the_lite_codec(parts, freeze_from, monkeypatch):
 @every_shape
 def test_a_training_step_of_the_lm(shape, monkeypatch):
     module = LitSpeechLM(toys.toy_lm(toys.toy_lm_config(**shape)).train(), LMOptim())
+    module._trainer = SimpleNamespace(accumulate_grad_batches=1, world_size=1)
     config, logged = module.model.config.step, {}
     module.log_dict = lambda values, **_: logged.update(values)
     module.log = lambda *_, **__: None

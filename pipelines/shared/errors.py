@@ -9,6 +9,7 @@ import threading
 from collections.abc import Callable
 from types import FrameType
 from typing import Any, NoReturn, TypeVar
+from weakref import WeakSet
 
 T = TypeVar("T", bound=Callable[..., Any])
 MISTAKE, INTERRUPTED, BROKEN_PIPE, TERMINATED = 2, 130, 141, 143  # exit codes; from 128 on, plus a signal's number
@@ -18,13 +19,14 @@ class UserError(ValueError):
     """A mistake the user can mend; its message says what was given, what was expected and what to do."""
 
 
-abandoned: set[threading.Thread] = set()  # what would not end; see `guard`
+native: WeakSet[threading.Thread] = WeakSet()  # daemons that run networks; see `guard`
 
 
 def guard(main: Callable[[], None]) -> None:
-    """Run a script's main, and end the process where it left threads that are abandoned.
+    """Run a script's main, and end the process at once where it leaves threads that run networks.
 
-    The interpreter would cut these off inside a network's native code, which aborts the process.
+    The interpreter would cut these off inside native code, which aborts the process. An exception may keep what would
+    have stopped them alive until then, so they are asked themselves.
     """
     code: object = 0
     try:
@@ -36,7 +38,7 @@ def guard(main: Callable[[], None]) -> None:
         code = 1
         raise
     finally:
-        if any(thread.is_alive() for thread in abandoned):
+        if any(thread.is_alive() for thread in list(native)):
             for stream in (sys.stdout, sys.stderr):
                 with contextlib.suppress(OSError, ValueError, AttributeError):
                     stream.flush()

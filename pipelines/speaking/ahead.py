@@ -5,7 +5,7 @@ import threading
 from collections.abc import Iterator
 from typing import Any, TypeVar
 
-from pipelines.shared.errors import abandoned
+from pipelines.shared.errors import native
 
 T = TypeVar("T")
 END = object()
@@ -32,6 +32,7 @@ def ahead(items: Iterator[T], count: int) -> Iterator[T]:
             made.put((END, None))
 
     thread = threading.Thread(target=work, name="speech LM", daemon=True)
+    native.add(thread)
     thread.start()
     try:
         while True:
@@ -49,5 +50,3 @@ def ahead(items: Iterator[T], count: int) -> Iterator[T]:
             except queue.Empty:
                 thread.join(JOIN_S)
                 break
-        if thread.is_alive():
-            abandoned.add(thread)

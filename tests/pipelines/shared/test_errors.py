@@ -48,15 +48,15 @@ def test_a_developer_can_have_the_traceback(monkeypatch):
 
 
 @pytest.mark.parametrize(("leave", "code"), [("raise KeyboardInterrupt", 130), ("sys.exit(143)", 143), ("pass", 0)])
-def test_the_process_ends_although_a_thread_is_abandoned(leave, code, tmp_path):
+def test_the_process_ends_although_a_thread_is_left(leave, code, tmp_path):
     """At once and with its own exit code; the interpreter's end, where such a thread is cut off, is not reached."""
     script = f"""
 import atexit, sys, threading, time
-from pipelines.shared.errors import abandoned, guard
+from pipelines.shared.errors import guard, native
 def main():
     thread = threading.Thread(target=time.sleep, args=(60,))  # no daemon: the interpreter would wait for it
     thread.start()
-    abandoned.add(thread)
+    native.add(thread)
     atexit.register(print, "the interpreter's end")
     print("said")
     {leave}

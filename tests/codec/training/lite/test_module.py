@@ -15,7 +15,7 @@ from codec.lite.features import extract_features
 from codec.training.lite.module import CodecOptim, LitCodec
 from codec.training.segments import Segments
 from pipelines.training.resume import Run
-from pipelines.training.trainer import fit
+from pipelines.training.trainer import How, fit
 from training_toys import without_trainer
 
 BATCH, FRAMES = 2, 8
@@ -50,7 +50,7 @@ def train(module: LitCodec, data: DataLoader, folder: Path, minutes: float = 60.
     """Train on every batch of `data`; returns the log."""
     trainer = {"accelerator": "cpu", "log_every_n_steps": 1, "enable_model_summary": False, **options}
     run = Run(folder, module.optim.max_steps, {}, {}, minutes)
-    fit(module, data, segments(1), run, module.optim.max_steps, trainer, lambda: None)
+    fit(module, data, segments(1), run, How(module.optim.max_steps, trainer), lambda weights: None)
     with (folder / "metrics.csv").open() as file:
         return list(csv.DictReader(file))
 
