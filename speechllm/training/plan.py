@@ -49,7 +49,7 @@ class BatchPlan:
 
 def cuts(lengths: Numbers, tokens: int, packed: bool) -> list[int]:
     """Where batches of ordered utterances begin, and where the last one ends."""
-    starts, begin, least = [0], 0, int(lengths.min(initial=1))
+    starts, begin, least = [0], 0, int(lengths.min(initial=tokens))
     while begin < len(lengths):
         shortest = max(1, least if packed else int(lengths[begin]))
         nearby = lengths[begin : begin + max(1, tokens // shortest) + 1]
