@@ -25,6 +25,8 @@ from pipelines.shared.errors import UserError, guard  # noqa: E402
 
 ENOUGH = 0.9  # efficiency up to which more workers are said to scale
 SIMULATED_STEPS = 2000
+HOPELESS = 0.01  # efficiency below which 0 is said: work that hardly ever gets done is not simulated to its end
+ABOVE_ZERO = ("mean_s", "slowdown", "most", "count", "bandwidth_gb_s", "checkpoint_s", "hours")  # the others 0 or more
 
 
 @dataclass(frozen=True)
@@ -86,10 +88,13 @@ def run_shards(machines: Machines, count: int, workers: int, seed: int) -> float
     rng = np.random.default_rng((seed, workers))
     free = [(0.0, worker) for worker in range(workers)]
     fails = [machines.fails_after_s(rng) for _ in range(workers)]  # at this time of day of the worker
-    end = 0.0
-    for time_s in machines.draw(rng, (count,)):
+    end, times_s = 0.0, machines.draw(rng, (count,))
+    useful_s = count * float(machines.times_s.mean()) / workers
+    for time_s in times_s:
         while True:
             now, worker = heapq.heappop(free)
+            if now > (useful_s + times_s.max()) / HOPELESS:
+                return 0.0
             if now + time_s <= fails[worker]:
                 break
             again = fails[worker] + machines.restart_s
@@ -97,7 +102,7 @@ def run_shards(machines: Machines, count: int, workers: int, seed: int) -> float
             heapq.heappush(free, (again, worker))
         heapq.heappush(free, (now + time_s, worker))
         end = max(end, now + time_s)
-    return count * float(machines.times_s.mean()) / workers / end
+    return useful_s / end
 
 
 def run_steps(machines: Machines, training: Training, workers: int, seed: int) -> tuple[float, float]:
@@ -120,6 +125,8 @@ def run_steps(machines: Machines, training: Training, workers: int, seed: int) -
         if clock_s + needed_s <= fails_s:
             clock_s, done_s = clock_s + needed_s, done_s + part_s
             continue
+        if clock_s > useful_s / HOPELESS:
+            return 0.0, lost_s / 3600
         lost_s += fails_s - clock_s + machines.restart_s
         clock_s = fails_s + machines.restart_s
         fails_s = clock_s + float(rng.exponential(mtbf_s))
@@ -178,8 +185,19 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     return parser.parse_args(argv)
 
 
+def check(args: argparse.Namespace) -> None:
+    """Refuse numbers of which nothing can be simulated."""
+    for name, value in vars(args).items():
+        if not isinstance(value, int | float):
+            continue
+        least = "more than 0" if name in ABOVE_ZERO else "0 to 1" if name == "stragglers" else "0 or more"
+        if not (0 <= value < float("inf")) or (name in ABOVE_ZERO and not value) or (least == "0 to 1" and value > 1):
+            raise UserError(f"got --{name.replace('_', '-')} {value}; expected {least}")
+
+
 def main(argv: list[str] | None = None) -> None:
     args = parse(argv)
+    check(args)
     machines = Machines(times_of(args), args.stragglers, args.slowdown, args.mtbf_h, args.restart_s)
     counts = [2**power for power in range(args.most.bit_length()) if 2**power <= args.most]
     lost_h: dict[int, float] = {}

@@ -76,3 +76,28 @@ def test_the_command_reads_measured_times_and_writes_what_it_found(tmp_path, cap
     times.write_text("a minute\n")
     with pytest.raises(UserError, match="expected one number of seconds a line"):
         scale_sim.main(["shards", *flags])
+
+
+@pytest.mark.parametrize(
+    ("kind", "flag", "value"),
+    [
+        ("shards", "--most", "0"),
+        ("shards", "--count", "0"),
+        ("shards", "--mtbf-h", "-1"),
+        ("shards", "--stragglers", "1.5"),
+        ("steps", "--mean-s", "nan"),
+        ("steps", "--checkpoint-s", "0"),
+        ("steps", "--bandwidth-gb-s", "0"),
+    ],
+)
+def test_numbers_that_mean_nothing_are_one_line(tmp_path, kind, flag, value):
+    link = ["--gradient-mb", "1", "--bandwidth-gb-s", "1"] if kind == "steps" else []
+    with pytest.raises(UserError, match=rf"^got {flag} {float(value):g}.*; expected (more than 0|0 or more|0 to 1)$"):
+        scale_sim.main([kind, *link, "--out", str(tmp_path / "out"), flag, value])
+    assert not list(tmp_path.iterdir())
+
+
+def test_work_that_fails_sooner_than_it_is_done_ends_all_the_same():
+    failing = Machines(ALIKE, 0.0, 1.0, mtbf_h=1e-3)
+    assert run_shards(failing, 100, 8, 0) == 0
+    assert run_steps(failing, training(checkpoint_s=60.0), 8, 0)[0] == 0
