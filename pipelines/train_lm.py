@@ -74,11 +74,11 @@ def usable(shards: list[Shard], config: TrainLM) -> list[tuple[int, int]]:
     bare = [shard.path.name for shard in shards if shard.positions is None]
     if bare:
         raise UserError(f"{len(bare)} shards are not aligned ({bare[0]} ...); run pipelines/align_corpus.py first")
-    fits, too_long = [], []
+    fits, too_long, most = [], [], config.model.max_text - config.model.prefix_positions
     for s, shard in enumerate(shards):
         text, codes = (shard.tensors[name].diff().tolist() for name in ("id_offsets", "code_offsets"))
         for i, name in enumerate(shard.names):
-            if text[i] <= config.model.max_text and codes[i] <= config.model.max_frames:
+            if text[i] <= most and codes[i] <= config.model.max_frames:
                 fits.append((s, i))
             else:
                 too_long.append(Reject(name, f"{text[i]} ids and {codes[i]} frames are too long for the model"))
@@ -115,12 +115,22 @@ def take_weights(model: SpeechLM, source: str) -> str:
 
 
 def load_teacher(folder: Path, shape: LMConfig, attention: Kind = "plain") -> SpeechLM:
-    """The model whose predictions are learned; it has to read the same text and to write the same codes."""
+    """The model whose predictions are learned; it has to read the same text and voices and to write the same codes."""
     teacher = SpeechLM.from_pretrained(folder)
     mine, theirs = ((c.codes, c.tokenizer_fingerprint, c.frames_per_step) for c in (shape, teacher.config))
     if mine != theirs:
         raise UserError(f"the teacher {folder} is of another tokenizer, other codes or another number of frames a step")
-    if attention != "plain" and teacher.config.prefix_positions != shape.prefix_positions:
+    other = teacher.config
+    if bool(other.prefix_positions) != bool(shape.prefix_positions):
+        raise UserError(f"of the teacher {folder} and this model one knows many voices, and the other knows one")
+    if shape.speaker_dim and other.speaker_dim not in (0, shape.speaker_dim):
+        raise UserError(f"the teacher {folder} has model.speaker_dim={other.speaker_dim}, this one {shape.speaker_dim}")
+    text = other.max_text - other.prefix_positions
+    if text < shape.max_text - shape.prefix_positions or other.max_frames < shape.max_frames:
+        raise UserError(
+            f"the teacher {folder} takes {text} tokens and {other.max_frames} frames; this model takes more"
+        )
+    if attention != "plain" and other.prefix_positions != shape.prefix_positions:
         raise UserError(f"the teacher {folder} has another number of places for voices; use --attention=plain")
     teacher.attention = attention
     return teacher
@@ -129,6 +139,8 @@ def load_teacher(folder: Path, shape: LMConfig, attention: Kind = "plain") -> Sp
 @resumable
 def main(argv: list[str] | None = None, prog: str | None = None) -> None:
     config = parse(TrainLM, __doc__, argv, prog)
+    if config.batches_per_step < 0:
+        raise UserError(f"got --batches_per_step={config.batches_per_step}; expected 0 or more")
     if config.num_threads:
         torch.set_num_threads(config.num_threads)
     torch.manual_seed(config.seed)

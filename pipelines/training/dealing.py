@@ -15,19 +15,20 @@ def processes(given: dict[str, Any]) -> int:
     """How many processes train together, as far as the configuration says.
 
     Raises:
-        UserError: a number of devices that is none.
+        UserError: a number of devices, or of machines, that is none.
     """
-    devices = given.get("devices", 1)
+    devices, nodes = given.get("devices", 1), given.get("num_nodes", 1)
     if isinstance(devices, list | tuple):
-        return len(devices) * int(given.get("num_nodes", 1))
+        devices = len(devices)
     if isinstance(devices, str) and devices.lstrip("-").isdigit():
         devices = int(devices)
     if devices in ("auto", -1):
         on_gpu = str(given.get("accelerator", "auto")) != "cpu" and torch.cuda.is_available()
         devices = torch.cuda.device_count() if on_gpu else 1
-    if not isinstance(devices, int) or isinstance(devices, bool) or devices < 1:
-        raise UserError(f"got --trainer.devices={devices!r}; expected a number from 1 on, -1 for all, or a list")
-    return devices * int(given.get("num_nodes", 1))
+    for name, count, more in (("devices", devices, ", -1 for all, or a list"), ("num_nodes", nodes, "")):
+        if not isinstance(count, int) or isinstance(count, bool) or count < 1:
+            raise UserError(f"got --trainer.{name}={given[name]!r}; expected a number from 1 on{more}")
+    return int(devices * nodes)
 
 
 def place() -> tuple[int, int]:

@@ -68,6 +68,10 @@ class How:
     accumulate: int = 1
     ema_decay: float = 0.0
 
+    def __post_init__(self) -> None:
+        if not 0 <= self.ema_decay < 1:
+            raise UserError(f"got --ema_decay={self.ema_decay}; expected 0 for none, or less than 1, such as 0.999")
+
 
 def trainer_options(given: dict[str, Any]) -> dict[str, Any]:
     """Options of lightning.Trainer; those that are given win.

@@ -1,6 +1,7 @@
 """What training leaves out of a corpus is counted and listed."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -37,6 +38,10 @@ def test_utterances_too_long_for_a_model(tmp_path, capsys):
     assert train_lm.usable([Shard(tmp_path / "0.safetensors")], config) == [(0, 0)]
     assert listed(tmp_path / "run/left_out.jsonl") == ["text", "frames"]
     assert "2 of 3 utterances" in capsys.readouterr().out
+    # Places of a voice prefix are places of text: 10 + 21 are one too many.
+    for queries, fits in ((20, [(0, 0)]), (21, [])):
+        voices = replace(config, model=replace(shape, prefix_queries=queries))
+        assert train_lm.usable([Shard(tmp_path / "0.safetensors")], voices) == fits
 
 
 def run_of(config: lite_codec.TrainLite) -> Run:

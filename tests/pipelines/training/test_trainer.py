@@ -94,12 +94,21 @@ def test_options_that_would_break_a_run_are_refused_by_name(tmp_path, name):
         train(tmp_path, 2, **{name: 2})
 
 
+@pytest.mark.parametrize("decay", [-0.1, 1.0, float("nan")])
+def test_a_mean_that_is_none_is_refused(decay):
+    with pytest.raises(UserError, match="got --ema_decay=.*; expected 0 for none, or less than 1"):
+        How(3, QUIET, ema_decay=decay)
+
+
 @pytest.mark.parametrize(
     ("given", "message"),
     [
         ({"presicion": "bf16-mixed"}, "presicion"),
         ({"accelerator": "cuda"}, "the trainer cannot do this"),
         ({"devices": 0}, "expected a number from 1 on"),
+        ({"devices": []}, "expected a number from 1 on"),
+        ({"num_nodes": 0}, "got --trainer.num_nodes=0; expected a number from 1 on"),
+        ({"num_nodes": "two"}, "expected a number from 1 on"),
     ],
 )
 def test_a_misspelt_flag_or_a_missing_device_is_one_line(tmp_path, given, message):

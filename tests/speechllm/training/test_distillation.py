@@ -76,6 +76,30 @@ def test_a_teacher_of_other_codes_is_refused(tmp_path):
     assert train_lm.load_teacher(tmp_path, toys.toy_lm_config()).config == toys.toy_lm_config()
 
 
+@pytest.mark.parametrize(
+    ("shape", "message"),
+    [
+        (dict(speaker_dim=6), "one knows many voices, and the other knows one"),
+        (dict(max_text=200), "takes 96 tokens and 512 frames; this model takes more"),
+        (dict(max_frames=513), "takes 96 tokens and 512 frames; this model takes more"),
+    ],
+)
+def test_a_teacher_that_would_fail_on_the_way_is_refused_before(tmp_path, shape, message):
+    toys.toy_lm().save_pretrained(tmp_path)
+    with pytest.raises(UserError, match=message):
+        train_lm.load_teacher(tmp_path, toys.toy_lm_config(**shape))
+
+
+def test_a_teacher_of_other_voices_is_refused(tmp_path):
+    toys.toy_lm(toys.toy_lm_config(speaker_dim=6, prefix_queries=2, prefix_heads=2)).save_pretrained(tmp_path)
+    with pytest.raises(UserError, match="has model.speaker_dim=6, this one 8"):
+        train_lm.load_teacher(tmp_path, toys.toy_lm_config(speaker_dim=8))
+    by_vector = toys.toy_lm_config(speaker_dim=6, max_text=94)  # what the prefixes take is no text
+    assert train_lm.load_teacher(tmp_path, by_vector).config.prefix_positions == 3
+    with pytest.raises(UserError, match="use --attention=plain"):
+        train_lm.load_teacher(tmp_path, by_vector, "flex")
+
+
 def test_a_student_sees_the_text_that_its_teacher_saw(tmp_path):
     options = dict(shards=tmp_path, tokenizer=tmp_path, optim=LMOptim(hidden_texts=0.3, hidden_prompts=0.2))
     assert train_lm.corruption_of(train_lm.TrainLM(**options)).hidden_texts == 0.3
