@@ -28,7 +28,7 @@ TOKENIZER = "tokenizer.model"
 CARD = """\
 ---
 license: {licence}
-language: {language}
+language: "{language}"
 pipeline_tag: text-to-speech
 library_name: transformers
 tags: [text-to-speech, speech-language-model, neural-codec]

@@ -63,7 +63,8 @@ def run(argv: list[str]) -> None:
     try:
         module = importlib.import_module(COMMANDS[command][0])  # one alone: torch takes seconds
     except ModuleNotFoundError as error:
-        raise UserError(f"{command} needs {error.name}; pip install 'lfsc-tts[train]'") from error
+        extra = "hf" if error.name == "transformers" else "train"
+        raise UserError(f"{command} needs {error.name}; pip install 'lfsc-tts[{extra}]'") from error
     module.main(arguments, f"lfsc-tts {command}")  # sys.argv stays: Lightning starts further processes with it
 
 

@@ -3,6 +3,8 @@
 import re
 from pathlib import Path
 
+from huggingface_hub import HfApi
+
 from pipelines.shared.errors import UserError
 
 REPOSITORY = re.compile(r"[\w-][\w.-]*/[\w-][\w.-]*")
@@ -18,17 +20,14 @@ def push(folder: Path, repository: str, private: bool) -> str:
     """Upload a folder as a model, in one commit; returns its address.
 
     Raises:
-        UserError: huggingface_hub is not installed, or the hub does not take it; the message says what it said.
+        UserError: the hub does not take it; the message says what it said, and how to try again.
     """
-    try:
-        from huggingface_hub import HfApi
-    except ImportError:
-        raise UserError("--push needs huggingface_hub; pip install '.[hub]'") from None
     api = HfApi()
     try:
         api.create_repo(repository, private=private, exist_ok=True)
         done = api.upload_folder(repo_id=repository, folder_path=folder, commit_message="Model of lfsc-tts")
     except Exception as error:  # no common base: connection, permission, missing token, offline mode
         said = " ".join(str(error).split())[:300]
-        raise UserError(f"{repository} was not pushed ({said}); {folder} is complete: try again with --push") from error
+        again = f"hf upload {repository} {folder} .{' --private' * private}"
+        raise UserError(f"{repository} was not pushed ({said}); {folder} is complete: {again}") from error
     return str(done.commit_url)

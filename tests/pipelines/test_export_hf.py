@@ -67,7 +67,7 @@ def test_the_folder_has_what_loaders_look_for(folder):
     config = json.loads((folder / "config.json").read_text())
     assert config["architectures"] == ["LfscTtsModel"] and config["model_type"] == "lfsc_tts"
     assert set(config["auto_map"]) == {"AutoConfig", "AutoModel"}
-    assert (folder / "README.md").read_text().startswith("---\nlicense: cc-by-4.0\nlanguage: en\n")
+    assert (folder / "README.md").read_text().startswith('---\nlicense: cc-by-4.0\nlanguage: "en"\n')
     names = {path.name for path in folder.iterdir()}
     assert {"model.safetensors", "tokenizer.model", "modeling_lfsc_tts.py", "configuration_lfsc_tts.py"} <= names
     assert all(path.is_file() for path in folder.iterdir()) and not [name for name in names if name.endswith(".bin")]
@@ -104,6 +104,17 @@ def test_what_does_not_fit_is_refused_and_nothing_is_left(lm, folder, tmp_path):
     with pytest.raises(UserError, match="expected a short name"):
         export_hf.main([*arguments(lm, tmp_path / "out"), "--licence", "mine: all mine"])
     assert not list(tmp_path.glob("*out*")) and not list(tmp_path.glob(".*"))
+
+
+def test_what_the_hub_does_not_take_can_be_sent_by_hand(lm, tmp_path, monkeypatch):
+    def refuse(self, *given, **options):
+        raise OSError("401: who are you?\nsay so")
+
+    monkeypatch.setattr("huggingface_hub.HfApi.create_repo", refuse)
+    again = f"hf upload someone/voice {tmp_path / 'out'} . --private"
+    with pytest.raises(UserError, match=rf"not pushed \(401: who are you\? say so\); .* is complete: {again}"):
+        export_hf.main(arguments(lm, tmp_path / "out", "--push", "someone/voice", "--private"))
+    assert (tmp_path / "out/model.safetensors").is_file()
 
 
 def test_an_import_that_cannot_be_rewritten_is_an_error():

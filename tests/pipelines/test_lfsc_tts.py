@@ -84,6 +84,12 @@ def test_what_is_not_installed_is_named_with_its_remedy(capsys, monkeypatch):
         lfsc_tts.main(["train-codec", "--config", "lite-21.5fps"])
     assert stopped.value.code == 2
     assert "train-codec needs lightning" in (err := capsys.readouterr().err) and "pip install 'lfsc-tts[train]'" in err
+    monkeypatch.setitem(sys.modules, "transformers", None)
+    for name in [name for name in sys.modules if name.startswith(("pipelines.export_hf", "speechllm.portable"))]:
+        monkeypatch.delitem(sys.modules, name)
+    with pytest.raises(SystemExit):
+        lfsc_tts.main(["export-hf", "--help"])
+    assert "export-hf needs transformers; pip install 'lfsc-tts[hf]'" in capsys.readouterr().err
 
 
 def test_speaking_is_loaded_once():
