@@ -11,7 +11,8 @@ from speechllm.digits import codes_to_digits
 from speechllm.inference.engine import Engine
 
 MANY_VOICES = dict(speaker_dim=12, prefix_queries=3, prefix_heads=4, prefix_layers=1)
-SAMPLING = SamplingConfig(temperature=0.7, max_frames=30, trailing_frames=6, guidance=1.7)
+# The reader draws, so that a second row that read by itself would be elsewhere.
+SAMPLING = SamplingConfig(temperature=0.7, reader_temperature=1.0, max_frames=60, trailing_frames=6, guidance=1.7)
 
 
 def prompt_of(lm, length: int = 9, seed: int = 0) -> Prompt:
@@ -35,7 +36,11 @@ def test_decoding_equals_teacher_forcing_of_both_branches(shape, guidance):
     positions = torch.tensor([[frame.position for frame in frames]])
     prefix = None if prompt.prefix is None else prompt.prefix[None]
     given = prompt.ids[None], torch.tensor([len(prompt.ids)]), digits, positions
-    seen, unseen = (lm(*given, prefix=prefix, text_known=torch.tensor([known])).digits[0] for known in (True, False))
+    outputs = [lm(*given, prefix=prefix, text_known=torch.tensor([known])) for known in (True, False)]
+    seen, unseen = (output.digits[0] for output in outputs)
+    advance = positions[0].diff(prepend=torch.zeros(1, dtype=torch.long))[:, None]
+    sure = torch.tensor([frame.confidence for frame in frames])
+    assert torch.allclose(sure, outputs[0].reader[0].softmax(-1).gather(1, advance)[:, 0], atol=1e-4)
     guided = (unseen + guidance * (seen - unseen)).split(toys.LEVELS * 8, dim=-1)
     for index, part in enumerate(guided):
         best = part.max(-1).values - part.gather(1, digits[0, :, index, None])[:, 0]

@@ -9,6 +9,7 @@ from pipelines import train_lm
 from pipelines.shared.errors import UserError
 from speechllm import SpeechLM
 from speechllm.data.shards import Example
+from speechllm.model.voice_prefix import Reference
 from speechllm.training.collating import Batch, collate
 from speechllm.training.distillation import guided_logits, soft_digit_loss
 from speechllm.training.module import LitSpeechLM, LMOptim, digit_loss
@@ -44,6 +45,20 @@ def test_guidance_of_one_is_the_teacher_and_more_goes_on_from_what_it_says_witho
         unseen = teacher(*given, text_known=torch.zeros(4, dtype=torch.bool)).digits
     torch.testing.assert_close(guided_logits(teacher, batch, 1.0), seen)
     torch.testing.assert_close(guided_logits(teacher, batch, 3.0), 3 * seen - 2 * unseen, atol=1e-4, rtol=1e-4)
+
+
+def test_a_teacher_is_told_whose_voice_it_is():
+    teacher, batch = toys.toy_lm(toys.toy_lm_config(speaker_dim=6)), batch_of()
+    reference = Reference(torch.eye(6)[:4], torch.ones(4, dtype=torch.bool), batch.digits[:, :1], torch.zeros(4).long())
+    with torch.no_grad():
+        given = batch.ids, batch.text_lengths, batch.digits, batch.positions
+        wanted, others = (
+            teacher(*given, reference=one).digits
+            for one in (reference, reference._replace(speakers=reference.speakers.flip(0)))
+        )
+    found = guided_logits(teacher, batch._replace(reference=reference), 1.0)
+    torch.testing.assert_close(found, wanted)
+    assert (wanted - others).abs().max() > 1e-3
 
 
 def test_a_student_learns_to_say_it_in_one_pass():

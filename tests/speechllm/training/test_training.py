@@ -193,6 +193,14 @@ def test_a_resumed_run_equals_an_uninterrupted_one(run, voices, monkeypatch):
         run("resumed", *voices)
 
 
+def test_a_teacher_is_learned_from(run):
+    """The same model from the same data: what it is told makes the difference, from the first step on."""
+    once = "--optim.max_steps=1", "--validate_every=1"
+    alone = run("alone", *once)
+    taught = run("taught", *once, f"--teacher={alone / 'lm'}")
+    assert math.isfinite(curve(taught)[1]) and curve(taught)[1] != curve(alone)[1]
+
+
 def test_what_does_not_fit_together_is_refused(run, tmp_path):
     Tokenizer.train(["abc"], 40).save(tmp_path / "tokenizer.model")
     with pytest.raises(UserError, match="made with another tokenizer"):
