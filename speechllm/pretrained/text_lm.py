@@ -55,6 +55,8 @@ def shape_of(values: dict[str, Any], folder: Path) -> dict[str, Any]:
     """The fields of LMShape that a body asks for, out of its config.json."""
     family = values.get("model_type")
     rope = values.get("rope_parameters") or values.get("rope_scaling") or {}
+    if not isinstance(rope, dict):
+        raise ValueError(f"{folder}/config.json is not that of a text LM: rotary parameters {rope!r}")
     kind = rope.get("rope_type", rope.get("type", "default"))
     refused = {
         f"model_type {family!r}, expected {', '.join(FAMILIES)}": family not in FAMILIES,
@@ -115,7 +117,8 @@ class Weights:
         self.folder = folder
         names = ["model.safetensors"]
         if (folder / INDEX).is_file():
-            names = sorted(set(map(str, read_json(folder / INDEX).get("weight_map", {}).values())))
+            places = read_json(folder / INDEX).get("weight_map")
+            names = sorted(set(map(str, places.values()))) if isinstance(places, dict) else []
         if outside := [name for name in names if Path(name).name != name]:
             raise ValueError(f"{folder / INDEX} names {outside[0]!r}; expected files of the folder")
         try:

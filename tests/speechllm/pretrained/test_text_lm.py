@@ -71,6 +71,9 @@ def test_several_files_are_one(pair):
     (folder / "model.safetensors.index.json").write_text(json.dumps({"weight_map": index}))
     with pytest.raises(ValueError, match="expected files of the folder"):
         take_body(ours, folder)
+    (folder / "model.safetensors.index.json").write_text('{"weight_map": []}')
+    with pytest.raises(ValueError, match="has no tensor model.layers.0"):
+        take_body(ours, folder)
 
 
 def test_what_does_not_fit_is_said_with_the_flags_that_do(pair):
@@ -88,6 +91,7 @@ def test_what_does_not_fit_is_said_with_the_flags_that_do(pair):
         ({"rope_parameters": {"rope_type": "yarn", "rope_theta": 1e4}}, "rotary scaling 'yarn'"),
         ({"mlp_bias": True}, "biases in the MLP"),
         ({"rms_norm_eps": None}, "not that of a text LM"),
+        ({"rope_parameters": "llama3"}, "not that of a text LM: rotary parameters 'llama3'"),
     ],
 )
 def test_other_models_are_refused_by_name(pair, change, message):
