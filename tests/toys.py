@@ -101,11 +101,25 @@ def write_corpus(folder: Path, count: int = 8, duration_s: float = 1.2) -> Path:
     return folder / "manifest.jsonl"
 
 
+def write_tokenizer(path: Path) -> Tokenizer:
+    """A tokenizer of single phonemes."""
+    tokenizer = Tokenizer.train(PHONEMES, 120, "char", Phonemizer().alphabet)
+    tokenizer.save(path)
+    return tokenizer
+
+
+def write_inputs(folder: Path, count: int, duration_s: float) -> Path:
+    """All that encoding takes: corpus/ of `count` utterances, codec/ and tokenizer.model."""
+    write_corpus(folder / "corpus", count, duration_s)
+    save_codec(toy_codec(), folder / "codec")
+    write_tokenizer(folder / "tokenizer.model")
+    return folder
+
+
 def write_voice(folder: Path, seed: int = 0, exported: bool = False) -> Path:
     """A whole voice of random weights whose reader goes on at about the pace of speech, with its graphs if wanted."""
     folder.mkdir(parents=True)
-    tokenizer = Tokenizer.train(PHONEMES, 120, "char", Phonemizer().alphabet)
-    tokenizer.save(folder / "tokenizer.model")
+    tokenizer = write_tokenizer(folder / "tokenizer.model")
     codec = toy_codec(seed)
     save_codec(codec, folder / "codec")
     spec = CodeSpec(codec.frame_rate, codec.num_codebooks, codec.levels, codec.fingerprint)

@@ -6,13 +6,10 @@ import pytest
 
 pytest.importorskip("hibari", reason="the phoneme alphabet is hibari's")
 import toys
-from codec import save as save_codec
 from pipelines import convert_shards, encode_corpus
 from pipelines.formats.registry import LIBRARIES
 from pipelines.shared.errors import UserError
 from speechllm.data.shards import open_shards
-from speechllm.text.phonemizer import Phonemizer
-from speechllm.text.tokenizer import Tokenizer
 
 
 def run(main, *argv: object) -> None:
@@ -21,10 +18,7 @@ def run(main, *argv: object) -> None:
 
 @pytest.fixture(scope="module")
 def root(tmp_path_factory):
-    root = tmp_path_factory.mktemp("convert")
-    toys.write_corpus(root / "corpus", 3, 1.2)
-    save_codec(toys.toy_codec(), root / "codec")
-    Tokenizer.train(toys.PHONEMES, 120, "char", Phonemizer().alphabet).save(root / "tokenizer.model")
+    root = toys.write_inputs(tmp_path_factory.mktemp("convert"), 3, 1.2)
     paths = ["--manifest", root / "corpus/manifest.jsonl", "--codec", root / "codec"]
     paths += ["--tokenizer", root / "tokenizer.model"]
     run(encode_corpus.main, *paths, "--plan", root / "plan", "--out", root / "planned")

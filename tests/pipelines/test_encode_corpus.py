@@ -12,7 +12,6 @@ import torch
 
 pytest.importorskip("hibari", reason="the phoneme alphabet is hibari's")
 import toys
-from codec import save as save_codec
 from pipelines import align_corpus, encode_corpus, extract_features
 from pipelines.corpus import manifest, parts
 from pipelines.shared.errors import UserError
@@ -24,11 +23,7 @@ from speechllm.text.tokenizer import Tokenizer
 @pytest.fixture(scope="module")
 def made(tmp_path_factory):
     """A corpus of five utterances, a codec and a tokenizer; to be copied."""
-    root = tmp_path_factory.mktemp("made")
-    toys.write_corpus(root / "corpus", 5, 0.6)
-    save_codec(toys.toy_codec(), root / "codec")
-    Tokenizer.train(toys.PHONEMES, 120, "char", Phonemizer().alphabet).save(root / "tokenizer.model")
-    return root
+    return toys.write_inputs(tmp_path_factory.mktemp("made"), 5, 0.6)
 
 
 @pytest.fixture

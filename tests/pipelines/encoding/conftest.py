@@ -8,20 +8,13 @@ import pytest
 
 pytest.importorskip("hibari", reason="the phoneme alphabet is hibari's")
 import toys
-from codec import save as save_codec
 from pipelines import encode_corpus
-from speechllm.text.phonemizer import Phonemizer
-from speechllm.text.tokenizer import Tokenizer
 
 
 @pytest.fixture(scope="session")
 def made(tmp_path_factory) -> Path:
     """A corpus of ten utterances, a codec and a tokenizer; to be copied."""
-    root = tmp_path_factory.mktemp("made")
-    toys.write_corpus(root / "corpus", 10, 1.2)
-    save_codec(toys.toy_codec(), root / "codec")
-    Tokenizer.train(toys.PHONEMES, 120, "char", Phonemizer().alphabet).save(root / "tokenizer.model")
-    return root
+    return toys.write_inputs(tmp_path_factory.mktemp("made"), 10, 1.2)
 
 
 @pytest.fixture
