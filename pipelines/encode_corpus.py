@@ -21,6 +21,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+import torch
 from rich.progress import track
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
@@ -113,6 +114,7 @@ def arguments(prog: str | None) -> argparse.ArgumentParser:
 @resumable
 def main(argv: list[str] | None = None, prog: str | None = None) -> None:
     args = arguments(prog).parse_args(argv)
+    check_machine(args)
     if args.ray and not args.plan:
         raise UserError("got --ray without --plan; name a folder for the plan, which says what each process makes")
     if args.plan:
@@ -121,6 +123,17 @@ def main(argv: list[str] | None = None, prog: str | None = None) -> None:
         encode_manifest(args)
     else:
         raise UserError("got neither --manifest nor --plan; expected one of them")
+
+
+def check_machine(args: argparse.Namespace) -> None:
+    """Raise UserError for what cannot be computed with; a cluster's devices are its own matter."""
+    if args.readers < 1 or args.threads < 1 or args.ray_workers < 0:
+        given = f"--readers {args.readers} --threads {args.threads} --ray-workers {args.ray_workers}"
+        raise UserError(f"got {given}; expected 1 or more, of --ray-workers 0 or more")
+    try:
+        torch.zeros(0, device="meta" if args.ray else args.device)
+    except (RuntimeError, AssertionError):  # the latter where torch was built without CUDA
+        raise UserError(f"got --device {args.device}, which is not here; expected cpu, or cuda with a GPU") from None
 
 
 def encode_planned(args: argparse.Namespace) -> None:

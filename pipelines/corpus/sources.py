@@ -39,13 +39,18 @@ def short_hash(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()[:16]
 
 
-def hash_of_file(path: Path) -> str:
-    """SHA-256, 16 hex digits, of a file that may be large."""
+def sha256_of(path: Path) -> str:
+    """SHA-256 of a file of any size."""
     found = hashlib.sha256()
     with path.open("rb") as file:
         while block := file.read(2**20):
             found.update(block)
-    return found.hexdigest()[:16]
+    return found.hexdigest()
+
+
+def hash_of_file(path: Path) -> str:
+    """SHA-256, 16 hex digits, of a file that may be large."""
+    return sha256_of(path)[:16]
 
 
 def sources_of(

@@ -4,7 +4,7 @@ It is what `sha256sum -c` reads; a comment in its first line says what the shard
 written last, so a shard without it, or with files that are not the ones it lists, is not done.
 """
 
-import hashlib
+import glob
 import json
 import os
 import secrets
@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pipelines.corpus.rejects import Reject
+from pipelines.corpus.sources import sha256_of
 from pipelines.shared.atomic import partial
-
-BLOCK = 2**20  # bytes read at once
+from pipelines.shared.errors import UserError
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class Written:
 class Receipt:
     """What a shard that is done says of itself."""
 
-    task: str  # hash of what it was made from
+    task: str  # hash of what it was made from; empty if of no plan
     utterances: int
     audio_s: float  # of these
     rejects: tuple[Reject, ...]
@@ -68,17 +68,23 @@ def read_receipt(folder: Path, name: str) -> Receipt | None:
 
 
 def done(folder: Path, name: str, task: str, thorough: bool = False) -> Receipt | None:
-    """The receipt of a shard of this task whose files are those that were written; None if it is still to be made.
+    """The receipt of a shard whose files are those that were written; None if it is still to be made.
 
     Args:
         folder: of the shards.
         name: of the shard.
         task: hash of what it is to be made from.
         thorough: read every file; otherwise only those whose time of change is another.
+
+    Raises:
+        UserError: it was made from something else, and would be lost.
     """
     receipt = read_receipt(folder, name)
-    if receipt is None or receipt.task != task:
+    if receipt is None:
         return None
+    if receipt.task != task:
+        what = "another plan, codec, tokenizer or format"
+        raise UserError(f"{receipt_path(folder, name)} is of {what}; use another --out, or remove the shards there")
     for one in receipt.files:
         try:
             stat = (folder / one.name).stat()
@@ -102,7 +108,7 @@ def write_files(folder: Path, name: str, write: Callable[[Path], None]) -> tuple
         write: gets the folder of its own.
     """
     receipt_path(folder, name).unlink(missing_ok=True)
-    for old in folder.glob(f".{name}.*.partial"):
+    for old in folder.glob(f".{glob.escape(name)}.*.partial"):
         shutil.rmtree(old, ignore_errors=True)
     temporary = folder / f".{name}.{os.getpid()}-{secrets.token_hex(4)}.partial"
     temporary.mkdir()
@@ -144,15 +150,6 @@ def sync(path: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
-
-
-def sha256_of(path: Path) -> str:
-    """SHA-256 of a file of any size."""
-    found = hashlib.sha256()
-    with path.open("rb") as file:
-        while block := file.read(BLOCK):
-            found.update(block)
-    return found.hexdigest()
 
 
 def sums_of(receipts: Sequence[Receipt]) -> dict[str, str]:

@@ -14,7 +14,7 @@ from pipelines.corpus.rejects import report
 from pipelines.encoding.plan import Plan, open_plan
 from pipelines.encoding.receipts import Receipt, done, sums_of
 from pipelines.encoding.tasks import Job, Usage, Worker, task_hash
-from pipelines.formats.registry import check
+from pipelines.formats.registry import PATTERNS, check, name_of
 from pipelines.shared.atomic import write_atomically
 from pipelines.shared.errors import UserError
 
@@ -61,9 +61,11 @@ def survey(plan: Plan, out: Path, format: str, thorough: bool = False) -> dict[i
 
 
 def refuse_strangers(plan: Plan, out: Path) -> None:
-    """Raise UserError where a folder has receipts of shards that the plan does not know."""
+    """Raise UserError where a folder has shards that the plan does not know, made by a plan or without one."""
     known = {one.name for one in plan.shards}
-    strangers = sorted(path.name for path in out.glob("*.sha256") if path.stem not in known)
+    found = {path: path.stem for path in out.glob("*.sha256")}
+    found |= {path: name_of(format, path) for format, pattern in PATTERNS.items() for path in out.glob(pattern)}
+    strangers = sorted(path.name for path, name in found.items() if name not in known and path.name[0] != ".")
     if strangers:
         raise UserError(f"{out} has shards that are not of {plan.folder} ({strangers[0]} ...); use another --out")
 
@@ -79,7 +81,7 @@ def run(job: Job, most: float, part: str = "1/1", runner: Runner = here, thoroug
         thorough: read all that is done to see that it still is what was written.
 
     Raises:
-        UserError: too many rejects, a plan that is not for this codec, shards of another plan.
+        UserError: too many rejects, a plan that is not for this codec, shards of another plan or format.
     """
     check(job.format)
     plan = open_plan(job.plan)
@@ -96,6 +98,7 @@ def run(job: Job, most: float, part: str = "1/1", runner: Runner = here, thoroug
         receipts[number], usage = receipt, usage + used
         tally.add(receipt.rejects)
     outcome = Outcome(len(todo), usage, time.perf_counter() - begin)
+    receipts |= survey(plan, job.out, job.format)  # of other parts too, made meanwhile
     conclude(plan, job.out, receipts, most, outcome)
     return outcome
 

@@ -122,7 +122,7 @@ def test_what_a_killed_process_left_is_removed_and_never_read(root, encode, monk
     assert made == [1] and not stale.exists()
 
 
-@pytest.mark.parametrize("damage", ["cut", "changed", "gone", "receipt", "sum"])
+@pytest.mark.parametrize("damage", ["cut", "changed", "gone", "receipt"])
 def test_damaged_shards_are_made_again(root, encode, monkeypatch, damage):
     encode()
     before = files(root / "codes")
@@ -134,10 +134,8 @@ def test_damaged_shards_are_made_again(root, encode, monkeypatch, damage):
         shard.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
     elif damage == "gone":
         shard.unlink()
-    elif damage == "receipt":
-        receipt.write_bytes(receipt.read_bytes()[:100])
     else:
-        receipt.write_text(receipt.read_text().replace('"task": "', '"task": "0'))
+        receipt.write_bytes(receipt.read_bytes()[:100])
     made = watch(monkeypatch)
     encode()
     assert made == [1] and files(root / "codes") == before
@@ -157,6 +155,59 @@ def test_a_copy_is_done_too_and_verify_finds_what_has_kept_its_time(root, encode
     assert not made
     encode("--verify")
     assert made == [1] and shard.read_bytes() == content
+
+
+def test_parts_side_by_side_end_with_the_list_of_all(root, encode, monkeypatch):
+    """The second part is made while the first one is at work."""
+    rerecord(root, 1, np.zeros(9000))
+    rerecord(root, 5, np.zeros(9000))
+    encode("--max-rejects", 0.5, out="whole")
+    made, encode_one = [], tasks.Worker.encode
+
+    def at_work(self, number: int):
+        result = encode_one(self, number)
+        made.append(number)
+        if number == 0:
+            encode("--part", "2/2", "--max-rejects", 0.5)
+        return result
+
+    monkeypatch.setattr(tasks.Worker, "encode", at_work)
+    encode("--part", "1/2", "--max-rejects", 0.5)
+    assert made == [0, 1, 2] and files(root / "codes") == files(root / "whole")
+    assert sorted(rejects(root / "codes")) == ["001", "005"] and (root / "codes/SHA256SUMS").is_file()
+
+
+def test_shards_of_something_else_are_not_lost(root, encode):
+    """Of another plan, in another format, or made without a plan."""
+    encode()
+    before = files(root / "codes")
+    with pytest.raises(UserError, match="00000000.sha256 is of another plan, codec, tokenizer or format"):
+        encode("--format", "webdataset")
+    shutil.move(root / "plan", root / "first")
+    utterances = manifest.read(root / "corpus/manifest.jsonl")
+    manifest.write(root / "corpus/manifest.jsonl", [replace(one, text="Changed.") for one in utterances])
+    with pytest.raises(UserError, match="00000000.sha256 is of another plan, codec, tokenizer or format"):
+        encode()
+    assert files(root / "codes") == before
+    (root / "plain").mkdir()
+    shutil.copy(root / "codes/00000000.safetensors", root / "plain/000000.safetensors")
+    with pytest.raises(UserError, match=r"has shards that are not of .*000000.safetensors"):
+        encode(out="plain")
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        (("--readers", 0), "got --readers 0 .*expected 1 or more"),
+        (("--threads", 0), "--threads 0 .*expected 1 or more"),
+        (("--ray-workers", -1), "--ray-workers -1; expected"),
+        (("--device", "nonsense"), "got --device nonsense, which is not here"),
+    ],
+)
+def test_machines_that_are_not_here(root, encode, flags, message):
+    with pytest.raises(UserError, match=message):
+        encode(*flags)
+    assert not (root / "codes").exists() and not (root / "plan").exists()
 
 
 def test_bad_utterances_are_rejected_inside_their_shards(root, encode, capsys):
