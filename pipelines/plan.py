@@ -36,7 +36,7 @@ def main(argv: list[str] | None = None, prog: str | None = None) -> None:
     parser.add_argument("--reread", action="store_true", help="as of encode_corpus.py")
     args = parser.parse_args(argv)
 
-    if args.shard_size < 1 or args.longest <= 0:
+    if args.shard_size < 1 or not args.longest > 0:  # nor NaN
         raise UserError(f"got --shard-size {args.shard_size} --longest {args.longest}; expected numbers above 0")
     if (args.out / "plan.json").exists():
         raise UserError(f"{args.out} holds a plan already; shards may be made of it. Remove it, or use another --out")

@@ -7,8 +7,9 @@ NeMo's manifests are read too: `audio_filepath` and `duration`.
 
 import hashlib
 import json
-import math
 import os
+import re
+import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -19,6 +20,7 @@ from pipelines.shared.atomic import write_atomically
 from pipelines.shared.errors import UserError
 from pipelines.shared.text_files import read_lines
 
+BROKEN = re.compile("[\0\ud800-\udfff]")  # what JSON can say, and neither files nor their names can hold
 NEMO = {"audio_filepath": "audio", "duration": "duration_s"}
 
 
@@ -40,6 +42,8 @@ def parse(line: str) -> Utterance:
         values = json.loads(line)
     except json.JSONDecodeError as error:
         raise ValueError(f"not JSON ({error.msg})") from None
+    except RecursionError:
+        raise ValueError("not a line of a manifest (brackets in brackets)") from None
     if not isinstance(values, dict):
         raise ValueError("expected a JSON object")
     if "audio_filepath" in values:
@@ -56,7 +60,9 @@ def parse(line: str) -> Utterance:
         kind = (int, float) if key == "duration_s" else str
         if not isinstance(value, kind) or isinstance(value, bool):
             raise ValueError(f"{key} is {value!r}; expected {'a number' if key == 'duration_s' else 'a string'}")
-    if not 0 <= values.get("duration_s", 0) < math.inf:
+        if isinstance(value, str) and BROKEN.search(value):
+            raise ValueError(f"{key} holds NUL or half a surrogate pair: {value!r}")
+    if not 0 <= values.get("duration_s", 0) <= sys.float_info.max:
         raise ValueError(f"duration_s is {values['duration_s']}; expected seconds")
     return Utterance(**values)
 

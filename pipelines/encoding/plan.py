@@ -92,9 +92,10 @@ class Plan:
         with path.open("rb") as file:
             file.seek(self.shards[number].offset)
             line = file.readline()
-        if hash_of(line) != self.shards[number].hash:
+        shard = PlannedShard.parse(line) if hash_of(line) == self.shards[number].hash else None
+        if shard is None or shard.name != self.shards[number].name:
             raise UserError(f"{path} is not what {self.folder / 'plan.json'} says; remove {self.folder} and plan again")
-        return PlannedShard.parse(line)
+        return shard
 
     def save(self) -> dict[str, Any]:
         """What plan.json holds."""
@@ -117,13 +118,14 @@ def open_plan(folder: Path) -> Plan:
         values = json.loads(path.read_bytes())
         if values["version"] != VERSION:
             raise UserError(f"{path} is of version {values['version']}, expected {VERSION}; plan again")
-        entries = tuple(Entry(*one) for one in values["shards"])
+        entries = tuple(Entry(name, int(offset), line) for name, offset, line in values["shards"])
         totals = values["utterances"], values["rejected"], values["hours"]
-        plan = Plan(folder, Settings(**values["settings"]), values["root"], *totals, entries)
-    except (ValueError, KeyError, TypeError) as error:
+        plan = Plan(folder, Settings(**values["settings"]), str(values["root"]), *totals, entries)
+        whole = plan.hash == values["hash"] and all(one.name.isdigit() for one in entries)  # a name becomes a path
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         if isinstance(error, UserError):
             raise
         raise UserError(f"{path} is not a plan ({error}); plan again") from None
-    if plan.hash != values["hash"]:
+    if not whole:
         raise UserError(f"{path} was changed after it was made; remove {folder} and plan again")
     return plan

@@ -69,15 +69,16 @@ def test_another_setting_is_another_plan_and_other_tasks(tmp_path, change):
 
 def test_ids_that_are_there_twice_and_bad_lines_are_rejected_with_reasons(tmp_path):
     bad = ["{", '{"id": "x", "text": "Hello."}', line(3, duration_s=-1)]
+    bad += [line(4, text="\ud800"), line(5, audio="a\0.wav"), line(6, duration_s=10**400), "[" * 100_000]
     lines = [line(number) for number in range(10)] + [line(2, text="Again."), *bad]
-    plan = make_plan(write(tmp_path / "m.jsonl", lines), tmp_path / "plan", SETTINGS, most=0.4)
-    assert (plan.utterances, plan.rejected) == (10, 4)
+    plan = make_plan(write(tmp_path / "m.jsonl", lines), tmp_path / "plan", SETTINGS, most=0.5)
+    assert (plan.utterances, plan.rejected) == (10, 8)
     assert [(one.what, one.reason) for one in plan.shard(0).rejects] == [("u000002", "line 11: line 3 has the same id")]
     assert plan.shard(0).utterances[2].text == "Hello."
     rejects = [json.loads(one) for one in (tmp_path / "plan/rejects.jsonl").read_text().splitlines()]
-    assert [one["what"].rpartition(":")[2] for one in rejects] == ["12", "13", "14"]
+    assert [one["what"].rpartition(":")[2] for one in rejects] == [f"{number}" for number in range(12, 19)]
     assert "not JSON" in rejects[0]["reason"] and "missing or empty: audio" in rejects[1]["reason"]
-    with pytest.raises(UserError, match="3 of 14 utterances cannot be used"):
+    with pytest.raises(UserError, match="7 of 18 utterances cannot be used"):
         make_plan(tmp_path / "m.jsonl", tmp_path / "strict", SETTINGS, most=0.1)
     assert not (tmp_path / "strict/plan.json").exists() and not (tmp_path / "strict/shards.jsonl").exists()
 
@@ -100,7 +101,13 @@ def test_a_plan_that_was_changed_is_refused(tmp_path):
     (tmp_path / "plan/plan.json").write_text(text.replace('"codec": "codec"', '"codec": "other"'))
     with pytest.raises(UserError, match="was changed after it was made"):
         open_plan(tmp_path / "plan")
-    (tmp_path / "plan/plan.json").write_text("[]")
+    values = json.loads(text)
+    for content in ([], {**values, "hash": 1}, {**values, "shards": [["../x", *one[1:]] for one in values["shards"]]}):
+        (tmp_path / "plan/plan.json").write_text(json.dumps(content))
+        with pytest.raises(UserError, match="is not a plan|was changed after it was made"):
+            open_plan(tmp_path / "plan")
+    del values["hash"]
+    (tmp_path / "plan/plan.json").write_text(json.dumps(values))
     with pytest.raises(UserError, match="is not a plan"):
         open_plan(tmp_path / "plan")
     with pytest.raises(UserError, match="holds no plan"):
