@@ -62,16 +62,17 @@ def main(argv: list[str] | None = None, prog: str | None = None) -> None:
     have, paths = find(args.shards)
     spec = code_spec(load_codec(args.codec)) if args.codec else None
     tokenizer = Tokenizer.load(args.tokenizer) if args.tokenizer else None
+    front = Front(tokenizer) if tokenizer else None
     known = {one.id: one for one in manifest.read(args.manifest)} if args.manifest else {}
     if args.out.resolve() == args.shards.resolve():
         raise UserError(f"got --out {args.out}, the folder that is read; expected another")
     args.out.mkdir(parents=True, exist_ok=True)
     count = 0
     for path in track(paths, f"{have} to {args.format}"):
-        content = read(have, path, spec, Front(tokenizer) if tokenizer else None)
+        content = read(have, path, spec, front)
         content = replace(content, tokenizer=content.tokenizer or (tokenizer.fingerprint if tokenizer else ""))
         content = named(content, known) if known else content
-        convert(content, args.format, args.out, name_of(path))
+        convert(content, args.format, args.out, name_of(have, path))
         count += len(content.examples)
     print(f"{args.out}: {count:,} utterances in {len(paths):,} shards")
 
@@ -80,9 +81,7 @@ def convert(content: Content, format: str, out: Path, name: str) -> None:
     """Write one shard and its checksum."""
     files = write_files(out, name, lambda folder: WRITERS[format](folder, name, content))
     audio_s = sum(len(one.codes) for one in content.examples) / content.spec.frame_rate
-    write_receipt(
-        out, name, Receipt(content.notes.get("task", ""), len(content.examples), round(audio_s, 3), (), files)
-    )
+    write_receipt(out, name, Receipt("", len(content.examples), round(audio_s, 3), (), files))  # of no plan
 
 
 if __name__ == "__main__":

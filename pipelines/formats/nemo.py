@@ -5,6 +5,7 @@ frame rate. Codes are a TemporalArray int32 [K, T]. Time is counted as NeMo coun
 lasts 0.0465116 s there, although it is 1024 / 22050 = 0.0464399 s.
 """
 
+import glob
 import gzip
 import json
 from dataclasses import asdict
@@ -68,7 +69,7 @@ def read(path: Path) -> Content:
     from lhotse import CutSet
 
     folder, name = path.parents[1], path.name.removeprefix("cuts.").removesuffix(".jsonl.gz")
-    found = sorted(folder.glob(f"codes_*fps/target_codes/codes.{name}.tar"))
+    found = sorted(folder.glob(f"codes_*fps/target_codes/codes.{glob.escape(name)}.tar"))
     if len(found) != 1:
         raise ValueError(f"{path} has {len(found)} archives of codes; expected one, {codes_path(folder, name, 21)}")
     examples, texts, speakers = [], [], []

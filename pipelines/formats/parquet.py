@@ -10,7 +10,9 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
+from torch import Tensor
 
 from pipelines.formats.content import Content
 from speechllm import CodeSpec
@@ -66,12 +68,28 @@ def read(path: Path, spec: CodeSpec | None = None, read_text: Callable[[str], li
     if missing:
         raise ValueError(f"{path} has no column {missing[0]}; it has {', '.join(table.column_names)}")
     rows = table.to_pydict()
-    texts = rows["text"]
+    texts = [text or "" for text in rows["text"]]
     if "ids" not in rows and read_text is None:
         raise ValueError(f"{path} has no column ids; name a tokenizer with --tokenizer")
-    ids = rows["ids"] if "ids" in rows else [read_text(text) for text in texts] if read_text else []
-    names = rows.get("id") or [f"{path.stem}_{number:06d}" for number in range(len(texts))]
+    names = [str(one) for one in rows.get("id") or (f"{path.stem}_{number:06d}" for number in range(len(texts)))]
     speakers = [str(one) for one in rows.get("speaker") or ["unknown"] * len(texts)]
-    codes = [torch.tensor([rows[name][number] for name in layers]).T.contiguous() for number in range(len(texts))]
-    examples = [Example(*parts) for parts in zip(names, map(torch.tensor, ids), codes, strict=True)]
+    examples = []
+    for number, (name, text) in enumerate(zip(names, texts, strict=True)):
+        try:
+            ids = rows["ids"][number] if read_text is None or "ids" in rows else read_text(text)
+            codes = codes_of([rows[layer][number] for layer in layers])
+        except ValueError as error:
+            raise ValueError(f"{path}: row {number}: {error}") from None
+        examples.append(Example(name, torch.tensor(ids), codes))
     return Content(spec, facts.get("tokenizer", ""), examples, texts, speakers)
+
+
+def codes_of(layers: list[Any]) -> Tensor:
+    """Codes int64 [T, K] of K lists of whole numbers; ValueError for anything else."""
+    try:
+        codes = np.array(layers)
+    except ValueError:  # of lists of different lengths
+        codes = np.array(None)
+    if codes.ndim != 2 or codes.dtype.kind != "i":
+        raise ValueError("expected lists of whole numbers, of one length in all layers, and one at least")
+    return torch.from_numpy(codes.astype(np.int64).T.copy())

@@ -1,8 +1,11 @@
 """Formats by their names, and files by their format."""
 
+import gzip
+import tarfile
+import zlib
 from collections.abc import Callable
 from importlib.util import find_spec
-from pathlib import Path
+from pathlib import Path, PurePath
 
 from pipelines.formats import nemo, parquet, shards, webdataset
 from pipelines.formats.content import Content
@@ -47,9 +50,10 @@ def find(folder: Path) -> tuple[str, list[Path]]:
     return formats[0], found[formats[0]]
 
 
-def name_of(path: Path) -> str:
+def name_of(format: str, path: Path) -> str:
     """The shard's name, out of that of its file."""
-    return path.name.removeprefix("cuts.").split(".")[0]
+    before, _, after = PurePath(PATTERNS[format]).name.partition("*")
+    return path.name.removeprefix(before).removesuffix(after)
 
 
 def read(
@@ -68,4 +72,7 @@ def read(
     check(format)
     if format == "parquet":
         return parquet.read(path, spec, read_text)
-    return {"safetensors": shards.read, "webdataset": webdataset.read, "nemo": nemo.read}[format](path)
+    try:
+        return {"safetensors": shards.read, "webdataset": webdataset.read, "nemo": nemo.read}[format](path)
+    except (tarfile.TarError, gzip.BadGzipFile, zlib.error, EOFError) as error:
+        raise ValueError(f"{path} is no shard of format {format}, or damaged ({error.args[0]})") from None

@@ -1,7 +1,8 @@
 """Tar archives as webdataset reads them. Optional: pip install 'lfsc-tts[formats]'.
 
 A sample is `KEY.codes.npy` int16 [T, K], `KEY.ids.npy` int16 [S], phonemes by the tokenizer, and `KEY.json` with id,
-text, speaker and what the codes are of. Keys are numbers: an id may hold a dot, where webdataset would cut it.
+text, speaker and what the codes are of. Keys are the shard's name and a number, without
+dots, where webdataset would cut them.
 """
 
 import io
@@ -31,7 +32,7 @@ def write(folder: Path, name: str, content: Content) -> None:
         ):
             said = {"id": one.name, "text": text, "speaker": speaker, **facts}
             sample = {"codes.npy": array(one.codes), "ids.npy": array(one.ids), "json": json.dumps(said).encode()}
-            tar.write({"__key__": f"{name}_{number:06d}", **sample})
+            tar.write({"__key__": f"{name.replace('.', '_')}_{number:06d}", **sample})
 
 
 def read(path: Path) -> Content:

@@ -42,12 +42,16 @@ def write_tensors(path: Path, tensors: dict[str, Tensor], header: dict[str, str]
     temporary.replace(path)
 
 
-def as_int16(parts: list[Tensor], names: list[str], what: str, end: int, empty: Tensor | None = None) -> Tensor:
-    """Whole numbers in 0 .. end - 1 of each utterance, joined, of none `empty`; ValueError for others."""
-    end = min(end, 2**15)
+def check_range(parts: Iterable[Tensor], names: Iterable[str], what: str, end: int) -> None:
+    """Raise ValueError where an utterance has other numbers than 0 .. end - 1."""
     for name, part in zip(names, parts, strict=False):
         if len(part) and not 0 <= int(part.min()) <= int(part.max()) < end:
             raise ValueError(f"{name}: got {what} in {int(part.min())}..{int(part.max())}; expected 0..{end - 1}")
+
+
+def as_int16(parts: list[Tensor], names: list[str], what: str, end: int, empty: Tensor | None = None) -> Tensor:
+    """Whole numbers in 0 .. end - 1 of each utterance, joined, of none `empty`; ValueError for others."""
+    check_range(parts, names, what, min(end, 2**15))
     joined = torch.cat(parts) if parts else torch.zeros(0) if empty is None else empty
     return joined.to(torch.int16).contiguous()
 

@@ -2,6 +2,7 @@
 
 import json
 import tarfile
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -41,7 +42,7 @@ def written(folder: Path, format: str) -> Path:
 @pytest.mark.parametrize("format", WRITERS)
 def test_what_is_written_is_read(tmp_path, format):
     found, (path,) = find(written(tmp_path / format, format))
-    assert found == format and name_of(path) == "000000"
+    assert found == format and name_of(format, path) == "000000"
     back, expected = registry.read(format, path), content()
     assert (back.spec, back.tokenizer) == (expected.spec, expected.tokenizer)
     assert (back.texts, back.speakers) == (expected.texts, expected.speakers)
@@ -110,7 +111,14 @@ def test_parquet_of_others_needs_codec_and_tokenizer(tmp_path):
     found = registry.read("parquet", path, toys.TOY_SPEC, lambda text: [len(text)])
     assert found.examples[0].codes.tolist() == [[*range(1, 9)], [2] * 8, [3] * 8]
     assert [one.ids.tolist() for one in found.examples] == [[6], [4]]
-    with pytest.raises(ValueError, match="has no column nano_layer_9; it has text"):
+    for wrong in ([[1, 2, 3], None], [[1, 2], [3, 4]], [1, 2], [[1.5] * 3, [2.5] * 2]):
+        pq.write_table(pa.table({"text": ["Hello.", "Bye."], **columns, "nano_layer_2": wrong}), path)
+        with pytest.raises(ValueError, match=r"train-00000.parquet: row [01]: expected lists of whole numbers"):
+            registry.read("parquet", path, toys.TOY_SPEC, len)
+    pq.write_table(pa.table({"id": [7, 8], "text": ["Hello.", None], **columns}), path)
+    found = registry.read("parquet", path, toys.TOY_SPEC, lambda text: [len(text)])
+    assert [one.name for one in found.examples] == ["7", "8"] and found.texts == ["Hello.", ""]
+    with pytest.raises(ValueError, match="has no column nano_layer_9; it has id, text"):
         registry.read("parquet", path, CodeSpec(12.5, 9, (4, 4)), len)
 
 
@@ -119,8 +127,35 @@ def test_files_that_are_something_else(tmp_path, format):
     folder = written(tmp_path / "made", format)
     path = find(folder)[1][0]
     path.write_bytes(b"nothing of the kind")
-    with pytest.raises((ValueError, OSError, tarfile.ReadError)):
+    with pytest.raises(ValueError, match=path.name):
         registry.read(format, path)
+
+
+@pytest.mark.parametrize("format", ["webdataset", "nemo"])
+def test_files_that_are_cut(tmp_path, format):
+    path = find(written(tmp_path / "made", format))[1][0]
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    with pytest.raises(ValueError, match=f"{path.name}(: | is no shard of format nemo, or damaged)"):
+        registry.read(format, path)
+
+
+@pytest.mark.parametrize("format", WRITERS)
+def test_shards_of_any_name(tmp_path, format):
+    """Names of others' files may differ behind a dot only, and hold what a search for files takes as a pattern."""
+    one = content()
+    for library in filter(None, [LIBRARIES.get(format)]):
+        pytest.importorskip(library, reason="needs lfsc-tts[formats]")
+    for name in ("train.1", "train[2].1"):
+        WRITERS[format](tmp_path, name, one)
+    paths = find(tmp_path)[1]
+    assert {name_of(format, path) for path in paths} == {"train.1", "train[2].1"}
+    assert all([found.name for found in registry.read(format, path).examples] == list(NAMES) for path in paths)
+
+
+def test_codes_of_another_codec_are_refused():
+    one = content()
+    with pytest.raises(ValueError, match=r"spk-1/a.b: got codes in .*; expected 0..15"):
+        replace(one, spec=CodeSpec(21.5, 8, (4, 4)))
 
 
 def test_folders_of_several_formats_or_none(tmp_path):
