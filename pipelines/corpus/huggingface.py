@@ -1,17 +1,18 @@
 """Folders of Hugging Face: audio beside a table of metadata, or parquet that holds it. Audio is never decoded here."""
 
-import csv
 import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from pipelines.corpus.layouts import Found
 from pipelines.corpus.manifest import Utterance
-from pipelines.corpus.public import LONGEST_FIELD, SPEAKERS, TEXTS, Found
+from pipelines.corpus.public import FOREIGN, SPEAKERS, TEXTS, rows_of
 from pipelines.corpus.recordings import FOREIGN_SUFFIXES, SUFFIXES
 from pipelines.corpus.rejects import Reject
 from pipelines.shared.atomic import write_atomically
 from pipelines.shared.errors import UserError
+from pipelines.shared.text_files import HINT
 
 BATCH = 100  # rows in memory
 
@@ -26,7 +27,7 @@ def huggingface(root: Path, columns: str, out: Path) -> Found:
     """
     tables = [*root.rglob("metadata.jsonl"), *root.rglob("metadata.csv")]
     for table in sorted(tables):
-        yield from described(table)
+        yield from described(table, root)
     files = sorted(root.rglob("*.parquet"))
     if files:
         try:
@@ -34,30 +35,43 @@ def huggingface(root: Path, columns: str, out: Path) -> Found:
         except ImportError:
             raise UserError("parquet needs pyarrow; pip install 'lfsc-tts[formats]'") from None
         for path in files:
-            yield from unpacked(pq.ParquetFile(path), path.relative_to(root).with_suffix(""), path, out)
+            try:
+                file = pq.ParquetFile(path)
+            except ValueError as error:
+                raise UserError(f"{path} is not parquet ({error})") from None
+            yield from unpacked(file, path.relative_to(root).with_suffix(""), path, out)
     if not tables and not files:
         raise UserError(f"{root} has neither metadata.jsonl, nor metadata.csv, nor parquet")
 
 
-def described(table: Path) -> Found:
-    """Rows of a table with `file_name`, relative to it."""
-    csv.field_size_limit(LONGEST_FIELD)
-    with table.open(encoding="utf-8", errors="replace", newline="") as lines:
-        rows: Iterator[Any] = csv.DictReader(lines) if table.suffix == ".csv" else map(read_row, lines)
-        for number, row in enumerate(rows, 1):
-            name, text = row.get("file_name"), first(row, TEXTS)
-            if not isinstance(name, str) or not name or not text:
-                yield Reject(f"{table}: row {number}", f"has no file_name, or none of {', '.join(TEXTS)}")
-            else:
-                stem = Path(name).with_suffix("").as_posix()
-                yield Utterance(stem, str(table.parent / name), text, first(row, SPEAKERS) or "unknown")
+def described(table: Path, root: Path) -> Found:
+    """Rows of a table with `file_name`, relative to it; an utterance is called as its file below `root`."""
+    for number, row in enumerate(rows_of(table) if table.suffix == ".csv" else read_rows(table), 1):
+        name, text = row.get("file_name"), first(row, TEXTS)
+        where = f"{table}: row {number}"
+        if not isinstance(name, str) or not Path(name).name or not text:
+            yield Reject(where, f"has no file_name, or none of {', '.join(TEXTS)}")
+        elif Path(name).is_absolute() or ".." in Path(name).parts:
+            yield Reject(where, f"its file_name is {name!r}; expected a path below {table.parent}")
+        elif FOREIGN in text:
+            yield Reject(where, f"is not UTF-8; {HINT}")
+        else:
+            audio = table.parent / name
+            stem = audio.relative_to(root).with_suffix("").as_posix()
+            yield Utterance(stem, str(audio), text, first(row, SPEAKERS) or "unknown")
+
+
+def read_rows(table: Path) -> Iterator[Mapping[str, Any]]:
+    """Lines of JSON that are not empty."""
+    with table.open(encoding="utf-8-sig", errors="replace") as lines:
+        yield from (read_row(line) for line in lines if line.strip())
 
 
 def read_row(line: str) -> Mapping[str, Any]:
     """A line of JSON; nothing, where it is none."""
     try:
         values = json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     return values if isinstance(values, dict) else {}
 

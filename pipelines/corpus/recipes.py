@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+from pipelines.corpus.importing import READERS
 from pipelines.shared.errors import UserError
 from pipelines.shared.resources import find_config
 from pipelines.shared.settings import build, read_file
@@ -25,6 +26,8 @@ def read_recipe(name: str) -> Recipe:
         UserError: there is none, or it is no recipe.
     """
     recipe = build(Recipe, read_file(find_config(name if Path(name).is_file() else f"data/{name}")))
+    if recipe.layout not in READERS:
+        raise UserError(f"{name}: layout is {recipe.layout!r}; expected one of: {', '.join(READERS)}")
     for split, place in recipe.splits.items():
         if not isinstance(place, str) or PurePosixPath(place).is_absolute() or ".." in PurePosixPath(place).parts:
             raise UserError(f"{name}: split {split} lies at {place!r}; expected a path below the corpus")

@@ -46,6 +46,7 @@ def header_duration(path: Path) -> float:
     Raises:
         ValueError: it is not readable audio.
     """
+    refuse_foreign(path)
     seconds = seconds_of(path)
     if seconds < SHORTEST_S:
         raise ValueError(f"{path} lasts {seconds:.2f} s; expected {SHORTEST_S} s or more")

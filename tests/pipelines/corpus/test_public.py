@@ -15,6 +15,7 @@ from pipelines.corpus.recipes import read_recipe
 from pipelines.shared.errors import UserError
 from sources import ROOT
 
+LATIN1 = "10_20_000001\td\xe9j\xe0"  # a text that is refused rather than spoken with what stands in its place
 RECIPES = sorted(path.stem for path in ROOT.glob("configs/data/*.yaml"))
 
 
@@ -37,8 +38,8 @@ def libritts_r(root: Path) -> dict[str, tuple[str, str]]:
 def mls_english(root: Path) -> dict[str, tuple[str, str]]:
     record(root / "dev/audio/10/20/10_20_000000.flac")
     record(root / "dev/audio/10/20/10_20_000001.ogg")
-    lines = ["10_20_000000\tsome words", "10_20_000001\tmore words", "../../../etc\tno", "10_20_000002"]
-    (root / "dev/transcripts.txt").write_text("".join(f"{line}\n" for line in lines))
+    lines = ["10_20_000000\tsome words", "10_20_000001\tmore words", "../../../etc\tno", "10_20_000002", LATIN1]
+    (root / "dev/transcripts.txt").write_text("".join(f"{line}\n" for line in lines), "latin-1")
     return {"10_20_000000": ("some words", "10"), "10_20_000001": ("more words", "10")}
 
 
@@ -46,7 +47,8 @@ def common_voice_english(root: Path) -> dict[str, tuple[str, str]]:
     record(root / "clips/common_voice_en_1.mp3")
     head, rest = "client_id\tpath\tsentence_id\tsentence\tup_votes", "ann\t{}\t9\t{}\t2"
     rows = [rest.format("common_voice_en_1.mp3", 'A "quoted" word.'), rest.format("", "x"), rest.format("y.mp3", " ")]
-    (root / "dev.tsv").write_text("\n".join([head, *rows]) + "\n", "utf-8")
+    rows.append(rest.format("common_voice_en_1.mp3", "d\xe9j\xe0"))
+    (root / "dev.tsv").write_text("\n".join([head, *rows]) + "\n", "latin-1")
     return {"common_voice_en_1": ('A "quoted" word.', "ann")}
 
 
@@ -57,14 +59,15 @@ def emilia_english(root: Path) -> dict[str, tuple[str, str]]:
     (root / f"EN/EN_B00000/{name}.json").write_text(json.dumps(values))
     (root / "EN/EN_B00000/alone.json").write_text(json.dumps({**values, "id": "alone"}))
     (root / "EN/EN_B00000/broken.json").write_text("{")
+    (root / "EN/EN_B00000/deep.json").write_text("[" * 100_000)
     return {name: ("Hello there.", "EN_B00000_S00000")}
 
 
 TINY = {
     "libritts-r": (libritts_r, "dev-clean", 0),
-    "mls-english": (mls_english, "dev", 2),
-    "common-voice-english": (common_voice_english, "dev", 2),
-    "emilia-english": (emilia_english, "train", 2),
+    "mls-english": (mls_english, "dev", 3),
+    "common-voice-english": (common_voice_english, "dev", 3),
+    "emilia-english": (emilia_english, "train", 3),
 }
 
 
@@ -84,7 +87,7 @@ def rejected(out: Path) -> list[str]:
 def test_a_recipe_reads_its_corpus(tmp_path, capsys, name, decode):
     make, split, bad = TINY[name]
     wanted, out = make(tmp_path / "corpus"), tmp_path / "list.jsonl"
-    flags = ["--split", split, "--out", out, "--max-rejects", 0.7, *([] if decode else ["--no-decode"])]
+    flags = ["--split", split, "--out", out, "--max-rejects", 0.8, *([] if decode else ["--no-decode"])]
     prepare("recipe", name, tmp_path / "corpus", *flags)
     assert read(out) == wanted and len(rejected(out)) == bad
     assert read_recipe(name).licence in capsys.readouterr().out
@@ -97,6 +100,12 @@ def test_every_recipe_is_whole():
     for name in RECIPES:
         recipe = read_recipe(name)
         assert recipe.layout in READERS and recipe.licence and recipe.source.startswith("https://") and recipe.splits
+
+
+def test_recipes_of_no_layout_are_refused(tmp_path):
+    (tmp_path / "r.yaml").write_text("layout: nonsense\nlicence: x\nsource: y\nsplits: {train: a}\n")
+    with pytest.raises(UserError, match="layout is 'nonsense'; expected one of: ljspeech"):
+        read_recipe(str(tmp_path / "r.yaml"))
 
 
 def test_recipes_lead_nowhere_else(tmp_path):
@@ -121,6 +130,9 @@ def test_cuts_of_lhotse(tmp_path, suffix):
     data = "".join(f"{json.dumps(one)}\n" for one in cuts).encode()
     (tmp_path / f"cuts{suffix}").write_bytes(gzip.compress(data) if suffix.endswith("gz") else data)
     prepare("lhotse", tmp_path / f"cuts{suffix}", "--out", tmp_path / "list.jsonl", "--max-rejects", 0.9)
+    (tmp_path / "cut.jsonl.gz").write_bytes(gzip.compress(data)[:-20])
+    with pytest.raises(UserError, match="cut.jsonl.gz is no gzip file, or damaged"):
+        prepare("lhotse", tmp_path / "cut.jsonl.gz", "--out", tmp_path / "cut.jsonl")
     assert read(tmp_path / "list.jsonl") == {"c1": ("Hello.", "7")}
     reasons = " ".join(rejected(tmp_path / "list.jsonl"))
     assert "a segment of a longer file" in reasons and "type memory" in reasons and reasons.count("not a cut") == 2
@@ -138,13 +150,19 @@ def test_what_lhotse_itself_writes(tmp_path):
 
 def test_a_folder_of_hugging_face_with_a_table(tmp_path):
     record(tmp_path / "set/train/a.wav")
-    record(tmp_path / "set/test/b.wav")
+    record(tmp_path / "set/test/a.wav")
+    record(tmp_path / "outside.wav")
     lines = [dict(file_name="a.wav", transcription="One.", speaker_id=3), dict(file_name="a.wav"), "no"]
-    (tmp_path / "set/train/metadata.jsonl").write_text("\n".join(map(json.dumps, lines)))
-    (tmp_path / "set/test/metadata.csv").write_text('file_name,text\nb.wav,"Two, three."\n')
-    prepare("huggingface", tmp_path / "set", "--out", tmp_path / "list.jsonl", "--max-rejects", 0.5)
-    assert read(tmp_path / "list.jsonl") == {"a": ("One.", "3"), "b": ("Two, three.", "unknown")}
-    assert len(rejected(tmp_path / "list.jsonl")) == 2
+    lines += [dict(file_name=name, text="x") for name in (".", "../../outside.wav", str(tmp_path / "outside.wav"))]
+    (tmp_path / "set/train/metadata.jsonl").write_text("\n".join(map(json.dumps, lines)) + "\n\n")
+    (tmp_path / "set/test/metadata.csv").write_text('\ufefffile_name,text\na.wav,"Two, three."\n', "utf-8")
+    prepare("huggingface", tmp_path / "set", "--out", tmp_path / "list.jsonl", "--max-rejects", 0.8)
+    assert read(tmp_path / "list.jsonl") == {"train/a": ("One.", "3"), "test/a": ("Two, three.", "unknown")}
+    reasons = rejected(tmp_path / "list.jsonl")
+    assert len(reasons) == 5 and sum("expected a path below" in reason for reason in reasons) == 2
+    (tmp_path / "set/test/metadata.csv").write_text("file_name,text\na.wav," + "x" * 2**20 + "y\n")
+    with pytest.raises(UserError, match="metadata.csv: after line 1: field larger than field limit"):
+        prepare("huggingface", tmp_path / "set", "--out", tmp_path / "list.jsonl")
     (tmp_path / "none").mkdir()
     with pytest.raises(UserError, match="has neither metadata.jsonl, nor metadata.csv, nor parquet"):
         prepare("huggingface", tmp_path / "none", "--out", tmp_path / "x.jsonl")
@@ -177,7 +195,7 @@ def test_parquet_of_hugging_face_is_written_out_as_it_is(tmp_path):
     [
         ("mls", ".", "transcripts.txt does not exist"),
         ("commonvoice", ".", "is not a file; expected a table of Common Voice"),
-        ("commonvoice", "x.tsv", "has no columns client_id, path and sentence"),
+        ("commonvoice", "x.tsv", "has no columns client_id, path, sentence; it has a, b"),
         ("lhotse", ".", "expected cuts of Lhotse"),
         ("emilia", ".", "holds nothing in emilia layout"),
     ],
