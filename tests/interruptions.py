@@ -18,8 +18,6 @@ from pipelines import train_codec, train_lm
 from pipelines.shared.errors import guard
 from sources import ROOT
 from speechllm.data.shards import Example, Shard, write_shard
-from speechllm.text.phonemizer import Phonemizer
-from speechllm.text.tokenizer import Tokenizer
 
 STEPS = {"codec": 50, "lm": 40}
 DISK_MIB = 4
@@ -35,8 +33,7 @@ CODES = {  # exit codes that an interruption may end with; 0 = it came too late
 
 def write_lm_corpus(folder: Path) -> None:
     """A tokenizer, and aligned shards of random codes."""
-    tokenizer = Tokenizer.train(toys.PHONEMES, 120, "char", Phonemizer().alphabet)
-    tokenizer.save(folder / "tokenizer.model")
+    tokenizer = toys.write_tokenizer(folder / "tokenizer.model")
     examples = []
     for number in range(12):
         ids = torch.tensor(tokenizer.encode(toys.PHONEMES[number % len(toys.PHONEMES)]))

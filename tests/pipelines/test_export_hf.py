@@ -19,7 +19,6 @@ from pipelines.shared.errors import UserError
 from sources import ROOT
 from speechllm import Prompt, SamplingConfig, SpeechLM, generate
 from speechllm.digits import codes_to_digits
-from speechllm.text.phonemizer import Phonemizer
 from speechllm.text.tokenizer import Tokenizer
 
 IDS = torch.tensor([[5, 9, 11, 7, 4]])
@@ -43,8 +42,7 @@ torch.save({"digits": output.digits, "reader": output.reader, "stop": output.sto
 def lm(tmp_path_factory) -> SpeechLM:
     """In `lm` of a folder beside its tokenizer."""
     folder = tmp_path_factory.mktemp("lm")
-    tokenizer = Tokenizer.train(toys.PHONEMES, 120, "char", Phonemizer().alphabet)
-    tokenizer.save(folder / "tokenizer.model")
+    tokenizer = toys.write_tokenizer(folder / "tokenizer.model")
     size = dict(vocab_size=tokenizer.vocab_size, tokenizer_fingerprint=tokenizer.fingerprint, frame_tables=4)
     model = toys.toy_lm(toys.toy_lm_config(**size))
     model.save_pretrained(folder / "lm", torch.float32)
