@@ -3,6 +3,7 @@
 Shapes: N samples, K codebooks, T codec frames.
 """
 
+import threading
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
@@ -32,6 +33,7 @@ class Renderer:
     def __init__(self, encoder: Encoder, spoken: int, audio_s: float):
         self.encoder, self.spoken, self.most = encoder, spoken, round(audio_s * spoken)
         self.resample, self.samples = Resampler(spoken, encoder.rate), 0
+        self.lock = threading.Lock()
 
     def add(self, pieces: Iterable[Piece]) -> Iterator[Encoded]:
         """Some more of the speech."""
@@ -40,13 +42,18 @@ class Renderer:
             if self.samples > self.most:
                 longest = self.most / self.spoken
                 raise ApiError(400, f"the speech is longer than {longest:g} s; send the text in parts", "input")
-            yield Encoded(**vars(piece), data=self.encoder.push(self.resample(piece.audio)))
+            yield Encoded(**vars(piece), data=self.encode(piece.audio))
 
     def end(self) -> Iterator[Encoded]:
         """The rest of the bytes."""
         nothing = np.empty(0, np.float32)
-        data = self.encoder.push(self.resample(nothing, last=True)) + self.encoder.flush()
-        yield Encoded(nothing, np.empty((0, 0), np.int64), data=data)
+        yield Encoded(nothing, np.empty((0, 0), np.int64), data=self.encode(nothing, last=True))
+
+    def encode(self, audio: np.ndarray, last: bool = False) -> bytes:
+        """Float32 [N] -> the bytes that have become certain."""
+        with self.lock:
+            data = self.encoder.push(self.resample(audio, last))
+            return data + self.encoder.flush() if last else data
 
     def whole(self, pieces: Iterable[Piece]) -> Iterator[Encoded]:
         """All of an answer; the encoder is closed whatever happens."""
@@ -54,4 +61,9 @@ class Renderer:
             yield from self.add(pieces)
             yield from self.end()
         finally:
+            self.close()
+
+    def close(self) -> None:
+        """Let go of the encoder, from any thread: libsndfile crashes if it is closed while another one writes."""
+        with self.lock:
             self.encoder.close()

@@ -131,7 +131,7 @@ class Talk:
     def close(self) -> None:
         """Free what it holds."""
         self.sentences.close()
-        self.renderer.encoder.close()
+        self.renderer.close()
 
 
 async def both(listening: Any, speaking: Any) -> None:

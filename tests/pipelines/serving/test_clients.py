@@ -3,9 +3,12 @@
 import asyncio
 import contextlib
 import json
+import threading
+import time
 
 import pytest
 
+from pipelines.serving.encoding import Pcm
 from pipelines.serving.talking import Talk
 from pipelines.speaking.outputs import to_pcm
 from pipelines.speaking.synthesis import TTS
@@ -124,6 +127,29 @@ def test_who_hangs_up_is_forgotten(server):
         socket.send(json.dumps({"type": "session.config"}))
         socket.send(json.dumps({"type": "input.text", "text": "Hello there. "}))
     assert server.settle()
+
+
+def test_no_encoder_is_closed_while_it_encodes(server, monkeypatch):
+    class Slow(Pcm):
+        pushing, busy, closed = threading.Event(), False, []
+
+        def push(self, audio):
+            self.busy = True
+            self.pushing.set()
+            time.sleep(0.5)
+            self.busy = False
+            return super().push(audio)
+
+        def close(self):
+            self.closed.append(self.busy)
+
+    monkeypatch.setattr("pipelines.serving.service.open_encoder", lambda kind, *rest: Slow(*rest))
+    connect = pytest.importorskip("websockets.sync.client").connect
+    with connect(server.url.replace("http", "ws") + "/v1/audio/speech/stream") as socket:
+        socket.send(json.dumps({"type": "session.config"}))
+        socket.send(json.dumps({"type": "input.text", "text": TEXT * 2}))
+        assert Slow.pushing.wait(30)
+    assert server.settle() and Slow.closed == [False]
 
 
 def test_a_page_of_somebody_else_opens_no_websocket(server):
