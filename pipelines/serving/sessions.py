@@ -73,6 +73,8 @@ class Session(AsyncIterator[Encoded]):
         """The next piece; raises ApiError for what went wrong."""
         assert self.stream
         while True:
+            if self.ended or time.monotonic() >= self.until_s:  # also of a client that takes pieces slowly
+                raise ApiError(503, "the answer took too long; try again", code="timeout")
             self.changed.clear()
             try:
                 piece = self.stream.take()
@@ -84,8 +86,6 @@ class Session(AsyncIterator[Encoded]):
                 assert isinstance(piece, Encoded)
                 self.note(piece)
                 return piece
-            if self.ended or time.monotonic() >= self.until_s:
-                raise ApiError(503, "the answer took too long; try again", code="timeout")
             timer = self.loop.call_later(max(self.until_s - time.monotonic(), 0.0), self.changed.set)
             try:
                 await self.changed.wait()

@@ -132,6 +132,31 @@ def test_an_answer_has_a_longest_time_and_length(exported_voice, monkeypatch):
         assert running.settle()
 
 
+def test_a_client_that_always_takes_a_little_has_a_longest_time_too(exported_voice, monkeypatch):
+    with serving(toy_settings(exported_voice, limits=Limits(request_s=1.0))) as running:
+        endless = Endless(running.service, monkeypatch)
+        body = {"input": "Hello.", "response_format": "pcm"}
+        begin_s = time.monotonic()
+        with httpx.stream("POST", f"{running.url}/v1/audio/speech", json=body, timeout=60) as answer:
+            with pytest.raises(httpx.RemoteProtocolError):
+                all(time.monotonic() < begin_s + 10 for _ in answer.iter_raw())
+            assert time.monotonic() < begin_s + 10
+        assert running.settle() and endless.closed == 1
+
+
+def test_more_connections_than_allowed_are_refused(exported_voice, monkeypatch):
+    with serving(toy_settings(exported_voice, limits=Limits(connections=1))) as running:
+        endless = Endless(running.service, monkeypatch)
+        body = {"input": "Hello.", "response_format": "pcm"}
+        with httpx.stream("POST", f"{running.url}/v1/audio/speech", json=body, timeout=60) as answer:
+            chunks = answer.iter_raw()  # httpx closes an answer whose iterator is gone
+            next(chunks)
+            refused = httpx.get(f"{running.url}/health", timeout=30)
+            assert refused.status_code == 429 and "connections" in refused.json()["error"]["message"]
+        assert running.settle() and endless.closed == 1
+        assert httpx.get(f"{running.url}/health", timeout=30).status_code == 200
+
+
 def test_places_are_given_in_order_and_given_back():
     async def scene() -> None:
         admission = Admission(1, 2, 0.2)
