@@ -142,10 +142,10 @@ class Connection:
                 await both(feed(talk), self.send_audio(talk, session, rate))
             finally:
                 talk.close()
+                what = who.speaker or who.voice, talk.chars, heard.audio_s, 1000 * heard.first_s
+                logger.info("wyoming voice=%s chars=%d audio_s=%.2f first_ms=%.0f", *what)
         finally:
             session.close()
-            what = who.speaker or who.voice, talk.chars, heard.audio_s, 1000 * heard.first_s
-            logger.info("wyoming voice=%s chars=%d audio_s=%.2f first_ms=%.0f", *what)
 
     async def feed_text(self, text: str, talk: Talk) -> None:
         """A text that is there."""

@@ -245,6 +245,25 @@ def test_an_error_in_the_middle_has_no_audio_stop(running, monkeypatch):
     assert running.settle()
 
 
+def test_what_fails_before_the_speech_begins_is_told(running, monkeypatch, caplog):
+    def broken(_who):
+        raise MemoryError("no room")
+
+    monkeypatch.setattr(running.service.voices, "speaking", broken)
+    (found,) = conversation(running, [Synthesize(text=TEXT)])
+    assert found.type == "error" and found.data["code"] == "internal_error"
+    assert "no room" in caplog.text and running.settle()
+
+
+def test_more_connections_than_allowed_are_closed(exported_voice):
+    with wyoming(exported_voice, limits=Limits(connections=1)) as found:
+        with socket.create_connection(("127.0.0.1", port_of(found)), timeout=5) as first:
+            with socket.create_connection(("127.0.0.1", port_of(found)), timeout=5) as second:
+                assert second.recv(1) == b""  # closed
+            first.sendall(b'{"type": "ping"}\n')
+            assert b"pong" in first.recv(1000)
+
+
 def test_who_says_nothing_for_too_long_is_closed(exported_voice):
     with wyoming(exported_voice, limits=Limits(idle_s=0.3), streams=1) as found:
         begin_s = time.monotonic()
