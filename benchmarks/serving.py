@@ -14,6 +14,7 @@ the machine too. With `--pid` the memory of the server is watched, on this machi
 import argparse
 import asyncio
 import contextlib
+import math
 import random
 import sys
 import time
@@ -34,7 +35,7 @@ from benchmarks.texts.sentence_list import read_sentences  # noqa: E402
 from pipelines.shared.errors import UserError, guard  # noqa: E402
 
 TEXT_SENTENCES = 3
-REFUSED_S = 1.0  # until somebody who was refused asks for something else
+REFUSED_S = 1.0  # until somebody who was refused, or cut off, asks for something else
 HEAD = (
     *("load", "answers", "first audio, ms: p50 / p95 / p99", "underruns", "late, s", "429", "errors", "left"),
     "memory, MB: first / last / most",
@@ -62,6 +63,7 @@ async def listen(connection: Connection, load: Load, body: dict[str, Any], rate:
             load.note(player)
     except (OSError, ValueError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
         load.counts["errors"] += 1
+        return max(player.ends_s, player.asked_s + REFUSED_S)
     return player.ends_s
 
 
@@ -132,10 +134,13 @@ def arguments(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", type=Path, default=RESULTS / "serving", help="for OUT.json, .md and .png")
     args = parser.parse_args(argv)
-    if min([1, *args.streams]) < 1 or min([1.0, *args.rate]) <= 0 or args.seconds <= 0 or not 0 <= args.leave <= 1:
-        raise UserError(
-            "got --streams, --rate or --seconds of 0 or less, or --leave beyond 1; expected more, or 0 to 1"
-        )
+    for flag in ("streams", "rate", "seconds", "sample_rate"):
+        found = getattr(args, flag)
+        for value in found if isinstance(found, list) else [found]:
+            if not 0 < value < math.inf:  # false for NaN
+                raise UserError(f"got --{flag.replace('_', '-')} {value}; expected more than 0")
+    if not 0 <= args.leave <= 1:
+        raise UserError(f"got --leave {args.leave}; expected 0 to 1")
     return args
 
 

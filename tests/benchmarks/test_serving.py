@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import time
 
 import numpy as np
 import pytest
@@ -96,10 +97,23 @@ def test_all_kinds_of_answers_are_read_and_cut_ones_noticed(answer, found):
         assert asyncio.run(scene()) == found
 
 
-@pytest.mark.parametrize("flags", [["--streams", "0"], ["--rate", "0"], ["--leave", "2"], ["--seconds", "0"]])
-def test_loads_that_are_none_are_mistakes(flags):
-    with pytest.raises(UserError, match="expected"):
-        serving.main(flags)
+@pytest.mark.parametrize(
+    "flag", ["streams=0", "rate=0", "rate=nan", "leave=2", "seconds=0", "seconds=inf", "sample-rate=0"]
+)
+def test_loads_that_are_none_are_mistakes(flag):
+    name, value = flag.split("=")
+    with pytest.raises(UserError, match=f"got --{name} {value}.*expected"):
+        serving.main([f"--{flag}"])
+
+
+def test_who_finds_no_server_asks_no_more_often_than_who_is_refused():
+    async def scene() -> tuple[Load, float]:
+        load = Load("none")
+        return load, await serving.listen(Connection("http://127.0.0.1:9", "key"), load, {}, 24_000, 0.0)
+
+    begin_s = time.monotonic()
+    load, ends_s = asyncio.run(scene())
+    assert load.counts["errors"] == 1 and ends_s >= begin_s + serving.REFUSED_S
 
 
 def test_what_is_not_there_is_a_mistake():
