@@ -40,7 +40,7 @@ async def audio_tokens(request: Request, codec: str = "") -> Response:
     # Nobody listens to codes, so that speech goes first.
     session.speak(tokens(service.codecs, name, data, service.settings.limits.upload_s), 1, LATER_S)
     pieces = await collected(request, session)
-    codes, used = np.concatenate([piece.codes for piece in pieces], axis=1), service.codecs[name]
+    codes, used = np.concatenate([piece.codes for piece in pieces], axis=1), service.codecs.loaded[name]
     body = {
         "codec": name,
         "fingerprint": used.fingerprint,
@@ -63,7 +63,7 @@ async def detokenize(wanted: DetokenizeRequest, request: Request) -> Response:
     known = service.codecs.loaded.get(name)
     session.speak(decoding(service, name, wanted), known.sample_rate if known else 22_050, LATER_S)
     first = await opened(request, session)
-    spoken = service.codecs[name].sample_rate
+    spoken = service.codecs.loaded[name].sample_rate
     rate = rate_of(wanted.response_format, wanted.sample_rate, spoken)  # no error: it had one before the first piece
     kind = media_type(wanted.response_format, rate)
     return SessionResponse(session, service, audio(session, first), {"x-sample-rate": str(rate)}, kind)
