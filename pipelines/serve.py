@@ -59,14 +59,30 @@ def replicas_of(args: argparse.Namespace) -> Replicas:
     return Replicas(least, most)
 
 
+def keys_of(given: list[str]) -> tuple[str, ...]:
+    """API keys, of the flags and of the environment."""
+    keys = [key.strip() for key in given]
+    if not all(keys):
+        raise UserError("got an empty --api-key, which would let everybody in; expected a key, or no such flag")
+    keys += [key.strip() for key in os.environ.get(KEYS, "").split(",") if key.strip()]
+    if not all(map(str.isascii, keys)):
+        raise UserError("got an API key with characters beyond ASCII, which HTTP does not carry; choose another")
+    return tuple(keys)
+
+
 def settings_of(args: argparse.Namespace, replicas: Replicas) -> Settings:
     """The other flags, checked."""
-    keys = [key.strip() for key in [*args.api_key, *os.environ.get(KEYS, "").split(",")] if key.strip()]
+    for name in args.allowed_host:
+        if not name or "/" in name or name.count(":") == 1:
+            raise UserError(f"got --allowed-host {name!r}; expected a name without scheme and port")
+    for origin in args.allow_origin:
+        if origin != "*" and not re.fullmatch(r"https?://[^/\s]+", origin):
+            raise UserError(f"got --allow-origin {origin!r}; expected a scheme and a host, such as https://a.example")
     return flags.settings_of(
         args,
         servers=replicas.most,
         codecs=tuple(args.codec),
-        keys=tuple(keys),
+        keys=keys_of(args.api_key),
         hosts=hosts_of(args.host, args.allowed_host),
         origins=tuple(args.allow_origin),
     )
@@ -117,7 +133,7 @@ def alone(settings: Settings, host: str, port: int) -> None:
         from pipelines.serving.transport import uvicorn_config
     place = flags.listening(host, port)
     app = create_app(Service(settings))
-    address = f"http://{host}:{place.getsockname()[1]}"
+    address = f"http://{flags.place_in_url(host, place.getsockname()[1])}"
     print(f"{address}, {'with' if settings.keys else 'without'} keys", file=sys.stderr, flush=True)
     uvicorn.Server(uvicorn_config(app, settings.limits)).run(sockets=[place])
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from pipelines.serving.flags import add_flags, listening, ready_to_serve, settings_of  # noqa: E402
+from pipelines.serving.flags import add_flags, listening, place_in_url, ready_to_serve, settings_of  # noqa: E402
 from pipelines.shared.errors import UserError, guard  # noqa: E402
 
 
@@ -32,7 +32,7 @@ def main(argv: list[str] | None = None, prog: str | None = None) -> None:
     ready_to_serve()
     place = listening(args.host, args.port)
     service = Service(settings)
-    print(f"tcp://{args.host}:{place.getsockname()[1]}", file=sys.stderr, flush=True)
+    print(f"tcp://{place_in_url(args.host, place.getsockname()[1])}", file=sys.stderr, flush=True)
     try:
         asyncio.run(serve(service, place))
     finally:

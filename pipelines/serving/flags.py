@@ -2,6 +2,7 @@
 
 import argparse
 import logging
+import math
 import os
 import socket
 import sys
@@ -20,6 +21,7 @@ LIMITS = {  # flag: field of Limits, type, what it is
     "max-wait": ("wait_s", float, "seconds in the queue"),
     "queue": ("queue", int, "requests that wait; 0 = as many as may speak"),
 }
+MOST_THREADS = 1024  # one for each core; more is a slip
 SWITCH_S = 0.001  # the interpreter's default, 5 ms, is long beside 60 ms to the first audio
 
 
@@ -52,11 +54,16 @@ def settings_of(args: argparse.Namespace, servers: int = 1, **further: Any) -> S
         further: fields of Settings that one server alone has.
     """
     threads = max(1, (os.cpu_count() or 1) // servers) if args.threads is None else args.threads
-    if threads < 1 or args.streams < 0 or args.queue < 0:
-        raise UserError("got --threads below 1, or --streams or --queue below 0; expected more")
+    if not 1 <= threads <= MOST_THREADS:
+        raise UserError(f"got --threads {threads}; expected 1 to {MOST_THREADS}")
+    if args.streams < 0:
+        raise UserError(f"got --streams {args.streams}; expected 0 or more")
     limits = {name: getattr(args, name) for name, _, _ in LIMITS.values()}
-    if any(value <= 0 for name, value in limits.items() if name != "queue"):
-        raise UserError("got a limit of 0 or less; expected more")
+    for flag, (name, _, _) in LIMITS.items():
+        if not 0 < limits[name] < math.inf and (name != "queue" or limits[name]):  # the first is false for NaN
+            raise UserError(f"got --{flag} {limits[name]}; expected a number above 0")
+    if not args.host.strip():
+        raise UserError("got an empty --host; expected an address of this machine, or 0.0.0.0 for all of them")
     if not 0 <= args.port < 65_536:
         raise UserError(f"got --port {args.port}; expected 0 to 65535")
     return Settings(
@@ -78,6 +85,11 @@ def listening(host: str, port: int) -> socket.socket:
         raise UserError(
             f"--host {host} --port {port} cannot be listened at ({error.strerror}); choose another"
         ) from None
+
+
+def place_in_url(host: str, port: int) -> str:
+    """Host and port as a URL has them."""
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 def ready_to_serve() -> None:

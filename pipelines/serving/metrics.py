@@ -61,11 +61,11 @@ class Metrics:
             below += count
             found.append((f'le="{bound}"', below))
         lines = family(name, "histogram", found, "_bucket")
-        return [*lines, f"lfsc_tts_{name}_sum {self.sums[name]:g}", f"lfsc_tts_{name}_count {below}"]
+        return [*lines, f"lfsc_tts_{name}_sum {self.sums[name]}", f"lfsc_tts_{name}_count {below}"]
 
 
 def family(name: str, kind: str, values: Iterable[tuple[str, float]], suffix: str = "") -> list[str]:
     """The lines of one name."""
     full = f"lfsc_tts_{name}"
-    rows = [f"{full}{suffix}{{{label}}} {value:g}" if label else f"{full}{suffix} {value:g}" for label, value in values]
+    rows = [f"{full}{suffix}{{{label}}} {value}" if label else f"{full}{suffix} {value}" for label, value in values]
     return [f"# HELP {full} {HELP[name]}", f"# TYPE {full} {kind}", *rows]

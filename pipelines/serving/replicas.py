@@ -22,7 +22,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from pipelines.serving.app import create_app
 from pipelines.serving.errors import RETRY_S
-from pipelines.serving.flags import listening, ready_to_serve
+from pipelines.serving.flags import listening, place_in_url, ready_to_serve
 from pipelines.serving.service import Service
 from pipelines.serving.settings import Replicas, Settings
 from pipelines.serving.transport import GRACE_S
@@ -122,6 +122,8 @@ def run(settings: Settings, replicas: Replicas, host: str, port: int) -> None:
     Raises:
         UserError: a voice that cannot be loaded, an address that is taken, or a cluster that is too small.
     """
+    if not port:
+        raise UserError("got --port 0 with --ray, which cannot say which port it took; expected 1 to 65535")
     if ADDRESS not in os.environ:
         listening(host, port).close()  # what is taken is said before all that takes long
     wanted = application(settings, replicas)
@@ -131,7 +133,8 @@ def run(settings: Settings, replicas: Replicas, host: str, port: int) -> None:
     try:
         serve.start(http_options={"host": host, "port": port})
         serve.run(wanted, name=NAME, route_prefix="/")
-        print(f"http://{host}:{port}, {'with' if settings.keys else 'without'} keys", file=sys.stderr, flush=True)
+        address = f"http://{place_in_url(host, port)}"
+        print(f"{address}, {'with' if settings.keys else 'without'} keys", file=sys.stderr, flush=True)
         threading.Event().wait()
     finally:
         # Replicas finish what they speak before they end; Ray waits for that longer than whoever ends a server does.

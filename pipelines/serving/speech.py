@@ -73,7 +73,8 @@ async def begun(
         session.close()
         raise
     session.speak(service.spoken(wanted, speaker, rate, whole), spoken)
-    headers = {"x-sample-rate": str(rate), "x-voice": who.speaker or who.voice, "cache-control": "no-store"}
+    name = (who.speaker or who.voice).encode("ascii", "backslashreplace").decode()  # folders may be called anything
+    headers = {"x-sample-rate": str(rate), "x-voice": name, "cache-control": "no-store"}
     headers["x-accel-buffering"] = "no"  # nginx would gather the answer
     if speaker.findings:
         headers["x-prompt"] = speaker.findings

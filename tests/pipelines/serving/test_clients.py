@@ -9,9 +9,11 @@ import time
 import pytest
 
 from pipelines.serving.encoding import Pcm
+from pipelines.serving.settings import Limits
 from pipelines.serving.talking import Talk
 from pipelines.speaking.outputs import to_pcm
 from pipelines.speaking.synthesis import TTS
+from servers import serving, toy_settings
 
 TEXT = "Hello there, my old friend. How do you do?"
 
@@ -150,6 +152,28 @@ def test_no_encoder_is_closed_while_it_encodes(server, monkeypatch):
         socket.send(json.dumps({"type": "input.text", "text": TEXT * 2}))
         assert Slow.pushing.wait(30)
     assert server.settle() and Slow.closed == [False]
+
+
+def test_a_websocket_needs_a_key_too(exported_voice):
+    websockets = pytest.importorskip("websockets.sync.client")
+    with serving(toy_settings(exported_voice, keys=("right",))) as running:
+        url = running.url.replace("http", "ws") + "/v1/audio/speech/stream"
+        for headers in ({}, {"authorization": "Bearer wrong"}):
+            with pytest.raises(Exception, match="403"):
+                websockets.connect(url, additional_headers=headers)
+        with websockets.connect(url, additional_headers={"authorization": "Bearer right"}) as socket:
+            socket.send(json.dumps({"type": "nonsense"}))
+            assert "session.config" in socket.recv(30)
+
+
+def test_who_says_nothing_over_the_websocket_is_given_up(exported_voice):
+    sync = pytest.importorskip("websockets.sync.client")
+    with serving(toy_settings(exported_voice, limits=Limits(idle_s=0.3))) as running:
+        with sync.connect(running.url.replace("http", "ws") + "/v1/audio/speech/stream") as socket:
+            socket.send(json.dumps({"type": "session.config"}))
+            answers = [json.loads(socket.recv(10)), json.loads(socket.recv(10))]
+        assert [answer["type"] for answer in answers] == ["audio.start", "error"]
+        assert answers[1]["error"]["code"] == "timeout" and running.settle()
 
 
 def test_a_page_of_somebody_else_opens_no_websocket(server):

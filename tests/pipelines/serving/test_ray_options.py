@@ -45,7 +45,8 @@ def test_an_application_is_built_from_flags(exported_voice):
         ("--ray --replicas 3:2", "got --replicas 3:2"),
         ("--ray --replicas two", "got --replicas two"),
         ("--replicas 2", "are served by --ray"),
-        ("--ray --threads 0", "got --threads below 1"),
+        ("--ray --threads 0", "got --threads 0"),
+        ("--ray --port 0", "got --port 0 with --ray"),
     ],
 )
 def test_mistakes_get_one_line(flags, message):

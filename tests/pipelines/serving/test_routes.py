@@ -1,6 +1,7 @@
 """The other routes, keys and origins, and that none of it loads torch."""
 
 import io
+import shutil
 import subprocess
 import sys
 
@@ -10,6 +11,8 @@ import pytest
 import soundfile
 
 import toys
+from pipelines.serving.flags import place_in_url
+from pipelines.serving.metrics import Metrics
 from pipelines.serving.requests import MODELS
 from pipelines.serving.voices import OPENAI
 from pipelines.shared.errors import UserError
@@ -86,8 +89,9 @@ def test_keys_are_asked_for(exported_voice, caplog):
     caplog.set_level("INFO")
     with serving(toy_settings(exported_voice, keys=("first", "second"), origins=("https://a.example",))) as running:
         assert running.post(input="A secret.").status_code == 401
-        for key, status in (("second", 200), ("third", 401), ("firstsecond", 401)):
-            headers = {"authorization": f"Bearer {key}"}
+        given = {"Bearer second": 200, "bearer first": 200, "Bearer third": 401, "Bearer firstsecond": 401}
+        for value, status in {**given, "Basic second": 401, "second": 401, "Bearer": 401}.items():
+            headers = {"authorization": value}
             assert get(running, "/v1/audio/voices", headers=headers).status_code == status
         assert running.post(input="x").json()["error"]["code"] == "invalid_api_key"
         assert get(running, "/health").status_code == 200 and get(running, "/ready").status_code == 200
@@ -122,10 +126,65 @@ def test_mistakes_of_who_starts_it_are_one_line(capsys):
     from pipelines import serve
 
     for flags, said in (
-        (["--threads", "0"], "threads"),
-        (["--max-wait", "0"], "limit"),
-        (["--port", "99999"], "port"),
-        (["--voice", "nobody"], "no voice"),
+        ("--threads=0", "got --threads 0"),
+        ("--threads=100000", "got --threads 100000"),
+        ("--streams=-1", "got --streams -1"),
+        ("--queue=-1", "got --queue -1"),
+        ("--max-wait=0", "got --max-wait 0"),
+        ("--max-audio=nan", "got --max-audio nan"),
+        ("--max-time=inf", "got --max-time inf"),
+        ("--port=99999", "got --port 99999"),
+        ("--host=", "empty --host"),
+        ("--voice=nobody", "no voice"),
+        ("--api-key=", "empty --api-key"),
+        ("--api-key=schl\u00fcssel", "beyond ASCII"),
+        ("--allowed-host=a.example:8880", "without scheme and port"),
+        ("--allowed-host=http://a.example", "without scheme and port"),
+        ("--allow-origin=a.example", "got --allow-origin 'a.example'"),
+        ("--allow-origin=https://a.example/", "https://a.example"),
     ):
         with pytest.raises(UserError, match=said):
-            serve.main(flags)
+            serve.main([flags])
+
+
+def test_an_address_is_shown_as_a_url_has_it():
+    assert place_in_url("::1", 80) == "[::1]:80" and place_in_url("127.0.0.1", 80) == "127.0.0.1:80"
+
+
+def test_figures_are_as_prometheus_reads_them():
+    metrics = Metrics()
+    metrics.count("requests_total", 1_234_567, label='status="200"')  # a counter that is rounded stands still
+    metrics.count("audio_seconds_total", 0.25)
+    for value in (0.04, 0.05, 0.3, 99.0):
+        metrics.observe("first_audio_seconds", value)
+    lines = metrics.text({"streams": 3}).splitlines()
+    for line in (
+        'lfsc_tts_requests_total{status="200"} 1234567',
+        "lfsc_tts_audio_seconds_total 0.25",
+        'lfsc_tts_first_audio_seconds_bucket{le="0.025"} 0',
+        'lfsc_tts_first_audio_seconds_bucket{le="0.05"} 2',
+        'lfsc_tts_first_audio_seconds_bucket{le="0.3"} 3',
+        'lfsc_tts_first_audio_seconds_bucket{le="+Inf"} 4',
+        "lfsc_tts_first_audio_seconds_count 4",
+        "lfsc_tts_first_audio_seconds_sum 99.39",
+        "# TYPE lfsc_tts_streams gauge",
+        "lfsc_tts_streams 3",
+    ):
+        assert line in lines
+
+
+def test_a_voice_may_be_called_anything(exported_voice, tmp_path):
+    folder = shutil.copytree(exported_voice, tmp_path / "\u0433\u043e\u043b\u043e\u0441")
+    with serving(toy_settings(folder)) as running:
+        answer = running.post(input="Hello.", voice=folder.name)
+        assert answer.status_code == 200
+        assert answer.headers["x-voice"] == folder.name.encode("ascii", "backslashreplace").decode()
+        assert running.settle()
+
+
+def test_the_log_has_texts_where_it_is_told_to(exported_voice, caplog):
+    caplog.set_level("INFO")
+    with serving(toy_settings(exported_voice, log_text=True)) as running:
+        running.post(input="No secret.")
+        assert running.settle()
+    assert "text='No secret.'" in caplog.text
