@@ -59,12 +59,13 @@ def replicas_of(args: argparse.Namespace) -> Replicas:
     return Replicas(least, most)
 
 
-def keys_of(given: list[str]) -> tuple[str, ...]:
-    """API keys, of the flags and of the environment."""
+def keys_of(given: list[str], environment: str | None) -> tuple[str, ...]:
+    """Keys of clients. Whoever meant to give one and gave nothing must not be serving everybody."""
     keys = [key.strip() for key in given]
-    if not all(keys):
-        raise UserError("got an empty --api-key, which would let everybody in; expected a key, or no such flag")
-    keys += [key.strip() for key in os.environ.get(KEYS, "").split(",") if key.strip()]
+    named = [key.strip() for key in (environment or "").split(",") if key.strip()]
+    if not all(keys) or (environment is not None and not named):
+        raise UserError(f"--api-key or {KEYS} is empty; expected a key, or neither, to serve whoever connects")
+    keys += named
     if not all(map(str.isascii, keys)):
         raise UserError("got an API key with characters beyond ASCII, which HTTP does not carry; choose another")
     return tuple(keys)
@@ -82,7 +83,7 @@ def settings_of(args: argparse.Namespace, replicas: Replicas) -> Settings:
         args,
         servers=replicas.most,
         codecs=tuple(args.codec),
-        keys=keys_of(args.api_key),
+        keys=keys_of(args.api_key, os.environ.get(KEYS)),
         hosts=hosts_of(args.host, args.allowed_host),
         origins=tuple(args.allow_origin),
     )

@@ -136,7 +136,7 @@ def test_mistakes_of_who_starts_it_are_one_line(capsys):
         ("--port=99999", "got --port 99999"),
         ("--host=", "empty --host"),
         ("--voice=nobody", "no voice"),
-        ("--api-key=", "empty --api-key"),
+        ("--api-key=", "is empty; expected a key"),
         ("--api-key=schl\u00fcssel", "beyond ASCII"),
         ("--allowed-host=a.example:8880", "without scheme and port"),
         ("--allowed-host=http://a.example", "without scheme and port"),
