@@ -98,6 +98,7 @@ def test_text_that_comes_in_parts_sounds_as_it_does_at_once(server, exported_voi
         ([{"type": "session.config", "voice": "nobody"}], "no voice"),
         ([{"type": "session.config", "speed": 9}], "speed"),
         ([{"type": "session.config"}, {"type": "nonsense"}], "expected input.text"),
+        ([{"type": "session.config"}, {"type": "input.text", "text": "x" * 16_400}], "16384 at most"),
         ([{"type": "session.config"}, {"type": "input.text", "text": "x" * 5000}], "4096"),
     ],
 )

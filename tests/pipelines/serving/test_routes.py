@@ -4,6 +4,7 @@ import io
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import httpx
 import numpy as np
@@ -11,9 +12,11 @@ import pytest
 import soundfile
 
 import toys
+from pipelines import serve
 from pipelines.serving.flags import place_in_url
 from pipelines.serving.metrics import Metrics
 from pipelines.serving.requests import MODELS
+from pipelines.serving.settings import Limits
 from pipelines.serving.voices import OPENAI
 from pipelines.shared.errors import UserError
 from pipelines.speaking.synthesis import TTS
@@ -85,6 +88,20 @@ def test_what_is_no_audio_or_no_codes_is_400(server, path, content, said):
     assert server.settle()
 
 
+def test_audio_that_is_too_long_is_refused_however_little_of_it_is_sent(server):
+    body = io.BytesIO()
+    soundfile.write(body, np.zeros(8000 * 121), 8000, format="FLAC")
+    answer = httpx.post(f"{server.url}/v1/audio/tokens", content=body.getvalue(), timeout=30)
+    assert answer.status_code == 400 and "longer than 120 s" in answer.json()["error"]["message"]
+
+
+def test_codes_become_audio_at_the_rate_that_is_asked_for(server):
+    wanted = {"codes": np.zeros((8, 10), int).tolist(), "response_format": "wav", "sample_rate": 8000}
+    answer = httpx.post(f"{server.url}/v1/audio/detokenize", json=wanted, timeout=30)
+    assert answer.status_code == 200, answer.text
+    assert answer.headers["x-sample-rate"] == "8000" and soundfile.info(io.BytesIO(answer.content)).samplerate == 8000
+
+
 def test_keys_are_asked_for(exported_voice, caplog):
     caplog.set_level("INFO")
     with serving(toy_settings(exported_voice, keys=("first", "second"), origins=("https://a.example",))) as running:
@@ -99,6 +116,9 @@ def test_keys_are_asked_for(exported_voice, caplog):
         assert get(running, "/page/%2e%2e/v1/audio/voices").status_code == 404
         page = {"origin": "https://a.example", "authorization": "Bearer first"}
         assert get(running, "/v1/models", headers=page).headers["access-control-allow-origin"] == "https://a.example"
+        asking = {"origin": "https://a.example", "access-control-request-method": "POST"}  # comes without a key
+        allowed = httpx.options(f"{running.url}/v1/audio/speech", headers=asking, timeout=30)
+        assert allowed.status_code == 200 and "POST" in allowed.headers["access-control-allow-methods"]
         other = {**page, "origin": "https://b.example"}
         assert "access-control-allow-origin" not in get(running, "/v1/models", headers=other).headers
         said = httpx.post(f"{running.url}/v1/audio/speech", json={"input": "A secret."}, headers=page, timeout=30)
@@ -122,9 +142,17 @@ def test_serving_loads_no_torch(exported_voice):
     assert ran.stdout.split()[-1] == "False"
 
 
-def test_mistakes_of_who_starts_it_are_one_line(capsys):
-    from pipelines import serve
+def test_flags_and_the_environment_become_settings(monkeypatch):
+    monkeypatch.setenv(serve.KEYS, " second, ,third")
+    flags = "--api-key first --codec a --codec b/c --log-text --no-watermark --max-audio 3 --max-time 4.5 --queue 7"
+    args = serve.arguments([*flags.split(), "--threads", "2", "--allow-origin", "https://a.example:8443"], None)
+    found = serve.settings_of(args, serve.replicas_of(args))
+    assert found.keys == ("first", "second", "third") and found.codecs == (Path("a"), Path("b/c"))
+    assert found.log_text and not found.watermark and found.origins == ("https://a.example:8443",)
+    assert found.limits == Limits(audio_s=3.0, request_s=4.5, queue=7) and found.threads == 2
 
+
+def test_mistakes_of_who_starts_it_are_one_line():
     for flags, said in (
         ("--threads=0", "got --threads 0"),
         ("--threads=100000", "got --threads 100000"),
@@ -154,13 +182,13 @@ def test_an_address_is_shown_as_a_url_has_it():
 def test_figures_are_as_prometheus_reads_them():
     metrics = Metrics()
     metrics.count("requests_total", 1_234_567, label='status="200"')  # a counter that is rounded stands still
-    metrics.count("audio_seconds_total", 0.25)
+    metrics.count("audio_seconds_total", 1_234_567.25)
     for value in (0.04, 0.05, 0.3, 99.0):
         metrics.observe("first_audio_seconds", value)
     lines = metrics.text({"streams": 3}).splitlines()
     for line in (
         'lfsc_tts_requests_total{status="200"} 1234567',
-        "lfsc_tts_audio_seconds_total 0.25",
+        "lfsc_tts_audio_seconds_total 1234567.25",
         'lfsc_tts_first_audio_seconds_bucket{le="0.025"} 0',
         'lfsc_tts_first_audio_seconds_bucket{le="0.05"} 2',
         'lfsc_tts_first_audio_seconds_bucket{le="0.3"} 3',

@@ -16,6 +16,7 @@ from codec.audio.decoding import ForwardFile
 from pipelines.speaking.outputs import to_pcm
 from pipelines.speaking.provenance import from_tags
 from pipelines.speaking.synthesis import TTS
+from servers import serving, toy_settings
 
 TEXT = "Hello there, my old friend. How do you do?"
 
@@ -35,6 +36,13 @@ def pcm(server, **changes) -> bytes:
 
 def test_the_samples_are_those_of_the_voice(server, spoken):
     assert pcm(server) == pcm(server, stream=False) == to_pcm(spoken.audio)
+
+
+def test_the_watermark_may_be_left_out(exported_voice, spoken):
+    bare = TTS.from_pretrained(str(exported_voice), threads=1).synthesize(TEXT, seed=3, watermark=False)
+    assert to_pcm(bare.audio) != to_pcm(spoken.audio)
+    with serving(toy_settings(exported_voice, watermark=False)) as running:
+        assert pcm(running) == to_pcm(bare.audio)
 
 
 def test_pcm_is_24_khz_unless_asked_otherwise(server, spoken):

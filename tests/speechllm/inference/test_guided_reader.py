@@ -30,6 +30,10 @@ def said(frames) -> list[tuple]:
 def test_decoding_equals_teacher_forcing_of_both_branches(shape, guidance):
     """At temperature 0 every digit is the likeliest of the guided logits; the text alone says where it is read."""
     lm = toys.toy_lm(toys.toy_lm_config(**shape))
+    for block in lm.blocks:  # so that it matters where text that is hidden is read
+        for layer in (block.attention.qkv, block.attention.output, block.gate_up, block.down):
+            layer.weight.mul_(6)
+    lm.reader.value.weight.mul_(20)
     prompt = prompt_of(lm)
     frames = list(generate(lm, prompt, replace(SAMPLING, temperature=0.0, guidance=guidance)))
     digits = codes_to_digits(torch.stack([frame.codes for frame in frames])[None], toys.LEVELS)
