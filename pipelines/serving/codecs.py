@@ -35,11 +35,15 @@ class Codecs:
 
     def __init__(self, loaded: Mapping[str, RuntimeCodec], folders: tuple[Path, ...]):
         self.loaded, self.lock = dict(loaded), threading.Lock()
-        self.folders = {f.parent.name: f for f in sorted(VOICES.glob("*/codec")) if has_graphs(f)}
+        self.folders = {f.parent.name: f.resolve() for f in sorted(VOICES.glob("*/codec")) if has_graphs(f)}
         for folder in folders:
             if not has_graphs(folder):
                 raise UserError(f"the codec {folder} holds no ONNX graphs; write them with export-onnx")
-            self.folders[folder.name if folder.name != "codec" else folder.resolve().parent.name] = folder
+            folder = folder.resolve()
+            name = folder.name if folder.name != "codec" else folder.parent.name
+            if name in self.names and self.folders.get(name) != folder:
+                raise UserError(f"two codecs are called {name}; rename the folder {folder}")
+            self.folders[name] = folder
 
     @property
     def names(self) -> list[str]:

@@ -15,7 +15,9 @@ def test_keys_come_from_both(given, environment, keys):
     assert keys_of(given, environment) == keys
 
 
-@pytest.mark.parametrize(("given", "environment"), [([""], None), (["a", ""], "b"), ([], ""), ([" "], ","), ([], " , ")])
+@pytest.mark.parametrize(
+    ("given", "environment"), [([""], None), (["a", ""], "b"), ([], ""), ([" "], ","), ([], " , ")]
+)
 def test_a_key_that_was_meant_and_is_empty_does_not_open_the_server(given, environment):
     with pytest.raises(UserError, match="is empty"):
         keys_of(given, environment)

@@ -257,9 +257,12 @@ def test_what_fails_before_the_speech_begins_is_told(running, monkeypatch, caplo
 
 def test_more_connections_than_allowed_are_closed(exported_voice):
     with wyoming(exported_voice, limits=Limits(connections=1)) as found:
-        with socket.create_connection(("127.0.0.1", port_of(found)), timeout=5) as first:
-            with socket.create_connection(("127.0.0.1", port_of(found)), timeout=5) as second:
-                assert second.recv(1) == b""  # closed
+        address = "127.0.0.1", port_of(found)
+        with (
+            socket.create_connection(address, timeout=5) as first,
+            socket.create_connection(address, timeout=5) as second,
+        ):
+            assert second.recv(1) == b""  # closed
             first.sendall(b'{"type": "ping"}\n')
             assert b"pong" in first.recv(1000)
 
