@@ -199,6 +199,7 @@ function run() {
 }
 
 player.addEventListener("change", () => {
+    show(); // before it is told, so that what is told is what is seen
     if (player.state === "paused") tell("Paused.");
     if (player.state === "ended") tell(`Finished, ${player.length_s.toFixed(1)} seconds.`);
     run();
