@@ -19,6 +19,7 @@ import os
 import sys
 import time
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -32,10 +33,11 @@ from pipelines.corpus import manifest  # noqa: E402
 from pipelines.corpus.derived import Made, Tally, Todo, made, notes, plan, refuse_strangers, report_all  # noqa: E402
 from pipelines.corpus.features import read_features  # noqa: E402
 from pipelines.corpus.parts import shards_of  # noqa: E402
-from pipelines.corpus.rejects import MOST, Reject  # noqa: E402
+from pipelines.corpus.rejects import MOST, Reject, report  # noqa: E402
 from pipelines.encoding.batches import batches_of  # noqa: E402
 from pipelines.encoding.encoder import Encoder  # noqa: E402
 from pipelines.encoding.on_ray import RayRunner  # noqa: E402
+from pipelines.encoding.places import is_url  # noqa: E402
 from pipelines.encoding.plan import Settings  # noqa: E402
 from pipelines.encoding.planning import plan_manifest  # noqa: E402
 from pipelines.encoding.running import here, run  # noqa: E402
@@ -90,7 +92,7 @@ def arguments(prog: str | None) -> argparse.ArgumentParser:
     parser.add_argument("--manifest", help="not needed where there is a plan; with --plan also a URL")
     parser.add_argument("--codec", type=Path, help="codec folder; default: the codec for any voice")
     parser.add_argument("--tokenizer", type=Path, required=True, help="tokenizer.model")
-    parser.add_argument("--out", type=Path, required=True, help="folder for the shards")
+    parser.add_argument("--out", required=True, help="folder for the shards; with --plan also a URL")
     parser.add_argument("--features", type=Path, help="folder from extract_features.py, saves the analysis")
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--part", default="1/1", help="i/n: encode every n-th shard from the i-th on, for n processes")
@@ -101,7 +103,7 @@ def arguments(prog: str | None) -> argparse.ArgumentParser:
     parser.add_argument("--redo", action="store_true", help="encode again what changed since its shard was made")
     parser.add_argument("--readers", type=int, default=1, help="threads that read audio ahead of the codec")
     planned = parser.add_argument_group("corpora of any size", "docs/scale.md")
-    planned.add_argument("--plan", type=Path, help="folder of a plan; made of --manifest if there is none yet")
+    planned.add_argument("--plan", help="folder of a plan; made of --manifest if there is none yet")
     planned.add_argument("--format", choices=[*WRITERS], default="safetensors", help="of the shards")
     planned.add_argument("--threads", type=int, default=1, help="of the codec in each process")
     planned.add_argument("--compile", action="store_true", help="compile the encoder, on a GPU")
@@ -115,10 +117,14 @@ def arguments(prog: str | None) -> argparse.ArgumentParser:
 def main(argv: list[str] | None = None, prog: str | None = None) -> None:
     args = arguments(prog).parse_args(argv)
     check_machine(args)
+    if args.plan and is_url(str(args.plan)):
+        raise UserError(f"got --plan {args.plan}; expected a folder: a plan is read from a file system")
     if args.ray and not args.plan:
         raise UserError("got --ray without --plan; name a folder for the plan, which says what each process makes")
     if args.plan:
         encode_planned(args)
+    elif is_url(args.out):
+        raise UserError(f"got --out {args.out} without --plan, which shards by URL need; expected a folder, or --plan")
     elif args.manifest:
         encode_manifest(args)
     else:
@@ -138,21 +144,22 @@ def check_machine(args: argparse.Namespace) -> None:
 
 def encode_planned(args: argparse.Namespace) -> None:
     """Shards of a plan."""
-    codec = args.codec or shipped_codec()
+    codec, plan = args.codec or shipped_codec(), Path(args.plan)
     if args.features or args.redo:
         raise UserError("got --plan with --features or --redo; these are for a --manifest without a plan")
-    if not (args.plan / "plan.json").is_file():
+    if not (plan / "plan.json").is_file():
         if not args.manifest:
             raise UserError(f"{args.plan} holds no plan, and no --manifest is given to make one of")
         settings = Settings(load_codec(codec).fingerprint, Tokenizer.load(args.tokenizer).fingerprint, args.reread)
-        plan_manifest(args.manifest, args.plan, settings, args.max_rejects)
+        plan_manifest(args.manifest, plan, settings, args.max_rejects)
     how = args.format, args.device, args.compile, args.threads, args.readers
     runner = RayRunner(args.ray, args.ray_workers) if args.ray else here
-    run(Job(args.plan, codec, args.tokenizer, args.out, *how), args.max_rejects, args.part, runner, args.verify)
+    run(Job(plan, codec, args.tokenizer, args.out, *how), args.max_rejects, args.part, runner, args.verify)
 
 
 def encode_manifest(args: argparse.Namespace) -> None:
     """Shards that follow a manifest which may change."""
+    args.out = Path(args.out)
     codec = load_codec(args.codec or shipped_codec()).to(args.device)
     tokenizer = Tokenizer.load(args.tokenizer)
     if args.features and not isinstance(codec, LiteCodec):
@@ -166,7 +173,8 @@ def encode_manifest(args: argparse.Namespace) -> None:
     shards = shards_of(utterances, args.out, args.part)
     args.out.mkdir(parents=True, exist_ok=True)
     refuse_strangers(args.out, every)
-    tally = Tally(len(utterances), args.max_rejects, args.out / "rejects.jsonl")
+    rejected = partial(report, args.out / "rejects.jsonl", total=len(utterances), most=args.max_rejects)
+    tally = Tally(len(utterances), args.max_rejects, rejected)
     begin, encoded_s = time.perf_counter(), 0.0
     for path, members in track(shards, f"encoding with codec {codec.fingerprint}"):
         todo = plan(path, folder.facts(path), members, root, redo=args.redo)

@@ -5,12 +5,12 @@ has been mended, is added to it. A shard that holds what has changed or is gone 
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from pipelines.corpus.manifest import Utterance
-from pipelines.corpus.rejects import Reject, refuse_too_many, report, write_rejects
+from pipelines.corpus.rejects import Reject, report
 from pipelines.corpus.sources import Sources, changes, from_json, sources_of, to_json, unchanged
 from pipelines.shared.errors import UserError
 
@@ -82,18 +82,23 @@ def refuse_strangers(folder: Path, shards: Sequence[Path]) -> None:
 
 
 class Tally:
-    """Rejects of one run as they come: as soon as they are too many of all, it ends."""
+    """Rejects of one run as they come: as soon as they are too many of all, it ends.
 
-    def __init__(self, total: int, most: float, path: Path):
-        self.total, self.most, self.path = total, most, path
+    Args:
+        total: utterances of the corpus.
+        most: share of them that may be rejected.
+        report: lists what has come so far, and raises UserError.
+    """
+
+    def __init__(self, total: int, most: float, report: Callable[[Sequence[Reject]], None]):
+        self.total, self.most, self.report = total, most, report
         self.bad: list[Reject] = []
 
     def add(self, rejects: Sequence[Reject]) -> None:
         """Some more; raises UserError."""
         self.bad += rejects
         if len(self.bad) > self.most * self.total:
-            write_rejects(self.path, self.bad)
-            refuse_too_many(self.bad, self.total, self.most, self.path)
+            self.report(self.bad)
 
 
 def report_all(folder: Path, shards: Sequence[Made], most: float) -> None:

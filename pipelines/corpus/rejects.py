@@ -32,16 +32,23 @@ def report(path: Path, rejects: Sequence[Reject], total: int, most: float = MOST
     Raises:
         UserError: more are.
     """
-    if not rejects:
+    if rejects:
+        write_rejects(path, rejects)
+    else:
         path.unlink(missing_ok=True)
+    tell(rejects, total, most, path)
+
+
+def tell(rejects: Sequence[Reject], total: int, most: float, where: object) -> None:
+    """The part of `report` that is for people; `where` names the list."""
+    if not rejects:
         return
-    write_rejects(path, rejects)
     bad = [one for one in rejects if not one.orphan]
-    refuse_too_many(bad, total, most, path)
+    refuse_too_many(bad, total, most, where)
     orphans = len(rejects) - len(bad)
     counts = [f"{len(bad):,} of {total:,} utterances rejected"] * bool(bad)
     counts += [f"{orphans:,} file{'s' * (orphans > 1)} without a partner left out"] * bool(orphans)
-    print(f"{', '.join(counts)}; all in {path}:")
+    print(f"{', '.join(counts)}; all in {where}:")
     for one in rejects[:SHOWN]:
         print(f"  {one.what}: {one.reason}")
     if len(rejects) > SHOWN:
@@ -50,14 +57,19 @@ def report(path: Path, rejects: Sequence[Reject], total: int, most: float = MOST
 
 def write_rejects(path: Path, rejects: Sequence[Reject]) -> None:
     """One JSON object a line."""
-    write_atomically(path, "".join(f"{json.dumps(asdict(one), ensure_ascii=False)}\n" for one in rejects))
+    write_atomically(path, lines_of(rejects))
 
 
-def refuse_too_many(bad: Sequence[Reject], total: int, most: float, path: Path) -> None:
+def lines_of(rejects: Sequence[Reject]) -> str:
+    """One JSON object a line."""
+    return "".join(f"{json.dumps(asdict(one), ensure_ascii=False)}\n" for one in rejects)
+
+
+def refuse_too_many(bad: Sequence[Reject], total: int, most: float, where: object) -> None:
     """Raise UserError if more than a share of the utterances is bad."""
     if len(bad) > most * total:
         first = "; ".join(f"{one.what}: {one.reason}" for one in bad[:SHOWN])
         raise UserError(
-            f"{len(bad):,} of {total:,} utterances cannot be used, more than {most:.0%}: {first}; all are in {path}; "
+            f"{len(bad):,} of {total:,} utterances cannot be used, more than {most:.0%}: {first}; all are in {where}; "
             "mend them, or allow more with --max-rejects"
         )

@@ -11,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from pipelines.encoding.places import joined
 from pipelines.encoding.receipts import Receipt
 from pipelines.encoding.tasks import Job, Usage, Worker
 from pipelines.shared.errors import UserError
@@ -32,7 +33,8 @@ class RayRunner:
 
     def __call__(self, job: Job, numbers: Sequence[int]) -> Iterator[tuple[int, Receipt, Usage]]:
         """See Runner."""
-        job = replace(job, **{name: getattr(job, name).resolve() for name in ("plan", "codec", "tokenizer", "out")})
+        job = replace(job, **{name: getattr(job, name).resolve() for name in ("plan", "codec", "tokenizer")})
+        job = replace(job, out=joined(os.getcwd(), job.out))
         Worker(replace(job, device="cpu", compile=False))  # says what is wrong with a job before any process starts
         ray = connect(self.address, self.workers * job.threads)
         try:

@@ -11,7 +11,7 @@ import secrets
 import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePath
 
 from pipelines.corpus.rejects import Reject
 from pipelines.corpus.sources import sha256_of
@@ -27,6 +27,12 @@ class Written:
     sha256: str
     size: int  # bytes
     mtime_ns: int  # as the file system says; not the same after a copy
+
+    @classmethod
+    def of(cls, path: Path, folder: Path) -> "Written":
+        """Of a file below a folder."""
+        stat = path.stat()
+        return cls(path.relative_to(folder).as_posix(), sha256_of(path), stat.st_size, stat.st_mtime_ns)
 
 
 @dataclass(frozen=True)
@@ -53,18 +59,30 @@ def receipt_path(folder: Path, name: str) -> Path:
     return folder / f"{name}.sha256"
 
 
-def read_receipt(folder: Path, name: str) -> Receipt | None:
-    """The receipt of a shard; None if there is none, or it is damaged."""
+def receipt_of(file: PurePath) -> str | None:
+    """The shard that a file below a folder of shards is the receipt of; None for any other file."""
+    return file.stem if len(file.parts) == 1 and file.suffix == ".sha256" else None
+
+
+def parse_receipt(content: bytes) -> Receipt | None:
+    """What `Receipt.text` gave; None for anything else."""
     try:
-        first, *lines = receipt_path(folder, name).read_text("utf-8").splitlines()
+        first, *lines = content.decode().splitlines()
         facts = json.loads(first.removeprefix("# "))
         sums = [line.split("  ", 1) for line in lines]
         stats = facts.pop("files")
         rejects = tuple(Reject(**one) for one in facts.pop("rejects"))
         files = tuple(Written(path, sha, *stat) for (sha, path), stat in zip(sums, stats, strict=True))
         return Receipt(**facts, rejects=rejects, files=files)
-    except (OSError, ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError):
         return None
+
+
+def refuse_another(receipt: Receipt, task: str, where: object) -> None:
+    """Raise UserError for a receipt of something else, whose shard would be lost."""
+    if receipt.task != task:
+        what = "another plan, codec, tokenizer or format"
+        raise UserError(f"{where} is of {what}; use another --out, or remove the shards there")
 
 
 def done(folder: Path, name: str, task: str, thorough: bool = False) -> Receipt | None:
@@ -79,12 +97,11 @@ def done(folder: Path, name: str, task: str, thorough: bool = False) -> Receipt 
     Raises:
         UserError: it was made from something else, and would be lost.
     """
-    receipt = read_receipt(folder, name)
+    path = receipt_path(folder, name)
+    receipt = parse_receipt(path.read_bytes()) if path.is_file() else None
     if receipt is None:
         return None
-    if receipt.task != task:
-        what = "another plan, codec, tokenizer or format"
-        raise UserError(f"{receipt_path(folder, name)} is of {what}; use another --out, or remove the shards there")
+    refuse_another(receipt, task, path)
     for one in receipt.files:
         try:
             stat = (folder / one.name).stat()
@@ -121,10 +138,7 @@ def write_files(folder: Path, name: str, write: Callable[[Path], None]) -> tuple
             sync(path)
             path.replace(target)
             sync(target.parent)
-            stat = target.stat()
-            files.append(
-                Written(target.relative_to(folder).as_posix(), sha256_of(target), stat.st_size, stat.st_mtime_ns)
-            )
+            files.append(Written.of(target, folder))
         return tuple(files)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)

@@ -4,20 +4,22 @@ import json
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from functools import partial
+from pathlib import PurePosixPath
 
 from rich.progress import track
 
 from pipelines.corpus.derived import Tally
 from pipelines.corpus.parts import parse_part
-from pipelines.corpus.rejects import report
+from pipelines.corpus.rejects import Reject, lines_of, tell
 from pipelines.encoding.plan import Plan, open_plan
-from pipelines.encoding.receipts import Receipt, done, sums_of
+from pipelines.encoding.receipts import Receipt, receipt_of, sums_of
+from pipelines.encoding.stores import Store, store_of
 from pipelines.encoding.tasks import Job, Usage, Worker, task_hash
-from pipelines.formats.registry import PATTERNS, check, name_of
-from pipelines.shared.atomic import write_atomically
+from pipelines.formats.registry import check, shard_of
 from pipelines.shared.errors import UserError
 
+REJECTS = "rejects.jsonl"
 # Makes the shards of some numbers and gives what became of each, in any order.
 Runner = Callable[[Job, Sequence[int]], Iterator[tuple[int, Receipt, Usage]]]
 
@@ -50,24 +52,31 @@ def here(job: Job, numbers: Sequence[int]) -> Iterator[tuple[int, Receipt, Usage
         yield (number, *worker.encode(number))
 
 
-def survey(plan: Plan, out: Path, format: str, thorough: bool = False) -> dict[int, Receipt]:
+def survey(plan: Plan, store: Store, format: str, thorough: bool = False) -> dict[int, Receipt]:
     """Receipts of the shards that are done, by their numbers."""
-    found = {}
-    for number, one in enumerate(plan.shards):
-        receipt = done(out, one.name, task_hash(plan.task(number), format), thorough)
-        if receipt:
-            found[number] = receipt
-    return found
+    tasks = {one.name: task_hash(plan.task(number), format) for number, one in enumerate(plan.shards)}
+    found = store.done(tasks, thorough)
+    return {number: found[one.name] for number, one in enumerate(plan.shards) if one.name in found}
 
 
-def refuse_strangers(plan: Plan, out: Path) -> None:
-    """Raise UserError where a folder has shards that the plan does not know, made by a plan or without one."""
-    known = {one.name for one in plan.shards}
-    found = {path: path.stem for path in out.glob("*.sha256")}
-    found |= {path: name_of(format, path) for format, pattern in PATTERNS.items() for path in out.glob(pattern)}
-    strangers = sorted(path.name for path, name in found.items() if name not in known and path.name[0] != ".")
+def refuse_strangers(plan: Plan, store: Store) -> None:
+    """Raise UserError where a store has shards that the plan does not know, made by a plan or without one."""
+    known = {None, *(one.name for one in plan.shards)}
+    files = map(PurePosixPath, store.names())
+    strangers = [file.name for file in files if (receipt_of(file) or shard_of(file)) not in known]
     if strangers:
-        raise UserError(f"{out} has shards that are not of {plan.folder} ({strangers[0]} ...); use another --out")
+        raise UserError(
+            f"{store.place} has shards that are not of {plan.folder} ({min(strangers)} ...); use another --out"
+        )
+
+
+def list_rejects(store: Store, total: int, most: float, rejects: Sequence[Reject]) -> None:
+    """`report` in a store."""
+    if rejects:
+        store.write(REJECTS, lines_of(rejects))
+    else:
+        store.remove(REJECTS)
+    tell(rejects, total, most, f"{store.place.rstrip('/')}/{REJECTS}")
 
 
 def run(job: Job, most: float, part: str = "1/1", runner: Runner = here, thorough: bool = False) -> Outcome:
@@ -84,36 +93,36 @@ def run(job: Job, most: float, part: str = "1/1", runner: Runner = here, thoroug
         UserError: too many rejects, a plan that is not for this codec, shards of another plan or format.
     """
     check(job.format)
-    plan = open_plan(job.plan)
-    job.out.mkdir(parents=True, exist_ok=True)
-    refuse_strangers(plan, job.out)
-    receipts = survey(plan, job.out, job.format, thorough)
+    plan, store = open_plan(job.plan), store_of(job.out)
+    refuse_strangers(plan, store)
+    receipts = survey(plan, store, job.format, thorough)
     index, count = parse_part(part)
     todo = [number for number in range(index - 1, len(plan.shards), count) if number not in receipts]
     print(f"{job.plan}: {len(receipts):,} of {len(plan.shards):,} shards are done, {len(todo):,} to be made")
-    tally = Tally(plan.utterances + plan.rejected, most, job.out / "rejects.jsonl")
+    total = plan.utterances + plan.rejected
+    tally = Tally(total, most, partial(list_rejects, store, total, most))
     begin, usage = time.perf_counter(), Usage()
     results = runner(job, todo) if todo else iter(())
     for number, receipt, used in track(results, f"encoding with codec {plan.settings.codec}", total=len(todo)):
         receipts[number], usage = receipt, usage + used
         tally.add(receipt.rejects)
     outcome = Outcome(len(todo), usage, time.perf_counter() - begin)
-    receipts |= survey(plan, job.out, job.format)  # of other parts too, made meanwhile
-    conclude(plan, job.out, receipts, most, outcome)
+    receipts |= survey(plan, store, job.format)  # of other parts too, made meanwhile
+    conclude(plan, store, receipts, most, outcome)
     return outcome
 
 
-def conclude(plan: Plan, out: Path, receipts: dict[int, Receipt], most: float, outcome: Outcome) -> None:
+def conclude(plan: Plan, store: Store, receipts: dict[int, Receipt], most: float, outcome: Outcome) -> None:
     """List rejects and checksums of all shards, and say how it went."""
     ordered = [receipts[number] for number in sorted(receipts)]
     rejects = [one for receipt in ordered for one in receipt.rejects]
-    report(out / "rejects.jsonl", rejects, sum(one.utterances for one in ordered) + len(rejects), most)
+    list_rejects(store, sum(one.utterances for one in ordered) + len(rejects), most, rejects)
     if outcome.shards:
-        write_atomically(out / "report.json", json.dumps(outcome.figures(), indent=1) + "\n")
+        store.write("report.json", json.dumps(outcome.figures(), indent=1) + "\n")
     if len(ordered) == len(plan.shards):
-        write_atomically(out / "SHA256SUMS", "".join(f"{sha}  {name}\n" for name, sha in sums_of(ordered).items()))
+        store.write("SHA256SUMS", "".join(f"{sha}  {name}\n" for name, sha in sums_of(ordered).items()))
     hours, figures = sum(one.audio_s for one in ordered) / 3600, outcome.figures()
-    print(f"{out}: {hours:.2f} h in {len(ordered):,} shards of {len(plan.shards):,}")
+    print(f"{store.place}: {hours:.2f} h in {len(ordered):,} shards of {len(plan.shards):,}")
     if outcome.shards:
         print(
             f"{figures['audio_h']:.2f} h encoded at {figures['times_real_time']:g} times real time; "

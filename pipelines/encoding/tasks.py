@@ -16,7 +16,8 @@ from pipelines.corpus.sources import Source, short_hash
 from pipelines.encoding.encoder import Encoder, Found, Rules
 from pipelines.encoding.places import joined
 from pipelines.encoding.plan import PlannedShard, open_plan
-from pipelines.encoding.receipts import Receipt, write_files, write_receipt
+from pipelines.encoding.receipts import Receipt
+from pipelines.encoding.stores import store_of
 from pipelines.formats.content import Content
 from pipelines.formats.registry import WRITERS
 from pipelines.shared.errors import UserError
@@ -32,7 +33,7 @@ class Job:
     plan: Path
     codec: Path
     tokenizer: Path
-    out: Path
+    out: str  # path or URL
     format: str = "safetensors"
     device: str = "cpu"
     compile: bool = False
@@ -68,7 +69,7 @@ class Worker:
 
     def __init__(self, job: Job):
         torch.set_num_threads(job.threads)
-        self.job, self.plan = job, open_plan(job.plan)
+        self.job, self.plan, self.store = job, open_plan(job.plan), store_of(job.out)
         codec, tokenizer = load_codec(job.codec).to(job.device), Tokenizer.load(job.tokenizer)
         settings = self.plan.settings
         for what, have, planned in (
@@ -92,10 +93,10 @@ class Worker:
         rejects = (*shard.rejects, *(one.result for one in found if isinstance(one.result, Reject)))
         content = self.content(shard, found, rejects, task)
         write = WRITERS[self.job.format]
-        files = write_files(self.job.out, shard.name, lambda folder: write(folder, shard.name, content))
+        files = self.store.write_files(shard.name, lambda folder: write(folder, shard.name, content))
         audio_s = sum(len(one.codes) for one in content.examples) / self.spec.frame_rate
         receipt = Receipt(task, len(content.examples), round(audio_s, 3), rejects, files)
-        write_receipt(self.job.out, shard.name, receipt)
+        self.store.write_receipt(shard.name, receipt)
         read_bytes = sum(max(one.recording.size, 0) for one in found if one.recording)
         seconds, waited_s = time.perf_counter() - begin, self.encoder.ahead.waited_s - waited_s
         return receipt, Usage(seconds, waited_s, read_bytes, audio_s)

@@ -50,10 +50,18 @@ def find(folder: Path) -> tuple[str, list[Path]]:
     return formats[0], found[formats[0]]
 
 
-def name_of(format: str, path: Path) -> str:
+def name_of(format: str, path: PurePath) -> str:
     """The shard's name, out of that of its file."""
     before, _, after = PurePath(PATTERNS[format]).name.partition("*")
     return path.name.removeprefix(before).removesuffix(after)
+
+
+def shard_of(file: PurePath) -> str | None:
+    """The shard whose file this is, by its path below a folder of shards of any format; None for other files."""
+    for format, pattern in PATTERNS.items():
+        if file.match(pattern) and len(file.parts) == len(PurePath(pattern).parts):
+            return name_of(format, file)
+    return None
 
 
 def read(

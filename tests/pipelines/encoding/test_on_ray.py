@@ -16,6 +16,7 @@ import toys
 from bad_recordings import BAD
 from encoded import files, rejects
 from pipelines import encode_corpus
+from pipelines.encoding.places import joined
 from pipelines.encoding.plan import Settings
 from pipelines.shared.errors import UserError
 from sources import ROOT
@@ -55,7 +56,7 @@ def root(made, tmp_path_factory) -> Path:
 def flags(root: Path, out: str, *more: str) -> list[str]:
     paths = ["--plan", root / "plan", "--manifest", root / "manifest.jsonl", "--codec", root / "codec"]
     return [
-        *map(str, [*paths, "--tokenizer", root / "tokenizer.model", "--out", root / out]),
+        *map(str, [*paths, "--tokenizer", root / "tokenizer.model", "--out", joined(str(root), out)]),
         "--max-rejects",
         ".5",
         *more,
@@ -115,7 +116,8 @@ def wait_for(process: "subprocess.Popen[str]", out: Path, shards: int) -> None:
 @pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="finds workers in /proc")
 def test_a_lost_worker_has_its_shard_made_by_another(root, alone):
-    with start(root, "lost") as process:
+    """Shards are put by URL, here of a folder."""
+    with start(root, f"file://{root}/lost") as process:
         wait_for(process, root / "lost", 1)
         killed = workers_below(process.pid)
         os.kill(killed[0], signal.SIGKILL)

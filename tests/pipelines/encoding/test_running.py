@@ -17,7 +17,7 @@ from codec import load as load_codec
 from codec import save as save_codec
 from encoded import files, rejects
 from pipelines.corpus import manifest
-from pipelines.encoding import receipts, tasks
+from pipelines.encoding import receipts, stores, tasks
 from pipelines.shared.errors import UserError
 from speechllm.data.shards import open_shards
 
@@ -98,7 +98,7 @@ def test_an_interrupted_run_goes_on_and_leaves_nothing_half_written(root, encode
         return _real(*args, **options)
 
     with monkeypatch.context() as patch:
-        where = Path if step == "replace" else receipts if step == "sync" else tasks
+        where = {"replace": Path, "sync": receipts, "write_files": receipts}.get(step, stores)
         real = getattr(where, step)
         patch.setattr(where, step, lambda *args, **options: fail(*args, _real=real, **options))
         with pytest.raises(KeyboardInterrupt, match="the same command resumes"):
