@@ -31,6 +31,18 @@ def processes(given: dict[str, Any]) -> int:
     return int(devices * nodes)
 
 
+def per_step(config: Any) -> int:
+    """Segments of a process in a step of a codec's training, by `batch_size` and `batches_per_step`.
+
+    Raises:
+        UserError: one of them is not 1 or more.
+    """
+    for name in ("batch_size", "batches_per_step"):
+        if getattr(config, name) < 1:
+            raise UserError(f"got --{name}={getattr(config, name)}; expected 1 or more")
+    return int(config.batch_size * config.batches_per_step)
+
+
 def place() -> tuple[int, int]:
     """This process's number, and how many there are; known once training has begun."""
     if torch.distributed.is_available() and torch.distributed.is_initialized():

@@ -20,7 +20,7 @@ from codec.training.segments import MeasuredSegments
 from pipelines.corpus import manifest
 from pipelines.corpus.rejects import Reject, report
 from pipelines.shared.errors import UserError
-from pipelines.training.dealing import loader, processes
+from pipelines.training.dealing import loader, per_step, processes
 from pipelines.training.resume import Run, part_of, settings_of
 from pipelines.training.shown import copy_of_hifigan, sounds
 from pipelines.training.trainer import How, adversarial_options, fit
@@ -37,7 +37,9 @@ class TrainHiFiGAN:
     codec: HiFiGANConfig = field(default_factory=HiFiGANConfig)
     optim: HiFiGANOptim = field(default_factory=HiFiGANOptim)
     init_from: Path | None = None  # a codec whose weights to start from
-    batch_size: int = 16  # segments, of each process
+    batch_size: int = 16  # segments that each process holds at once
+    batches_per_step: int = 1  # of these that each process passes, one after the other, for an update of the weights
+    activation_checkpointing: bool = False  # compute inner values anew on the way back: more time, less memory
     segment_frames: int = 24  # codec frames in a training segment
     min_duration_s: float = 0.4  # shorter utterances are left out
     ema_decay: float = 0.0  # of a running mean of the weights, which is then what is exported; 0 = none
@@ -62,7 +64,7 @@ def loaders(
         return MeasuredSegments(files, durations, samples, rate, size=size, seed=config.seed, first=first)
 
     left = (config.optim.max_steps - run.steps_done()) * run.items_per_step
-    training = loader(segments(used, left, run.progress.items), config.batch_size, config.num_workers)
+    training = loader(segments(used, left, run.progress.items), per_step(config), config.num_workers)
     return training, loader(segments(held, len(held)), config.batch_size, config.num_workers) if held else None
 
 
@@ -115,11 +117,17 @@ def train(config: TrainHiFiGAN) -> None:
     codec = HiFiGANCodec(config.codec)
     if config.init_from:
         codec.load_state_dict(load_codec(config.init_from, kind=HiFiGANCodec).state_dict())
-    module = LitHiFiGAN(codec, config.optim, shower(config.run_dir, codec.sample_rate))
+    module = LitHiFiGAN(
+        codec,
+        config.optim,
+        shower(config.run_dir, codec.sample_rate),
+        config.batches_per_step,
+        config.activation_checkpointing,
+    )
     utterances = read_manifest(config)
     identity = settings_of("codec", config.codec) | {"corpus": manifest.digest(utterances, config.manifest.parent)}
     settings = dataclasses.asdict(config)
-    items = config.batch_size * processes(config.trainer)
+    items = per_step(config) * processes(config.trainer)
     run = Run(config.run_dir, config.optim.max_steps, identity, settings, config.checkpoint_minutes, items)
     training, validation = loaders(config, utterances, run)
     sizes = [

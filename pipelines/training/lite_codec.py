@@ -22,7 +22,7 @@ from pipelines.corpus import manifest
 from pipelines.corpus.features import read_features
 from pipelines.corpus.rejects import Reject, report
 from pipelines.shared.errors import UserError
-from pipelines.training.dealing import loader, processes
+from pipelines.training.dealing import loader, per_step, processes
 from pipelines.training.resume import Run, part_of, settings_of
 from pipelines.training.shown import copy_of_lite, sounds
 from pipelines.training.trainer import How, adversarial_options, fit
@@ -44,7 +44,9 @@ class TrainLite:
     discriminators_from: Path | None = None  # the run_dir of a run whose discriminators to start from
     features: Path | None = None  # features to train on in place of audio
     augment: Augmentation | None = None  # how features are changed at every step; None = not at all
-    batch_size: int = 16
+    batch_size: int = 16  # segments that each process holds at once
+    batches_per_step: int = 1  # of these that each process passes, one after the other, for an update of the weights
+    activation_checkpointing: bool = False  # compute inner values anew on the way back: more time, less memory
     segment_frames: int = 32  # codec frames in a training segment
     ema_decay: float = 0.0  # of a running mean of the weights, which is then what is exported; 0 = none
     validation_items: int = 64  # utterances kept out of training
@@ -88,7 +90,7 @@ def loaders(config: TrainLite, utterances: list[manifest.Utterance], run: Run) -
         return AudioSegments(files, durations, samples, rate, size=size, seed=config.seed, first=first)
 
     left = (config.optim.max_steps - run.steps_done()) * run.items_per_step
-    training = loader(segments(used, left, run.progress.items), config.batch_size, config.num_workers)
+    training = loader(segments(used, left, run.progress.items), per_step(config), config.num_workers)
     return training, loader(segments(held, len(held)), config.batch_size) if held else None
 
 
@@ -110,7 +112,7 @@ def new_module(config: TrainLite) -> LitCodec:
         codec.load_state_dict(load_codec(config.init_from, kind=LiteCodec).state_dict())
     if config.vocoder_from:
         codec.vocoder.load_state_dict(load_codec(config.vocoder_from, kind=LiteCodec).vocoder.state_dict())
-    module = LitCodec(codec, config.optim)
+    module = LitCodec(codec, config.optim, config.batches_per_step, config.activation_checkpointing)
     if config.discriminators_from:
         module.load_discriminators(config.discriminators_from / DISCRIMINATORS)
     return module
@@ -130,7 +132,7 @@ def train(config: TrainLite) -> None:
         "corpus": manifest.digest(utterances, None if config.features else config.manifest.parent)
     }
     settings = dataclasses.asdict(config)
-    items = config.batch_size * processes(config.trainer)
+    items = per_step(config) * processes(config.trainer)
     run = Run(config.run_dir, config.optim.max_steps, identity, settings, config.checkpoint_minutes, items)
     module, seen = new_module(config), run.steps_done()
     codec = module.codec

@@ -20,6 +20,8 @@ import torch
 from torch import Tensor, nn
 
 from codec.hifigan.codec import HiFiGANCodec, zero_after
+from codec.hifigan.layers import ResidualLayer
+from codec.training.accumulating import Means, recompute, shares_of
 from codec.training.adversarial import check_finite, rename_discriminators
 from codec.training.lfsc.discriminators import (
     ComplexSpectrumDiscriminator,
@@ -32,6 +34,7 @@ from codec.training.lfsc.speech_model import SpeechModel
 from codec.training.steps import CountsSteps
 
 Batch: TypeAlias = Tensor | Sequence[Tensor]
+Part: TypeAlias = tuple[float, Tensor, Tensor | None]  # share of a step, audio [B, N], samples of whole frames int [B]
 
 
 @dataclass(frozen=True)
@@ -78,15 +81,24 @@ class LitHiFiGAN(CountsSteps, lightning.LightningModule):
         codec: with or without weight normalisation; it is put on.
         optim: see HiFiGANOptim.
         show: called at every validation with the step and some audio [B, N], real and decoded.
+        batches_per_step: parts that a batch is passed in, one after the other; the update is the same.
+        checkpointing: whether inner values of the codec's residual layers are computed anew on the way back.
     """
 
     def __init__(
-        self, codec: HiFiGANCodec, optim: HiFiGANOptim, show: Callable[[int, Tensor, Tensor], None] | None = None
+        self,
+        codec: HiFiGANCodec,
+        optim: HiFiGANOptim,
+        show: Callable[[int, Tensor, Tensor], None] | None = None,
+        batches_per_step: int = 1,
+        checkpointing: bool = False,
     ):
         super().__init__()
         self.automatic_optimization = False
         codec.add_weight_norm()
-        self.codec, self.optim, self.show = codec, optim, show
+        self.codec, self.optim, self.show, self.batches_per_step = codec, optim, show, batches_per_step
+        if checkpointing:
+            recompute(codec, ResidualLayer)
         self.discriminators = build_discriminators(optim, codec.sample_rate)
         self.losses: list[Tensor] = []  # of the step so far
         self.register_step()
@@ -140,36 +152,61 @@ class LitHiFiGAN(CountsSteps, lightning.LightningModule):
 
     def training_step(self, batch: Batch, batch_idx: int) -> None:
         """At most one update of the discriminators, then one of the codec."""
-        o, (audio, lengths) = self.optim, self.whole_frames(batch)
+        parts, means = self.parts(batch), Means()
         codec_optimizer, discriminator_optimizer = self.optimizers()
         for optimizer in (codec_optimizer, discriminator_optimizer):
             optimizer.param_groups[0]["lr"] = self.learning_rate()
-        fake = self.reconstruct(audio, lengths)
-        losses: dict[str, Tensor] = {}
-        if self.steps % o.discriminator_every == 0:
-            losses["discriminator"] = discriminator_loss(self.discriminators(audio), self.discriminators(fake.detach()))
-            self.update(discriminator_optimizer, losses["discriminator"])
-        losses |= self.reconstruction(fake, audio, lengths)
+        # One part is decoded once for both updates. Several would all have to be kept, so they are decoded again.
+        kept = [self.reconstruct(*parts[0][1:])] if len(parts) == 1 else None
+        if self.steps % self.optim.discriminator_every == 0:
+            self.update(discriminator_optimizer, self.discriminate, parts, kept, means)
         self.discriminators.requires_grad_(False)  # their own gradients are not wanted when the codec learns from them
+        self.update(codec_optimizer, self.judge, parts, kept, means)
+        self.discriminators.requires_grad_(True)
+        check_finite(self.losses, self.steps)
+        self.losses.clear()
+        self.count_step()
+        self.log_dict({f"train/{name}": value for name, value in means.values.items()}, prog_bar=True)
+        self.log("step", float(self.steps))  # of the run, for the log, not of this part of it
+
+    def parts(self, batch: Batch) -> list[Part]:
+        """The segments of a step, as many at a time as are held at once."""
+        audio, lengths = self.whole_frames(batch)
+        return [
+            (share, audio[which], None if lengths is None else lengths[which])
+            for which, share in shares_of(len(audio), self.batches_per_step)
+        ]
+
+    def discriminate(self, fake: Tensor, audio: Tensor, lengths: Tensor | None) -> dict[str, Tensor]:
+        """What the discriminators learn from."""
+        return {"discriminator": discriminator_loss(self.discriminators(audio), self.discriminators(fake.detach()))}
+
+    def judge(self, fake: Tensor, audio: Tensor, lengths: Tensor | None) -> dict[str, Tensor]:
+        """What the codec learns from."""
+        losses = self.reconstruction(fake, audio, lengths)
         fake_outputs = self.discriminators(fake)
         with torch.no_grad():
             real_outputs = self.discriminators(audio)
         losses["adversarial"] = adversarial_loss(fake_outputs)
         losses["matching"] = matching_loss(real_outputs, fake_outputs)
-        total = sum(getattr(o, f"{name}_weight") * losses[name] for name in ("mel", "stft", "adversarial", "matching"))
-        self.update(codec_optimizer, total)
-        self.discriminators.requires_grad_(True)
-        check_finite(self.losses, self.steps)
-        self.losses.clear()
-        self.count_step()
-        self.log_dict({f"train/{name}": value.detach() for name, value in losses.items()}, prog_bar=True)
-        self.log("step", float(self.steps))  # of the run, for the log, not of this part of it
+        return losses
 
-    def update(self, optimizer: torch.optim.Optimizer, loss: Tensor) -> None:
-        """Backward and step."""
-        self.losses.append(loss.detach())
+    def update(
+        self,
+        optimizer: torch.optim.Optimizer,
+        losses_of: Callable[[Tensor, Tensor, Tensor | None], dict[str, Tensor]],
+        parts: Sequence[Part],
+        kept: Sequence[Tensor] | None,
+        means: Means,
+    ) -> None:
+        """Backward of every part, and step."""
         optimizer.zero_grad()
-        self.manual_backward(loss)
+        for number, (share, audio, lengths) in enumerate(parts):
+            losses = losses_of(kept[number] if kept else self.reconstruct(audio, lengths), audio, lengths)
+            loss = torch.stack([getattr(self.optim, f"{name}_weight", 1.0) * one for name, one in losses.items()]).sum()
+            self.losses.append(loss.detach())
+            self.manual_backward(loss * share)
+            means.add(share, losses)
         optimizer.step()
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:

@@ -1,5 +1,7 @@
 """Losses of the lite family. Each returns a scalar; lower is better. Shapes: B batch, S frames, W values of a frame."""
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 
@@ -13,13 +15,25 @@ def feature_loss(estimate: Tensor, target: Tensor, pitch_weight: float) -> Tenso
     return error[..., :-2].mean() + error[..., -1].mean() / 10 + pitch_weight * (voiced * error[..., -2]).mean()
 
 
-def feature_matching_loss(real: DiscriminatorOutput, fake: DiscriminatorOutput) -> Tensor:
-    """L1 between discriminator features, each layer relative to the level of the real one."""
+def feature_matching_loss(
+    real: DiscriminatorOutput, fake: DiscriminatorOutput, known: Sequence[Tensor] | None = None
+) -> Tensor:
+    """L1 between discriminator features, each layer relative to the level of the real one.
+
+    Args:
+        real, fake: what a discriminator says of both.
+        known: `levels` of a whole of which `real` is a part; None = it is the whole, or a process's share of it.
+    """
     losses = []
-    for ours, theirs in zip(fake.features, real.features, strict=True):
-        ours, theirs = ours.float(), theirs.detach().float()
-        losses.append((ours - theirs).abs().mean() / (over_processes(theirs.abs().mean()) + 1e-4))
+    whole = [over_processes(level) for level in levels(real)] if known is None else known
+    for ours, theirs, level in zip(fake.features, real.features, whole, strict=True):
+        losses.append((ours.float() - theirs.detach().float()).abs().mean() / (level + 1e-4))
     return torch.stack(losses).mean()
+
+
+def levels(real: DiscriminatorOutput) -> Tensor:
+    """Mean absolute values of each layer, [layers]."""
+    return torch.stack([layer.detach().float().abs().mean() for layer in real.features])
 
 
 def over_processes(mean: Tensor) -> Tensor:

@@ -10,7 +10,9 @@ an LM can be trained on them meanwhile), discriminators score features and envel
 features.
 """
 
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,13 +22,20 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from codec.lite.codec import LiteCodec
+from codec.lite.convnext import ConvNeXtBlock
 from codec.lite.features import ENVELOPE_MEAN, ENVELOPE_SCALE, analyse
+from codec.training.accumulating import Means, recompute, shares_of
 from codec.training.adversarial import adversarial_loss, check_finite, discriminator_loss, rename_discriminators
 from codec.training.lite.discriminators import PatchDiscriminator
-from codec.training.lite.losses import feature_loss, feature_matching_loss, usage_loss
+from codec.training.lite.losses import (
+    feature_loss,
+    feature_matching_loss,
+    levels,
+    over_processes,
+    usage_loss,
+)
+from codec.training.lite.results import Inputs, Part, Results, Term, Whole
 from codec.training.steps import CountsSteps
-
-Term = tuple[float, str, Tensor]  # weight, name, value of a loss
 
 
 @dataclass(frozen=True)
@@ -54,12 +63,20 @@ class CodecOptim:
 
 
 class LitCodec(CountsSteps, lightning.LightningModule):
-    """Manual optimisation: discriminators first, then the codec, on the same batch."""
+    """Manual optimisation: discriminators first, then the codec, on the same batch.
 
-    def __init__(self, codec: LiteCodec, optim: CodecOptim):
+    Args:
+        codec, optim: what learns, and how.
+        batches_per_step: parts that a batch is passed in, one after the other; the update is the same.
+        checkpointing: whether inner values of the codec's blocks are computed anew on the way back.
+    """
+
+    def __init__(self, codec: LiteCodec, optim: CodecOptim, batches_per_step: int = 1, checkpointing: bool = False):
         super().__init__()
         self.automatic_optimization = False
-        self.codec, self.optim = codec, optim
+        self.codec, self.optim, self.batches_per_step = codec, optim, batches_per_step
+        if checkpointing:
+            recompute(codec, ConvNeXtBlock)
         channels = optim.discriminator_channels
         self.discriminators = torch.nn.ModuleDict(
             {name: PatchDiscriminator(channels) for name in ("features", "envelope")}
@@ -122,25 +139,34 @@ class LitCodec(CountsSteps, lightning.LightningModule):
         with torch.set_grad_enabled(torch.is_grad_enabled() and not self.frozen):
             return self.codec.encoder(features)
 
-    def targets_and_estimates(self, batch: Tensor) -> tuple[dict[str, tuple[Tensor, Tensor]], Tensor | None]:
-        """Of each part that learns, what it should give and what it gives, both of order 1; and latents [B, D, T].
-
-        A batch is audio [B, N], features [B, S, W], or pairs of features [B, 2, S, W], input and target.
-        """
+    def inputs(self, batch: Tensor) -> Inputs:
+        """Of audio [B, N], features [B, S, W], or pairs of features [B, 2, S, W], input and target."""
         given, wanted = batch.unbind(1) if batch.dim() == 4 else (batch, None)
         features, envelope = self.analyse(given)
-        vocoder_input, latents, pairs = features, None, {}
+        return Inputs(features, features if wanted is None else wanted, envelope)
+
+    def targets(self, inputs: Inputs) -> dict[str, Tensor]:
+        """What each part that learns should give, of order 1."""
+        found = {}
         if "features" in self.optim.parts:
-            latents = self.encode(features)
-            decoded = self.codec.decoder(self.codec.quantizer(latents)[0]).float()
-            pairs["features"] = features if wanted is None else wanted, decoded
-            vocoder_input = decoded if self.frozen else features
+            found["features"] = inputs.target
         if "vocoder" in self.optim.parts:
-            assert envelope is not None, "a vocoder learns from audio"
+            assert inputs.envelope is not None, "a vocoder learns from audio"
+            found["envelope"] = (inputs.envelope + ENVELOPE_MEAN) / ENVELOPE_SCALE
+        return found
+
+    def results(self, inputs: Inputs) -> Results:
+        """What each part that learns should give and what it gives, and latents [B, D, T]."""
+        targets, vocoder_input, latents, pairs = self.targets(inputs), inputs.features, None, {}
+        if "features" in targets:
+            latents = self.encode(inputs.features)
+            decoded = self.codec.decoder(self.codec.quantizer(latents)[0]).float()
+            pairs["features"] = targets["features"], decoded
+            vocoder_input = decoded if self.frozen else inputs.features
+        if "envelope" in targets:
             fine = self.codec.vocoder.envelope(vocoder_input)
-            target, estimate = ((part + ENVELOPE_MEAN) / ENVELOPE_SCALE for part in (envelope, fine))
-            pairs["envelope"] = target, estimate
-        return pairs, latents
+            pairs["envelope"] = targets["envelope"], (fine + ENVELOPE_MEAN) / ENVELOPE_SCALE
+        return Results(pairs, latents)
 
     def distance(self, name: str, target: Tensor, estimate: Tensor) -> Term:
         """The plain loss of one part."""
@@ -151,50 +177,117 @@ class LitCodec(CountsSteps, lightning.LightningModule):
     def training_step(self, batch: Tensor, batch_idx: int) -> None:
         """One update of the discriminators, once the encoder is frozen, and one of the codec."""
         optimizer, *others = self.optimizers()
-        discriminator_optimizers = dict(zip(self.discriminators, others, strict=True))
         optimizer.param_groups[0]["lr"] = self.learning_rate()
-        pairs, latents = self.targets_and_estimates(batch)
-        terms: list[Term] = []
-        if latents is not None and self.optim.usage_weight and not self.frozen:
-            terms.append((self.optim.usage_weight, "usage", usage_loss(self.codec.quantizer.squash(latents))))
-        for name, (target, estimate) in pairs.items():
-            terms.append(self.distance(name, target, estimate))
-            if self.frozen:
-                terms += self.adversarial_terms(name, discriminator_optimizers[name], target, estimate)
-        self.update(optimizer, self.codec, torch.stack([weight * value for weight, _, value in terms]).sum())
+        parts = [(share, self.inputs(batch[which])) for which, share in shares_of(len(batch), self.batches_per_step)]
+        # One part is computed once for both updates. Several would all have to be kept, so they are computed again.
+        kept = self.results(parts[0][1]) if len(parts) == 1 else None
+        means = Means()
+        if self.frozen:
+            members = {
+                other: discriminator
+                for other, (name, discriminator) in zip(others, self.discriminators.items(), strict=True)
+                if name in self.targets(parts[0][1])
+            }
+            self.update(members, self.discriminator_terms, parts, kept, means)
+        self.discriminators.requires_grad_(False)  # their own gradients are not wanted when the codec learns from them
+        whole = Whole() if kept else Whole(self.usage_of_all(parts), self.levels_of_all(parts))
+        self.update({optimizer: self.codec}, partial(self.codec_terms, whole), parts, kept, means)
+        self.discriminators.requires_grad_(True)
         check_finite(self.losses, self.steps)
         self.losses.clear()
         self.count_step()
-        self.log_dict({f"train/{name}": value.detach() for _, name, value in terms}, prog_bar=True)
+        self.log_dict({f"train/{name}": value for name, value in means.values.items()}, prog_bar=True)
         self.log("step", float(self.steps))  # of the run, for the log, not of this part of it
 
-    def adversarial_terms(self, name: str, optimizer: Any, real: Tensor, fake: Tensor) -> list[Term]:
-        """Update one discriminator; returns what the codec is to learn from it."""
+    def discriminator_terms(self, number: int, share: float, results: Results) -> list[Term]:
+        """What the discriminators learn from."""
+        terms = []
+        for name, (real, fake) in results.pairs.items():
+            discriminator = self.discriminators[name]
+            loss = discriminator_loss(discriminator(real), discriminator(fake.detach()))
+            terms.append((1.0, f"{name}_discriminator", loss))
+        return terms
+
+    def codec_terms(self, whole: Whole, number: int, share: float, results: Results) -> list[Term]:
+        """What the codec learns from a part of a step's segments, by its number and its share of them."""
+        terms: list[Term] = []
+        latents = results.latents
+        if latents is not None and self.optim.usage_weight and not self.frozen:
+            if whole.usage:
+                value, gradients = whole.usage  # of the whole; here they reach the encoder, part by part
+                usage = value + (gradients[number] * (latents - latents.detach())).sum() / share
+            else:
+                usage = usage_loss(self.codec.quantizer.squash(latents))
+            terms.append((self.optim.usage_weight, "usage", usage))
+        for name, (target, estimate) in results.pairs.items():
+            terms.append(self.distance(name, target, estimate))
+            if self.frozen:
+                terms += self.adversarial_terms(name, target, estimate, whole.levels.get(name))
+        return terms
+
+    def adversarial_terms(self, name: str, real: Tensor, fake: Tensor, levels: list[Tensor] | None) -> list[Term]:
+        """What the codec is to learn from one discriminator."""
         discriminator = self.discriminators[name]
-        loss = discriminator_loss(discriminator(real), discriminator(fake.detach()))
-        self.update(optimizer, discriminator, loss)
-        discriminator.requires_grad_(False)  # its own gradients are not wanted when the codec learns from it
         fake_output = discriminator(fake)
         with torch.no_grad():
             real_output = discriminator(real)
-        discriminator.requires_grad_(True)
+        matching = feature_matching_loss(real_output, fake_output, levels)
         return [
-            (0.0, f"{name}_discriminator", loss.detach()),
             (self.optim.adversarial_weight, f"{name}_adversarial", adversarial_loss(fake_output)),
-            (self.optim.matching_weight, f"{name}_matching", feature_matching_loss(real_output, fake_output)),
+            (self.optim.matching_weight, f"{name}_matching", matching),
         ]
 
-    def update(self, optimizer: Any, module: torch.nn.Module, loss: Tensor) -> None:
-        """Backward, clip, step."""
-        self.losses.append(loss.detach())
-        optimizer.zero_grad()
-        self.manual_backward(loss)
-        torch.nn.utils.clip_grad_norm_(module.parameters(), self.optim.clip_norm)
-        optimizer.step()
+    def usage_of_all(self, parts: Sequence[Part]) -> tuple[Tensor, Sequence[Tensor]] | None:
+        """The loss of how codes are used, which is no mean over segments, and its gradients by the latents of parts."""
+        if self.frozen or not self.optim.usage_weight or "features" not in self.optim.parts:
+            return None
+        latents = [self.encode(inputs.features).detach() for _, inputs in parts]
+        joined = torch.cat(latents).requires_grad_()
+        loss = usage_loss(self.codec.quantizer.squash(joined))
+        (gradient,) = torch.autograd.grad(loss, joined)
+        return loss.detach(), gradient.split([len(part) for part in latents])
+
+    @torch.no_grad()
+    def levels_of_all(self, parts: Sequence[Part]) -> dict[str, list[Tensor]]:
+        """Mean levels of the layers of each discriminator, given what is real."""
+        means = Means()
+        for share, inputs in parts if self.frozen else ():
+            for name, real in self.targets(inputs).items():
+                means.add(share, {name: levels(self.discriminators[name](real))})
+        return {name: [over_processes(level) for level in found] for name, found in means.values.items()}
+
+    def update(
+        self,
+        members: Mapping[Any, torch.nn.Module],
+        terms_of: Callable[[int, float, Results], list[Term]],
+        parts: Sequence[Part],
+        kept: Results | None,
+        means: Means,
+    ) -> None:
+        """Backward of every part, clip, step.
+
+        Args:
+            members: what learns, by its optimiser.
+            terms_of: the losses of a part.
+            parts: of the step.
+            kept: results of the only part, where they are known.
+            means: gets the losses.
+        """
+        for optimizer in members:
+            optimizer.zero_grad()
+        for number, (share, inputs) in enumerate(parts):
+            terms = terms_of(number, share, kept or self.results(inputs))
+            loss = torch.stack([weight * value for weight, _, value in terms]).sum()
+            self.losses.append(loss.detach())
+            self.manual_backward(loss * share)
+            means.add(share, {name: value for _, name, value in terms})
+        for optimizer, module in members.items():
+            torch.nn.utils.clip_grad_norm_(module.parameters(), self.optim.clip_norm)
+            optimizer.step()
 
     def validation_step(self, batch: Tensor, batch_idx: int) -> None:
         """Distances on held-out speech."""
-        pairs, _ = self.targets_and_estimates(batch)
+        pairs = self.results(self.inputs(batch)).pairs
         terms = [self.distance(name, *pair) for name, pair in pairs.items()]
         self.log("step", float(self.steps), sync_dist=True)
         self.log_dict({f"val/{name}": value for _, name, value in terms}, prog_bar=True, sync_dist=True)

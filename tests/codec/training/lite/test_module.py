@@ -153,7 +153,7 @@ def test_the_parts_can_be_trained_apart(tmp_path, parts, learns):
 
 def test_a_vocoder_cannot_learn_from_features():
     with pytest.raises(AssertionError, match="a vocoder learns from audio"):
-        lit().targets_and_estimates(torch.zeros(1, 8, 87))
+        (module := lit()).results(module.inputs(torch.zeros(1, 8, 87)))
 
 
 def test_features_pass_through_and_audio_is_analysed():
@@ -170,7 +170,7 @@ def test_the_vocoder_sees_true_features_first_and_decoded_ones_once_the_encoder_
     monkeypatch.setattr(module.codec.vocoder, "envelope", lambda f: (seen.append(f), envelope(f))[1])
     for step in (4, 5):
         module.step.fill_(step)
-        target, decoded = module.targets_and_estimates(batch)[0]["features"]
+        target, decoded = module.results(module.inputs(batch)).pairs["features"]
         assert seen[-1] is (target if step < 5 else decoded)
 
 
@@ -208,10 +208,10 @@ def test_a_gpu_trains_both_stages(tmp_path, precision):
 def test_of_a_pair_the_first_is_coded_and_the_second_is_the_target():
     module, generator = lit(parts=("features",)), torch.Generator().manual_seed(0)
     heard, wanted = torch.randn(2, 2, 32, 87, generator=generator).unbind(1)
-    pairs, _ = module.targets_and_estimates(torch.stack([heard, wanted], dim=1))
+    pairs = module.results(module.inputs(torch.stack([heard, wanted], dim=1))).pairs
     target, decoded = pairs["features"]
     assert torch.equal(target, wanted)
-    assert torch.equal(decoded, module.targets_and_estimates(heard)[0]["features"][1])
+    assert torch.equal(decoded, module.results(module.inputs(heard)).pairs["features"][1])
 
 
 def test_even_use_of_codes_is_learned_where_it_is_wanted(tmp_path):
