@@ -22,7 +22,7 @@ from pipelines.corpus import manifest  # noqa: E402
 from pipelines.encoding.receipts import Receipt, write_files, write_receipt  # noqa: E402
 from pipelines.encoding.tasks import code_spec  # noqa: E402
 from pipelines.formats.content import Content  # noqa: E402
-from pipelines.formats.registry import WRITERS, check, find, name_of, read  # noqa: E402
+from pipelines.formats.registry import CONTEXT, WRITERS, Writer, check, find, name_of, read, writer_of  # noqa: E402
 from pipelines.shared.errors import UserError, guard  # noqa: E402
 from speechllm.text.normalizer import Normalizer  # noqa: E402
 from speechllm.text.phonemizer import Phonemizer  # noqa: E402
@@ -52,6 +52,7 @@ def main(argv: list[str] | None = None, prog: str | None = None) -> None:
     parser = argparse.ArgumentParser(prog, description=__doc__.split("\n")[0])
     parser.add_argument("shards", type=Path, help="folder of shards of one format")
     parser.add_argument("--format", choices=[*WRITERS], required=True, help="to write")
+    parser.add_argument("--context", nargs="?", const=0, type=int, metavar="SEED", help=CONTEXT)
     parser.add_argument("--out", type=Path, required=True, help="folder for the new shards")
     parser.add_argument("--manifest", type=Path, help="for texts and speakers")
     parser.add_argument("--codec", type=Path, help="codec folder, for parquet that does not say whose codes it has")
@@ -59,6 +60,7 @@ def main(argv: list[str] | None = None, prog: str | None = None) -> None:
     args = parser.parse_args(argv)
 
     check(args.format)
+    write = writer_of(args.format, args.context)
     have, paths = find(args.shards)
     spec = code_spec(load_codec(args.codec)) if args.codec else None
     tokenizer = Tokenizer.load(args.tokenizer) if args.tokenizer else None
@@ -72,14 +74,14 @@ def main(argv: list[str] | None = None, prog: str | None = None) -> None:
         content = read(have, path, spec, front)
         content = replace(content, tokenizer=content.tokenizer or (tokenizer.fingerprint if tokenizer else ""))
         content = named(content, known) if known else content
-        convert(content, args.format, args.out, name_of(have, path))
+        convert(content, write, args.out, name_of(have, path))
         count += len(content.examples)
     print(f"{args.out}: {count:,} utterances in {len(paths):,} shards")
 
 
-def convert(content: Content, format: str, out: Path, name: str) -> None:
+def convert(content: Content, write: Writer, out: Path, name: str) -> None:
     """Write one shard and its checksum."""
-    files = write_files(out, name, lambda folder: WRITERS[format](folder, name, content))
+    files = write_files(out, name, lambda folder: write(folder, name, content))
     audio_s = sum(len(one.codes) for one in content.examples) / content.spec.frame_rate
     write_receipt(out, name, Receipt("", len(content.examples), round(audio_s, 3), (), files))  # of no plan
 

@@ -42,7 +42,7 @@ from pipelines.encoding.plan import Settings  # noqa: E402
 from pipelines.encoding.planning import plan_manifest  # noqa: E402
 from pipelines.encoding.running import here, run  # noqa: E402
 from pipelines.encoding.tasks import Job, code_spec  # noqa: E402
-from pipelines.formats.registry import WRITERS  # noqa: E402
+from pipelines.formats.registry import CONTEXT, WRITERS  # noqa: E402
 from pipelines.shared.errors import UserError, guard, resumable  # noqa: E402
 from pipelines.shared.resources import shipped_codec  # noqa: E402
 from speechllm import CodeSpec  # noqa: E402
@@ -105,6 +105,7 @@ def arguments(prog: str | None) -> argparse.ArgumentParser:
     planned = parser.add_argument_group("corpora of any size", "docs/scale.md")
     planned.add_argument("--plan", help="folder of a plan; made of --manifest if there is none yet")
     planned.add_argument("--format", choices=[*WRITERS], default="safetensors", help="of the shards")
+    planned.add_argument("--context", nargs="?", const=0, type=int, metavar="SEED", help=CONTEXT)
     planned.add_argument("--threads", type=int, default=1, help="of the codec in each process")
     planned.add_argument("--compile", action="store_true", help="compile the encoder, on a GPU")
     planned.add_argument("--verify", action="store_true", help="read all that is done, and make again what is damaged")
@@ -152,7 +153,7 @@ def encode_planned(args: argparse.Namespace) -> None:
             raise UserError(f"{args.plan} holds no plan, and no --manifest is given to make one of")
         settings = Settings(load_codec(codec).fingerprint, Tokenizer.load(args.tokenizer).fingerprint, args.reread)
         plan_manifest(args.manifest, plan, settings, args.max_rejects)
-    how = args.format, args.device, args.compile, args.threads, args.readers
+    how = args.format, args.context, args.device, args.compile, args.threads, args.readers
     runner = RayRunner(args.ray, args.ray_workers) if args.ray else here
     run(Job(plan, codec, args.tokenizer, args.out, *how), args.max_rejects, args.part, runner, args.verify)
 

@@ -16,7 +16,7 @@ from pipelines.encoding.plan import Plan, open_plan
 from pipelines.encoding.receipts import Receipt, receipt_of, sums_of
 from pipelines.encoding.stores import Store, store_of
 from pipelines.encoding.tasks import Job, Usage, Worker, task_hash
-from pipelines.formats.registry import check, shard_of
+from pipelines.formats.registry import check, shard_of, writer_of
 from pipelines.shared.errors import UserError
 
 REJECTS = "rejects.jsonl"
@@ -52,9 +52,9 @@ def here(job: Job, numbers: Sequence[int]) -> Iterator[tuple[int, Receipt, Usage
         yield (number, *worker.encode(number))
 
 
-def survey(plan: Plan, store: Store, format: str, thorough: bool = False) -> dict[int, Receipt]:
+def survey(plan: Plan, store: Store, layout: str, thorough: bool = False) -> dict[int, Receipt]:
     """Receipts of the shards that are done, by their numbers."""
-    tasks = {one.name: task_hash(plan.task(number), format) for number, one in enumerate(plan.shards)}
+    tasks = {one.name: task_hash(plan.task(number), layout) for number, one in enumerate(plan.shards)}
     found = store.done(tasks, thorough)
     return {number: found[one.name] for number, one in enumerate(plan.shards) if one.name in found}
 
@@ -93,9 +93,10 @@ def run(job: Job, most: float, part: str = "1/1", runner: Runner = here, thoroug
         UserError: too many rejects, a plan that is not for this codec, shards of another plan or format.
     """
     check(job.format)
+    writer_of(job.format, job.context)
     plan, store = open_plan(job.plan), store_of(job.out)
     refuse_strangers(plan, store)
-    receipts = survey(plan, store, job.format, thorough)
+    receipts = survey(plan, store, job.layout, thorough)
     index, count = parse_part(part)
     todo = [number for number in range(index - 1, len(plan.shards), count) if number not in receipts]
     print(f"{job.plan}: {len(receipts):,} of {len(plan.shards):,} shards are done, {len(todo):,} to be made")
@@ -107,7 +108,7 @@ def run(job: Job, most: float, part: str = "1/1", runner: Runner = here, thoroug
         receipts[number], usage = receipt, usage + used
         tally.add(receipt.rejects)
     outcome = Outcome(len(todo), usage, time.perf_counter() - begin)
-    receipts |= survey(plan, store, job.format)  # of other parts too, made meanwhile
+    receipts |= survey(plan, store, job.layout)  # of other parts too, made meanwhile
     conclude(plan, store, receipts, most, outcome)
     return outcome
 

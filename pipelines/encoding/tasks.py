@@ -19,7 +19,7 @@ from pipelines.encoding.plan import PlannedShard, open_plan
 from pipelines.encoding.receipts import Receipt
 from pipelines.encoding.stores import store_of
 from pipelines.formats.content import Content
-from pipelines.formats.registry import WRITERS
+from pipelines.formats.registry import writer_of
 from pipelines.shared.errors import UserError
 from speechllm import CodeSpec
 from speechllm.data.shards import Example
@@ -35,10 +35,16 @@ class Job:
     tokenizer: Path
     out: str  # path or URL
     format: str = "safetensors"
+    context: int | None = None  # seed of the contexts of format nemo
     device: str = "cpu"
     compile: bool = False
     threads: int = 1  # of torch; another number may sum up in another order
     readers: int = 1  # threads that read audio ahead
+
+    @property
+    def layout(self) -> str:
+        """All that the files of a shard depend on besides its content."""
+        return self.format if self.context is None else f"{self.format} context {self.context}"
 
 
 @dataclass(frozen=True)
@@ -59,9 +65,9 @@ def code_spec(codec: Codec) -> CodeSpec:
     return CodeSpec(codec.frame_rate, codec.num_codebooks, codec.levels, codec.fingerprint)
 
 
-def task_hash(plan_task: str, format: str) -> str:
+def task_hash(plan_task: str, layout: str) -> str:
     """Hash of all that a shard's files depend on, recordings apart."""
-    return short_hash(f"{plan_task} {format}".encode())
+    return short_hash(f"{plan_task} {layout}".encode())
 
 
 class Worker:
@@ -88,11 +94,11 @@ class Worker:
     def encode(self, number: int) -> tuple[Receipt, Usage]:
         """Make the shard of a number."""
         begin, waited_s = time.perf_counter(), self.encoder.ahead.waited_s
-        shard, task = self.plan.shard(number), task_hash(self.plan.task(number), self.job.format)
+        shard, task = self.plan.shard(number), task_hash(self.plan.task(number), self.job.layout)
         found = self.encoder(shard.utterances, shard.batches, self.root)
         rejects = (*shard.rejects, *(one.result for one in found if isinstance(one.result, Reject)))
         content = self.content(shard, found, rejects, task)
-        write = WRITERS[self.job.format]
+        write = writer_of(self.job.format, self.job.context)
         files = self.store.write_files(shard.name, lambda folder: write(folder, shard.name, content))
         audio_s = sum(len(one.codes) for one in content.examples) / self.spec.frame_rate
         receipt = Receipt(task, len(content.examples), round(audio_s, 3), rejects, files)

@@ -4,6 +4,7 @@ import gzip
 import tarfile
 import zlib
 from collections.abc import Callable
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path, PurePath
 
@@ -27,6 +28,7 @@ PATTERNS = {
     "parquet": "*.parquet",
 }
 
+CONTEXT = "with --format nemo: context_codes, another utterance of the speaker, chosen by a seed; default: 0"
 LIBRARIES = {"webdataset": "webdataset", "nemo": "lhotse", "parquet": "pyarrow"}
 
 
@@ -35,6 +37,15 @@ def check(format: str) -> None:
     library = LIBRARIES.get(format)
     if library and not find_spec(library):
         raise UserError(f"format {format} needs {library}; pip install 'lfsc-tts[formats]'")
+
+
+def writer_of(format: str, context: int | None = None) -> Writer:
+    """What writes a format; `context` is as of pipelines/formats/nemo.py. UserError where a format has none."""
+    if context is None:
+        return WRITERS[format]
+    if format != "nemo":
+        raise UserError(f"got --context with --format {format}; expected --format nemo, which alone has contexts")
+    return partial(nemo.write, context=context)
 
 
 def find(folder: Path) -> tuple[str, list[Path]]:

@@ -1,5 +1,6 @@
 """convert_shards.py: around all formats and back, the same shards."""
 
+import json
 import shutil
 
 import pytest
@@ -45,6 +46,26 @@ def test_encoding_to_a_format_is_encoding_and_converting(root, tmp_path):
     run(convert_shards.main, root / "planned", "--format", "parquet", "--out", tmp_path / "converted")
     files = [(tmp_path / name / "00000000.parquet").read_bytes() for name in ("direct", "converted")]
     assert files[0] == files[1]
+
+
+def test_contexts_are_part_of_what_a_shard_is(root, tmp_path):
+    pytest.importorskip("lhotse", reason="needs lfsc-tts[formats]")
+    lines = [json.loads(line) for line in (root / "corpus/manifest.jsonl").read_text("utf-8").splitlines()]
+    manifest = root / "corpus/speakers.jsonl"
+    manifest.write_text("".join(f"{json.dumps({**line, 'speaker': 'ann'})}\n" for line in lines), "utf-8")
+    paths = ["--codec", root / "codec", "--tokenizer", root / "tokenizer.model", "--plan", tmp_path / "plan"]
+    paths += ["--manifest", manifest]
+    run(encode_corpus.main, *paths, "--out", tmp_path / "direct", "--format", "nemo", "--context")
+    with pytest.raises(UserError, match="is of another plan, codec, tokenizer or format"):
+        run(encode_corpus.main, *paths, "--out", tmp_path / "direct", "--format", "nemo", "--context", 1)
+    with pytest.raises(UserError, match="got --context with --format parquet; expected --format nemo"):
+        run(encode_corpus.main, *paths, "--out", tmp_path / "no", "--format", "parquet", "--context")
+    run(encode_corpus.main, *paths, "--out", tmp_path / "plain")
+    run(convert_shards.main, tmp_path / "plain", "--format", "nemo", "--context", "--out", tmp_path / "converted")
+    name = "codes_21fps/context_codes/codes.00000000.tar"
+    direct, converted = ((tmp_path / folder / name).read_bytes() for folder in ("direct", "converted"))
+    assert direct == converted and len(direct) > 1000
+    assert name in (tmp_path / "direct/SHA256SUMS").read_text()
 
 
 def test_a_manifest_gives_texts_and_speakers(root, tmp_path):

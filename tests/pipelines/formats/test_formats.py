@@ -86,6 +86,42 @@ def test_lhotse_reads_its_cuts_as_nemo_does(tmp_path):
     assert nemo.frame_shift_s(CodeSpec(12.5, 13, (9, 8, 7, 4))) == 0.08
 
 
+def test_contexts_are_other_utterances_of_the_speaker(tmp_path):
+    """As NeMo's MagpieTTS dataset reads them: `cut.context_codes.load()` [K, T] where `cut.has_custom` says so."""
+    lhotse = pytest.importorskip("lhotse", reason="needs lfsc-tts[formats]")
+    one = content()
+    examples = [replace(example, name=f"{n}-{example.name}") for n in range(10) for example in one.examples]
+    examples = [replace(example, codes=toys.random_codes(1, 5 + n, n)[0].T) for n, example in enumerate(examples)]
+    speakers = [["ann", "bob", "unknown", ""][n % 4] for n in range(39)] + ["alone"]
+    many = replace(one, examples=examples, texts=["."] * 40, speakers=speakers)
+    nemo.write(tmp_path, "000000", many, context=3)
+    fields = {"cuts": [str(tmp_path / "cuts/cuts.000000.jsonl.gz")]}
+    for field in ("target_codes", "context_codes"):
+        fields[field] = [str(tmp_path / f"codes_21fps/{field}/codes.000000.tar")]
+    cuts = list(lhotse.CutSet.from_shar(fields=fields))
+    known = {example.codes.T.numpy().tobytes(): n for n, example in enumerate(examples)}
+    chosen = {}
+    for number, cut in enumerate(cuts):
+        assert np.array_equal(cut.target_codes.load(), examples[number].codes.T.numpy())
+        assert cut.has_custom("context_codes") is (speakers[number] in ("ann", "bob"))
+        if cut.has_custom("context_codes"):
+            assert cut.context_codes.frame_shift == 0.0465116 and cut.context_codes.start == 0
+            codes = cut.context_codes.load()
+            assert codes.dtype == np.int32
+            chosen[number] = known[np.ascontiguousarray(codes.astype(np.int64)).tobytes()]
+    assert all(speakers[a] == speakers[b] and a != b for a, b in chosen.items()) and len(set(chosen.values())) > 8
+    back = registry.read("nemo", tmp_path / "cuts/cuts.000000.jsonl.gz")
+    assert [example.name for example in back.examples] == [example.name for example in examples]
+
+    def drawn(order: list[int], seed: int) -> dict[str, str]:
+        some = replace(many, examples=[examples[n] for n in order], speakers=[speakers[n] for n in order])
+        return {a.name: b.name for a, b in zip(some.examples, nemo.contexts_of(some, seed), strict=True) if b}
+
+    as_written = {examples[a].name: examples[b].name for a, b in chosen.items()}
+    assert drawn(list(range(40)), 3) == as_written == drawn(list(range(39, -1, -1)), 3)
+    assert drawn(list(range(40)), 4) != as_written
+
+
 def test_datasets_reads_its_columns(tmp_path):
     pytest.importorskip("pyarrow", reason="needs lfsc-tts[formats]")
     datasets = pytest.importorskip("datasets", reason="a library of Hugging Face")
