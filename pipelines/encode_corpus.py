@@ -70,7 +70,7 @@ class Folder:
         if not path.is_file():
             return None
         shard = self.open(path)
-        return made(shard.names, shard.notes)
+        return made(list(shard.names), shard.notes)
 
     def write(self, path: Path, members: Sequence[manifest.Utterance], todo: Todo, encoder: Encoder) -> list[Reject]:
         """Encode what a shard has to hold and does not; returns what cannot be."""

@@ -13,6 +13,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.utils.data import DataLoader
@@ -35,7 +36,7 @@ from speechllm.model.packing import KINDS, Kind  # noqa: E402
 from speechllm.model.speech_lm import save_lm  # noqa: E402
 from speechllm.pretrained.text_lm import take_body  # noqa: E402
 from speechllm.text.tokenizer import Tokenizer  # noqa: E402
-from speechllm.training.batches import BatchDataset, split  # noqa: E402
+from speechllm.training.batches import BatchDataset, Pairs, pairs_of, split  # noqa: E402
 from speechllm.training.collating import PADDED, Packed  # noqa: E402
 from speechllm.training.corruption import Corruption  # noqa: E402
 from speechllm.training.module import LitSpeechLM, LMOptim  # noqa: E402
@@ -69,21 +70,21 @@ class TrainLM:
     trainer: dict[str, Any] = field(default_factory=dict)  # passed to lightning.Trainer
 
 
-def usable(shards: list[Shard], config: TrainLM) -> list[tuple[int, int]]:
-    """Utterances that fit the model; shards must be aligned."""
+def usable(shards: list[Shard], config: TrainLM) -> Pairs:
+    """Utterances that fit the model, pairs (shard, number) [n, 2]; shards must be aligned."""
     bare = [shard.path.name for shard in shards if shard.positions is None]
     if bare:
         raise UserError(f"{len(bare)} shards are not aligned ({bare[0]} ...); run pipelines/align_corpus.py first")
     fits, too_long, most = [], [], config.model.max_text - config.model.prefix_positions
     for s, shard in enumerate(shards):
-        text, codes = (shard.tensors[name].diff().tolist() for name in ("id_offsets", "code_offsets"))
-        for i, name in enumerate(shard.names):
-            if text[i] <= most and codes[i] <= config.model.max_frames:
-                fits.append((s, i))
-            else:
-                too_long.append(Reject(name, f"{text[i]} ids and {codes[i]} frames are too long for the model"))
-    report(config.run_dir / "left_out.jsonl", too_long, len(fits) + len(too_long), most=1.0)
-    return fits
+        text, codes = (shard.tensors[name].diff() for name in ("id_offsets", "code_offsets"))
+        good = (text <= most) & (codes <= config.model.max_frames)
+        fits.append(pairs_of(s, good.nonzero()[:, 0].numpy()))
+        for i in (~good).nonzero()[:, 0].tolist():
+            reason = f"{int(text[i])} ids and {int(codes[i])} frames are too long for the model"
+            too_long.append(Reject(shard.names[i], reason))
+    report(config.run_dir / "left_out.jsonl", too_long, sum(map(len, shards)), most=1.0)
+    return np.concatenate(fits)
 
 
 def attention_of(config: TrainLM) -> Kind:
@@ -184,17 +185,17 @@ def corruption_of(config: TrainLM) -> Corruption:
 
 
 def loaders(
-    config: TrainLM, shards: list[Shard], fitting: list[tuple[int, int]], voices: Voices | None, run: Run
+    config: TrainLM, shards: list[Shard], fitting: Pairs, voices: Voices | None, run: Run
 ) -> tuple[DataLoader, DataLoader | None]:
     """Training and validation batches; training goes on after those that earlier parts of the run have used."""
-    fits, total = set(fitting), sum(map(len, shards))
-    train, held = ([pair for pair in part if pair in fits] for part in split(shards, config.held_out))
-    if not train:
+    total = sum(map(len, shards))
+    train, held = split(shards, config.held_out, fitting)
+    if not len(train):
         raise UserError(f"{config.shards} has no more than the {config.held_out} held-out utterances; encode more")
     print(f"{len(train):,} utterances to train on, {len(held):,} held out")
-    if len(fits) < total:
+    if len(fitting) < total:
         limits = f"model.max_text={config.model.max_text}, model.max_frames={config.model.max_frames}"
-        print(f"{total - len(fits):,} utterances are left out: longer than {limits}", file=sys.stderr)
+        print(f"{total - len(fitting):,} utterances are left out: longer than {limits}", file=sys.stderr)
     size = (config.optim.max_steps - run.steps_done()) * run.items_per_step
     way = PADDED
     if config.attention != "plain":
@@ -213,7 +214,7 @@ def loaders(
         way,
     )
     training = loader(batches, None, config.num_workers, run.items_per_step)
-    if not held:
+    if not len(held):
         return training, None
     validation = BatchDataset(
         shards, held, config.batch_tokens, 1, config.seed, 0, config.model.frames_per_step, voices

@@ -18,6 +18,7 @@ from safetensors.torch import save
 from torch import Tensor
 
 from speechllm.config import CodeSpec
+from speechllm.data.names import Names, first_of_two
 
 
 @dataclass(frozen=True)
@@ -49,7 +50,7 @@ def check_range(parts: Iterable[Tensor], names: Iterable[str], what: str, end: i
             raise ValueError(f"{name}: got {what} in {int(part.min())}..{int(part.max())}; expected 0..{end - 1}")
 
 
-def as_int16(parts: list[Tensor], names: list[str], what: str, end: int, empty: Tensor | None = None) -> Tensor:
+def as_int16(parts: list[Tensor], names: Iterable[str], what: str, end: int, empty: Tensor | None = None) -> Tensor:
     """Whole numbers in 0 .. end - 1 of each utterance, joined, of none `empty`; ValueError for others."""
     check_range(parts, names, what, min(end, 2**15))
     joined = torch.cat(parts) if parts else torch.zeros(0) if empty is None else empty
@@ -103,7 +104,7 @@ def hash_of(parts: Iterable[str | Tensor]) -> str:
     return digest.hexdigest()[:16]
 
 
-def content_hash(names: list[str], tensors: dict[str, Tensor]) -> str:
+def content_hash(names: Iterable[str], tensors: dict[str, Tensor]) -> str:
     """Hash of utterances: their names, ids and codes."""
     return hash_of([*names, *(tensors[name] for name in sorted(tensors))])
 
@@ -119,7 +120,6 @@ class Shard:
         spec, tokenizer_fingerprint: of the codec and the tokenizer it was made with.
         names: of the utterances.
         corpus: hash of all that is in it.
-        notes: what its maker keeps with it.
         positions: alignment int16 [sum T]; None before there is one.
 
     Raises:
@@ -134,12 +134,18 @@ class Shard:
                 self.tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
             self.spec = CodeSpec(**json.loads(header["spec"]))
             self.tokenizer_fingerprint = header["tokenizer"]
-            self.names: list[str] = json.loads(header["names"])
-            self.notes: dict[str, str] = json.loads(header.get("notes", "{}"))
+            self.names = Names(json.loads(header["names"]))
         except (SafetensorError, KeyError, json.JSONDecodeError, TypeError) as error:
             raise ValueError(f"{path} is not a code shard ({error}); make shards with encode_corpus.py") from error
         self.corpus: str = header.get("content") or content_hash(self.names, self.tensors)
         self.positions = self.read_positions() if aligned else None
+
+    @property
+    def notes(self) -> dict[str, str]:
+        """What its maker keeps with it; read anew, as it may be long, and training has no use for it."""
+        with safe_open(self.path, "pt") as file:
+            notes: dict[str, str] = json.loads((file.metadata() or {}).get("notes", "{}"))
+        return notes
 
     def read_positions(self) -> Tensor | None:
         """The alignment, int16 [sum T]; None before there is one.
@@ -197,12 +203,12 @@ def open_shards(folder: Path, aligned: bool = True) -> list[Shard]:
     shards = [shard for path in paths if len(shard := Shard(path, aligned))]
     if not shards:
         raise ValueError(f"{folder} holds no shards; make them with encode_corpus.py")
-    places: dict[str, Path] = {}
-    for shard in shards:
-        for name in shard.names:
-            if name in places:
-                raise ValueError(f"utterance {name} is in {places[name]} and {shard.path}; remove one of the shards")
-            places[name] = shard.path
+    twice = first_of_two([shard.names for shard in shards])
+    if twice:
+        one, other, name = twice
+        raise ValueError(
+            f"utterance {name} is in {shards[one].path} and {shards[other].path}; remove one of the shards"
+        )
     for shard in shards[1:]:
         for key in ("spec", "tokenizer_fingerprint"):
             if getattr(shard, key) != getattr(shards[0], key):

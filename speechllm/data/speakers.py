@@ -5,16 +5,17 @@ pipelines/encode_speakers.py writes it.
 """
 
 import json
-from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
+from speechllm.data.names import Names
 from speechllm.data.shards import Shard, hash_of, write_tensors
 
 LEAST_FRAMES, MOST_FRAMES = 32, 86  # of a recording that says whose voice it is, 1.5 to 4 s at 21.5 frames a second
@@ -23,7 +24,7 @@ LEAST_FRAMES, MOST_FRAMES = 32, 86  # of a recording that says whose voice it is
 class ShardSpeakers(NamedTuple):
     """What the file holds."""
 
-    names: list[str]
+    names: Names
     vectors: Tensor  # float16 [n, C]
 
 
@@ -50,7 +51,7 @@ def read_speakers(shard: Shard) -> ShardSpeakers | None:
     try:
         with safe_open(path, "pt") as file:
             header, vectors = file.metadata() or {}, file.get_tensor("vectors")
-        names = json.loads(header["names"])
+        names = Names(json.loads(header["names"]))
     except (SafetensorError, KeyError, json.JSONDecodeError) as error:
         raise ValueError(f"{path} holds no speakers ({error}); run encode_speakers.py again") from error
     if header.get("shard") != shard.corpus or not len(names) == len(vectors) == len(shard):
@@ -72,30 +73,30 @@ class Voices:
 
     Args:
         shards: opened, each with its speakers.
-        indices: the utterances that may be drawn, pairs (shard, number).
+        indices: the utterances that may be drawn, pairs (shard, number) [n, 2].
 
     Raises:
         ValueError: a shard without speakers.
     """
 
-    def __init__(self, shards: list[Shard], indices: list[tuple[int, int]]):
+    def __init__(self, shards: list[Shard], indices: NDArray[np.int32] | list[tuple[int, int]]):
         found = [read_speakers(shard) for shard in shards]
         bare = [shard.path.name for shard, speakers in zip(shards, found, strict=True) if speakers is None]
         if bare:
             raise ValueError(f"{len(bare)} shards have no speakers ({bare[0]} ...); run encode_speakers.py first")
         self.shards, self.speakers = shards, [one for one in found if one is not None]
         self.dim = self.speakers[0].vectors.shape[1]
-        self.members: dict[str, list[tuple[int, int]]] = defaultdict(list)
-        for s, i in indices:
-            if bool(self.speakers[s].vectors[i].any()):
-                self.members[self.speakers[s].names[i]].append((s, i))
+        self.members = members_of(self.speakers, np.asarray(indices, np.int32))
 
     def draw(self, s: int, i: int, rng: np.random.Generator) -> Drawn:
         """A voice for utterance i of shard s."""
-        others = [pair for pair in self.members[self.speakers[s].names[i]] if pair != (s, i)]
-        if not others:
+        same = self.members.get(self.speakers[s].names[i])
+        own = np.zeros(0, np.int64) if same is None else np.flatnonzero((same == (s, i)).all(1))
+        others = 0 if same is None else len(same) - len(own)
+        if same is None or not others:
             return Drawn(None, None)
-        (vs, vi), (ps, pi) = (others[k] for k in rng.integers(len(others), size=2))
+        drawn = rng.integers(others, size=2)
+        (vs, vi), (ps, pi) = same[drawn + (drawn >= own[0] if len(own) else 0)].tolist()
         codes = self.shards[ps][pi].codes
         length = min(len(codes), int(rng.integers(LEAST_FRAMES, MOST_FRAMES + 1)))
         start = int(rng.integers(len(codes) - length + 1))
@@ -103,7 +104,18 @@ class Voices:
 
     def identity(self) -> str:
         """Hash of speakers and vectors, of what a model is trained on."""
-        parts: list[str | Tensor] = []
-        for one in self.speakers:
-            parts += [*one.names, one.vectors.view(torch.int16)]
-        return hash_of(parts)
+        return hash_of(part for one in self.speakers for part in (*one.names, one.vectors.view(torch.int16)))
+
+
+def members_of(speakers: list[ShardSpeakers], indices: NDArray[np.int32]) -> dict[str, NDArray[np.int32]]:
+    """Of each speaker the utterances that have a vector, pairs (shard, number) [n, 2], in their order."""
+    numbers: dict[str, int] = {}
+    who = [np.array([numbers.setdefault(name, len(numbers)) for name in one.names], np.int32) for one in speakers]
+    heard = [(one.vectors != 0).any(1).numpy() for one in speakers]
+    begins = np.cumsum([0, *map(len, who)])
+    places = begins[indices[:, 0]] + indices[:, 1]
+    indices, places = (part[np.concatenate(heard)[places]] for part in (indices, places))
+    of = np.concatenate(who)[places]
+    order = np.argsort(of, kind="stable")
+    found = np.split(indices[order], np.searchsorted(of[order], np.arange(1, len(numbers))))
+    return {name: part for name, part in zip(numbers, found, strict=True) if len(part)}

@@ -1,7 +1,10 @@
 """Batches of examples out of code shards, in the order of a plan."""
 
+from typing import TypeAlias
+
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch.utils.data import Dataset
 
 from speechllm.data.shards import Example, Shard
@@ -10,6 +13,8 @@ from speechllm.model.voice_prefix import Reference
 from speechllm.training.collating import PADDED, Batch, Packed, Padded, collate, collate_seen, collate_voices, hide
 from speechllm.training.corruption import VOICE, Corruption, Seen, random_of
 from speechllm.training.plan import BatchPlan, Numbers
+
+Pairs: TypeAlias = NDArray[np.int32]  # which utterances, by shard and number [n, 2]
 
 
 class BatchDataset(Dataset[Batch]):
@@ -20,7 +25,7 @@ class BatchDataset(Dataset[Batch]):
 
     Args:
         shards: opened shards of one codec and tokenizer.
-        indices: which utterances, pairs (shard, number).
+        indices: which utterances, pairs (shard, number) [n, 2].
         tokens: positions of a batch.
         size: number of items.
         seed: of the order, and of what is drawn for each utterance.
@@ -35,7 +40,7 @@ class BatchDataset(Dataset[Batch]):
     def __init__(
         self,
         shards: list[Shard],
-        indices: list[tuple[int, int]],
+        indices: Pairs | list[tuple[int, int]],
         tokens: int,
         size: int,
         seed: int,
@@ -49,9 +54,9 @@ class BatchDataset(Dataset[Batch]):
         self.shards, self.size, self.seed, self.first = shards, size, seed, first
         self.frames_per_step, self.per_step = frames_per_step, per_step
         self.voices, self.corruption, self.way = voices, corruption, way
-        self.indices = np.asarray(indices)
+        self.indices = np.asarray(indices, np.int32)
         text, frames = (lengths_of(shards, self.indices, name) for name in ("id_offsets", "code_offsets"))
-        self.steps = -(-frames // frames_per_step)  # of each utterance
+        self.steps = (-(-frames // frames_per_step)).astype(np.int32)  # of each utterance
         self.plan = BatchPlan(text + self.steps, tokens, seed, isinstance(way, Packed))
 
     def __len__(self) -> int:
@@ -98,7 +103,9 @@ class BatchDataset(Dataset[Batch]):
     def share(self, item: int) -> float:
         """Part that an item has in the frames of its step, 0 to 1."""
         begin = item - item % self.per_step
-        frames = [int(self.steps[self.find(each)[1]].sum()) for each in range(begin, begin + self.per_step)]
+        frames = [
+            int(self.steps[self.find(each)[1]].sum(dtype=np.int64)) for each in range(begin, begin + self.per_step)
+        ]
         return frames[item - begin] / sum(frames)
 
     def names_of(self, index: int) -> list[str]:
@@ -114,7 +121,7 @@ class BatchDataset(Dataset[Batch]):
         return [(s, i) for s, i in self.indices[self.find(index)[1]].tolist()]
 
 
-def lengths_of(shards: list[Shard], indices: Numbers, offsets: str) -> Numbers:
+def lengths_of(shards: list[Shard], indices: Pairs, offsets: str) -> Numbers:
     """Of utterances, pairs (shard, number) [n, 2], what a shard's `offsets` say, int64 [n]."""
     lengths = [shard.tensors[offsets].diff().numpy() for shard in shards]
     begins = np.cumsum([0, *map(len, lengths)])
@@ -122,7 +129,21 @@ def lengths_of(shards: list[Shard], indices: Numbers, offsets: str) -> Numbers:
     return found
 
 
-def split(shards: list[Shard], held_out: int) -> tuple[list[tuple[int, int]], list[tuple[int, int]]]:
-    """Utterances for training and for validation: the first `held_out` of the first shard are never trained on."""
-    indices = [(s, i) for s, shard in enumerate(shards) for i in range(len(shard))]
-    return indices[held_out:], indices[:held_out]
+def pairs_of(shard: int, numbers: Numbers) -> Pairs:
+    """Utterances of one shard, [n, 2]."""
+    return np.stack([np.full(len(numbers), shard), numbers], axis=1).astype(np.int32)
+
+
+def split(shards: list[Shard], held_out: int, fitting: Pairs | None = None) -> tuple[Pairs, Pairs]:
+    """Utterances for training and for validation: the first `held_out` of all are never trained on.
+
+    Args:
+        shards: of the corpus.
+        held_out: how many.
+        fitting: which utterances are used at all, in their order; None = all.
+    """
+    lengths = list(map(len, shards))
+    if fitting is None:
+        fitting = np.concatenate([pairs_of(shard, np.arange(length)) for shard, length in enumerate(lengths)])
+    held = np.cumsum([0, *lengths])[fitting[:, 0]] + fitting[:, 1] < held_out
+    return fitting[~held], fitting[held]

@@ -5,7 +5,7 @@ of batches it has used, and several processes deal the batches of a step among t
 """
 
 from collections.abc import Iterator
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,11 +26,13 @@ class BatchPlan:
 
     def __init__(self, lengths: Numbers, tokens: int, seed: int, packed: bool = False):
         self.seed, count = seed, len(lengths)
-        self.order: Numbers
+        self.order: NDArray[np.integer[Any]]
         if packed:
             self.order = np.random.default_rng((seed, count)).permutation(count)
         else:
             self.order = np.argsort(lengths, kind="stable")
+        if count < 2**31:
+            self.order = self.order.astype(np.int32)  # half the memory
         self.starts = np.asarray(cuts(np.asarray(lengths)[self.order], tokens, packed))
         self.shuffled: tuple[int, Numbers] | None = None  # of the pass that was asked for last
 
@@ -44,7 +46,7 @@ class BatchPlan:
         if self.shuffled is None or self.shuffled[0] != epoch:
             self.shuffled = epoch, np.random.default_rng((self.seed, epoch)).permutation(len(self))
         batch = self.shuffled[1][place]
-        return epoch, self.order[self.starts[batch] : self.starts[batch + 1]]
+        return epoch, self.order[self.starts[batch] : self.starts[batch + 1]].astype(np.int64)
 
 
 def cuts(lengths: Numbers, tokens: int, packed: bool) -> list[int]:

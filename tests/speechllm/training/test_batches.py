@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 
@@ -59,8 +60,10 @@ def test_a_dataset_ends(shards):
 
 def test_held_out_utterances_are_not_trained_on(shards):
     train, held = split(shards, 2)
-    assert held == [(0, 0), (0, 1)]
-    assert not set(train) & set(held) and len(train) + len(held) == 12
+    assert held.tolist() == [[0, 0], [0, 1]]
+    assert train.tolist() == [[0, i] for i in range(2, 7)] + [[1, i] for i in range(5)]
+    some = np.array([[0, 1], [0, 4], [1, 3]], np.int32)
+    assert [part.tolist() for part in split(shards, 2, some)] == [[[0, 4], [1, 3]], [[0, 1]]]
 
 
 def test_frames_are_stacked_into_steps(shards):
