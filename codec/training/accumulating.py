@@ -25,8 +25,9 @@ class Means:
 
 def shares_of(size: int, count: int) -> list[tuple[slice, float]]:
     """`size` segments in `count` parts, or fewer where there are not as many: which, and what share of all."""
-    parts = torch.arange(size).chunk(count)
-    return [(slice(int(part[0]), int(part[-1]) + 1), len(part) / size) for part in parts]
+    most = -(-size // count)
+    parts = [slice(begin, min(begin + most, size)) for begin in range(0, size, most)]
+    return [(part, (part.stop - part.start) / size) for part in parts]
 
 
 def recomputed(function: Callable[..., Any]) -> Callable[..., Any]:
