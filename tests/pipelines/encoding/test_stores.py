@@ -78,6 +78,21 @@ def test_the_shards_are_those_of_a_folder(root, encode, put, url, tmp_path, form
         assert put(str(there)) == []
 
 
+def test_a_rerun_reads_checksums_alone(put, url, monkeypatch):
+    put(url)
+    read: list[str] = []
+
+    def watched(real):
+        return lambda self, path, *args, **options: (read.append(path), real(self, path, *args, **options))[1]
+
+    for name in ("open", "cat_file"):
+        monkeypatch.setattr(MemoryFileSystem, name, watched(getattr(MemoryFileSystem, name)))
+    assert put(url) == []
+    found = {path.rpartition("/")[2] for path in read} - {"report.json", "SHA256SUMS"}  # written
+    assert found == {f"{number:08d}.sha256" for number in (0, 4, 8)}
+    assert put(url, "--verify") == [] and any(path.endswith(".safetensors") for path in read)
+
+
 def test_damaged_shards_are_made_again(put, url):
     put(url)
     content = change(url, "00000004.safetensors", b"cut")
@@ -175,9 +190,10 @@ def bucket(monkeypatch) -> str:
         "AWS_DEFAULT_REGION": "us-east-1",
     }.items():
         monkeypatch.setenv(name, value)
-    url_to_fs("s3://speech", skip_instance_cache=True)[0].mkdir("speech")
-    yield "s3://speech"
-    url_to_fs("s3://speech")[0].clear_instance_cache()
+    fsspec.get_filesystem_class("s3").clear_instance_cache()  # of other tests' servers
+    fsspec.filesystem("s3").mkdir("shards")
+    yield "s3://shards"
+    fsspec.get_filesystem_class("s3").clear_instance_cache()
     server.stop()
 
 
@@ -194,7 +210,7 @@ def test_s3_with_a_killed_process(root, encode, put, bucket, tmp_path):
     done = [number for number in range(3) if f"{4 * number:08d}.sha256" in store.files.sizes()]
     assert 0 in done and put(url) == [number for number in range(3) if number not in done]
     assert put(url) == [] == put(url, "--verify")
-    fsspec.filesystem("s3").get("speech/a/codes/", f"{tmp_path}/there/", recursive=True)  # as docs/scale.md says
+    fsspec.filesystem("s3").get("shards/a/codes/", f"{tmp_path}/there/", recursive=True)  # as docs/scale.md says
     assert files(tmp_path / "there") == files(root / "codes")
     with pytest.raises(UserError, match="s3://nobodys/codes cannot be written .*make the bucket, or mend the URL"):
         put("s3://nobodys/codes")
