@@ -14,6 +14,7 @@ CORPUS ?= data/heart
 RUNS ?= runs
 CODEC ?= $(RUNS)/codec/codec
 HOURS ?= 24
+REQUESTS ?= 10000
 TRAINER ?=
 ARGS ?=
 
@@ -107,8 +108,8 @@ types: $(VENV)/.test  ## mypy
 	$(BIN)/mypy
 
 .PHONY: fuzz
-fuzz: $(VENV)/.test  ## 10,000 odd requests to the server, made from its OpenAPI description
-	LFSC_FUZZ=10000 $(BIN)/python -m pytest tests/pipelines/serving/test_schema.py $(ARGS)
+fuzz: $(VENV)/.test  ## REQUESTS=10000 odd ones to the server, made from its OpenAPI description
+	LFSC_FUZZ=$(REQUESTS) $(BIN)/python -m pytest -s tests/pipelines/serving/test_schema.py $(ARGS)
 
 .PHONY: onnxruntime-range
 onnxruntime-range: $(VENV)/.test  ## test the runtimes with the oldest and the newest onnxruntime
