@@ -54,8 +54,9 @@ def tone(seconds: float = 6.0) -> str:
 def speech(*rest: str) -> str:
     """Events of a tone and its words, and what comes behind them."""
     words = [{"word": word, "start_time": begin, "end_time": end} for word, begin, end in WORDS]
-    events = event(type="speech.audio.delta", audio=tone()), event(type="speech.audio.words", words=words)
-    return "".join([*events, *rest])
+    sentence = [word for word, *_ in WORDS]
+    known = event(type="speech.audio.words", sentence=sentence, words=words)
+    return "".join([event(type="speech.audio.delta", audio=tone()), known, *rest])
 
 
 DONE = event(type="speech.audio.done", usage={})

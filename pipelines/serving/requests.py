@@ -129,6 +129,12 @@ class SpeechRequest(Manners):
         return self
 
 
+class TalkRequest(Manners):
+    """The WebSocket's session.config."""
+
+    timestamps: bool = False  # messages of words with their times, as they are spoken
+
+
 class DetokenizeRequest(BaseModel):
     """POST /v1/audio/detokenize."""
 

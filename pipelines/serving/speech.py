@@ -15,6 +15,7 @@ from pipelines.serving.requests import SpeechRequest
 from pipelines.serving.responses import SessionResponse
 from pipelines.serving.service import Service
 from pipelines.serving.sessions import Session, attended, gathered
+from pipelines.serving.words import word_news, word_times
 
 router = APIRouter()
 
@@ -49,7 +50,7 @@ async def captioned(wanted: SpeechRequest, request: Request) -> Response:
         "audio_format": wanted.response_format,
         "sample_rate": int(headers["x-sample-rate"]),
         "duration": session.heard.audio_s,
-        "timestamps": [word for piece in pieces for word in word_times(piece)],
+        "timestamps": [word for piece in pieces for word in word_times(piece.words)],
         "usage": usage(session),
     }
     return JSONResponse(body, headers=headers)
@@ -130,26 +131,14 @@ def piece_events(piece: Encoded, timestamps: bool) -> list[bytes]:
     found = []
     if piece.data:
         found.append(event_of({"type": "speech.audio.delta", "audio": base64.b64encode(piece.data).decode()}))
-    if timestamps and piece.words:
-        found.append(event_of({"type": "speech.audio.words", "words": word_times(piece)}))
+    if timestamps and (news := word_news(piece)):
+        found.append(event_of({"type": "speech.audio.words", **news}))
     return found
 
 
 def event_of(body: dict[str, Any]) -> bytes:
     """One server-sent event."""
     return f"data: {json.dumps(body, separators=(',', ':'))}\n\n".encode()
-
-
-def word_times(piece: Encoded) -> list[dict[str, Any]]:
-    """Words as Kokoro-FastAPI names their times, seconds."""
-    return [
-        {
-            "word": word.text,
-            "start_time": round(word.start_s, 4),
-            "end_time": round(word.end_s, 4),
-        }
-        for word in piece.words
-    ]
 
 
 def usage(session: Session) -> dict[str, int]:

@@ -18,7 +18,7 @@ from pipelines.serving.service import Service
 from pipelines.serving.sessions import Session
 from pipelines.speaking.manner import Manner
 from pipelines.speaking.passages import Passage
-from pipelines.speaking.pieces import Piece, WordTime
+from pipelines.speaking.pieces import Piece
 from pipelines.speaking.synthesis import TTS
 
 WAITING = 64  # messages of text that are not read yet; more make the client wait
@@ -118,9 +118,8 @@ class Talk:
         begin_s = self.samples / self.spoken
         for piece in self.tts.render(written, self.manner):
             self.samples += len(piece.audio)
-            words = [WordTime(word, start + begin_s, end + begin_s) for word, start, end in piece.words]
             marked = self.watermark.push(piece.audio) if self.watermark else piece.audio
-            yield from self.renderer.add([replace(piece, audio=marked, words=words)])
+            yield from self.renderer.add([replace(piece.later(begin_s), audio=marked)])
 
     def rest(self) -> Iterator[Encoded]:
         """What the watermark and the encoder hold back."""

@@ -4,6 +4,7 @@ From the client, JSON: {"type": "session.config", "voice": ..., "response_format
 {"type": "input.text", "text": ...} as often as there is some; {"type": "input.done"} at the end.
 To the client: {"type": "audio.start", "sample_rate": ...}, bytes of audio, {"type": "sentence.done", "text": ...,
 "words": ...} behind each sentence, {"type": "audio.done", "usage": ...}; or {"type": "error", "error": ...}, the end.
+With `"timestamps": true` also {"type": "audio.words", ...} behind the audio in which words end or begin.
 
 The samples are those of the whole text sent at once. Source of the names: vLLM-Omni's route of this path.
 """
@@ -19,11 +20,13 @@ from pydantic import ValidationError
 
 from pipelines.serving.errors import ApiError, as_api_error, from_validation
 from pipelines.serving.prompting import most_chars
-from pipelines.serving.requests import Manners
+from pipelines.serving.requests import TalkRequest
 from pipelines.serving.service import Service
 from pipelines.serving.sessions import Heard, Session, within
-from pipelines.serving.speech import usage, word_times
+from pipelines.serving.speech import usage
 from pipelines.serving.talking import Talk, both
+from pipelines.serving.words import word_news, word_times
+from pipelines.speaking.pieces import WordTime
 
 router = APIRouter()
 MESSAGE_CHARS = 16_384
@@ -35,10 +38,11 @@ class Socket:
     Args:
         socket: accepted.
         idle_s: how long that is.
+        timestamps: whether words are told as they are spoken, not behind their sentence alone.
     """
 
-    def __init__(self, socket: WebSocket, idle_s: float):
-        self.socket, self.idle_s = socket, idle_s
+    def __init__(self, socket: WebSocket, idle_s: float, timestamps: bool):
+        self.socket, self.idle_s, self.timestamps = socket, idle_s, timestamps
 
     async def listen(self, talk: Talk) -> None:
         """Take text until its end, then wait for the client to go."""
@@ -57,11 +61,16 @@ class Socket:
     async def speak(self, talk: Talk, session: Session, start: dict[str, Any]) -> None:
         """Speak sentence after sentence."""
         await self.send({"type": "audio.start", **start})
+        words: list[WordTime] = []  # of the sentence
         async for piece, text in talk.pieces(session):
             if piece.data:
                 await within(self.idle_s, self.socket.send_bytes(piece.data))
+            if self.timestamps and (news := word_news(piece)):
+                await self.send({"type": "audio.words", **news})
+            words += piece.words
             if text:
-                await self.send({"type": "sentence.done", "text": text, "words": word_times(piece)})
+                await self.send({"type": "sentence.done", "text": text, "words": word_times(words)})
+                words = []
         await self.send({"type": "audio.done", "usage": usage(session)})
 
     async def send(self, body: dict[str, Any]) -> None:
@@ -83,11 +92,11 @@ async def received(socket: WebSocket, most: int = MESSAGE_CHARS) -> dict[str, An
     return message
 
 
-def configured(message: dict[str, Any]) -> Manners:
+def configured(message: dict[str, Any]) -> TalkRequest:
     """How to speak; pcm unless told otherwise."""
     values = {name: value for name, value in message.items() if name != "type"}
     try:
-        return Manners(**{"response_format": "pcm", **values})
+        return TalkRequest(**{"response_format": "pcm", **values})
     except ValidationError as error:
         raise from_validation(error.errors()[0]) from None
 
@@ -134,7 +143,7 @@ async def conversation(socket: WebSocket, service: Service) -> None:
         start |= {"prompt": speaker.findings} if speaker.findings else {}
         talk = Talk(service, wanted, await asyncio.to_thread(speaker.tts), rate)
         try:
-            client = Socket(socket, limits.idle_s)
+            client = Socket(socket, limits.idle_s, wanted.timestamps)
             await both(client.listen(talk), client.speak(talk, session, start))
         finally:
             talk.close()

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from codec.audio.time_stretch import TimeStretch
-from pipelines.speaking.pieces import WordTime
+from pipelines.speaking.pieces import WordStart, WordTime
 from speechllm.text.frontend import SpokenWord
 
 LATE_S = 0.14  # that a rest may last beyond the frames in which its punctuation is read
@@ -56,6 +56,7 @@ class Pacing:
         self.held, self.first = np.empty(0, np.float32), 0  # audio not yet given, and its first sample
         self.cuts: list[Cut] = []
         self.samples = 0  # given
+        self.told = 0  # words
 
     def push(self, audio: np.ndarray, positions: list[int]) -> np.ndarray:
         """Audio float32 [N], and the tokens that frames read from the last known on -> what has become certain."""
@@ -69,13 +70,50 @@ class Pacing:
 
     def word_times(self, words: list[SpokenWord], begin_s: float) -> list[WordTime]:
         """When words are heard, in order and none at the same time; `begin_s` is when the sentence begins."""
+        times = apart(self._spans(words, begin_s), self._given_ms(begin_s))
+        return [WordTime(word.text, begin / 1000, end / 1000) for word, (begin, end) in zip(words, times, strict=True)]
+
+    def new_words(
+        self, words: list[SpokenWord], begin_s: float, ended: bool
+    ) -> tuple[list[WordTime], WordStart | None]:
+        """What `word_times` will give of the words that have ended since the last call, and the one being spoken.
+
+        Args:
+            words, begin_s: see `word_times`.
+            ended: nothing more comes, so all that are left have ended.
+        """
+        if ended:
+            return self.word_times(words, begin_s)[self.told :], None
+        found, speaking = self._certain(words, begin_s)
+        new, self.told = found[self.told :], len(found)
+        return new, speaking
+
+    def _certain(self, words: list[SpokenWord], begin_s: float) -> tuple[list[WordTime], WordStart | None]:
+        """Words of a sentence that goes on, as far as nothing that comes can change when they are heard."""
+        read = self.positions[-2] if len(self.positions) > 1 else -1  # more words may turn out to share the last frame
+        known = [word for word in words if word.start_token <= read]
+        times, found = in_order(self._spans(known, begin_s)), list[WordTime]()
+        for left, word, (begin, end) in zip(range(len(words), 0, -1), known, times, strict=False):
+            before_ms = self._given_ms(begin_s) - left  # should the sentence end now, `apart` needs 1 ms for each word
+            if begin >= before_ms:
+                break
+            if word.end_token > read or end > before_ms:
+                return found, WordStart(word.text, begin / 1000)
+            found.append(WordTime(word.text, begin / 1000, end / 1000))
+        return found, None
+
+    def _spans(self, words: list[SpokenWord], begin_s: float) -> list[tuple[int, int]]:
+        """When words begin and end by the frames that read them, ms."""
         spans = []
         for word, (start, end) in zip(words, word_frames(words, self.positions), strict=True):
             moments = self._moment(start * self.hop, word.start_token), self._moment(end * self.hop, word.end_token - 1)
             begin, stop = (round(1000 * (begin_s + moment / self.sample_rate)) for moment in moments)
             spans.append((begin, stop))
-        times = apart(spans, int(1000 * (begin_s + self.samples / self.sample_rate)))
-        return [WordTime(word.text, begin / 1000, end / 1000) for word, (begin, end) in zip(words, times, strict=True)]
+        return spans
+
+    def _given_ms(self, begin_s: float) -> int:
+        """When what is given ends."""
+        return int(1000 * (begin_s + self.samples / self.sample_rate))
 
     def frame_times_s(self, begin_s: float) -> np.ndarray:
         """The middle of each frame, float64 [T]."""
@@ -165,8 +203,8 @@ def word_frames(words: list[SpokenWord], positions: list[int]) -> list[tuple[flo
     return frames
 
 
-def apart(spans: list[tuple[int, int]], limit: int) -> list[tuple[int, int]]:
-    """Spans in ms, up to `limit`, changed so that each lasts SHORTEST_MS and none begins before the last has ended.
+def in_order(spans: list[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Spans in ms, made later so that each lasts SHORTEST_MS and none begins before the last has ended.
 
     A word whose frames were taken for the rest beside it would otherwise last no time at all.
     """
@@ -174,8 +212,13 @@ def apart(spans: list[tuple[int, int]], limit: int) -> list[tuple[int, int]]:
     for begin, end in spans:
         begin = max(begin, later[-1][1] if later else 0)
         later.append((begin, max(end, begin + SHORTEST_MS)))
+    return later
+
+
+def apart(spans: list[tuple[int, int]], limit: int) -> list[tuple[int, int]]:
+    """Spans in ms, put in order, and earlier where they would end after `limit`; each lasts 1 ms at least then."""
     found: list[tuple[int, int]] = []
-    for begin, end in reversed(later):
+    for begin, end in reversed(in_order(spans)):
         end = min(end, limit)
         limit = min(begin, end - 1)
         found.append((limit, end))

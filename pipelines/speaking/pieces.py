@@ -3,7 +3,7 @@
 Shapes: N audio samples, K codebooks, T codec frames.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -19,17 +19,32 @@ class WordTime(NamedTuple):
     end_s: float
 
 
+class WordStart(NamedTuple):
+    """A word whose end nobody knows yet, and when it begins to be heard, seconds from the beginning."""
+
+    text: str
+    start_s: float
+
+
 @dataclass(frozen=True)
 class Piece:
     """What has become certain since the piece before; the pieces joined are the speech."""
 
     audio: np.ndarray  # float32 [N]
     codes: np.ndarray  # int64 [K, T], the frames that were rendered
-    words: list[WordTime] = field(default_factory=list)  # of the sentence, on its last piece
+    words: list[WordTime] = field(default_factory=list)  # that have ended; with the last piece of a sentence all others
+    speaking: WordStart | None = None  # the word behind them, if it has begun
+    begun: FrontendOutput | None = None  # the sentence, on its first piece
     confidences: list[float] = field(default_factory=list)  # of the sentence's frames, on its last piece
     positions: list[int] = field(default_factory=list)  # token of each of the sentence's frames, on its last piece
     times_s: np.ndarray | None = None  # when each of the sentence's frames is heard, float64 [T], on its last piece
     sentence: FrontendOutput | None = None  # on its last piece
+
+    def later(self, by_s: float) -> "Piece":
+        """The same behind other speech: its words are heard later."""
+        words = [WordTime(text, start_s + by_s, end_s + by_s) for text, start_s, end_s in self.words]
+        speaking = self.speaking and WordStart(self.speaking.text, self.speaking.start_s + by_s)
+        return replace(self, words=words, speaking=speaking)
 
 
 @dataclass(frozen=True)
@@ -59,7 +74,7 @@ def join(pieces: list[Piece], sample_rate: int) -> Speech:
         np.concatenate([piece.audio for piece in pieces]),
         sample_rate,
         np.concatenate([piece.codes for piece in pieces], axis=1),
-        [word for piece in ends for word in piece.words],
+        [word for piece in pieces for word in piece.words],
         float(np.mean(confidences)),
         [piece.positions for piece in ends],
         [piece.sentence for piece in ends if piece.sentence is not None],

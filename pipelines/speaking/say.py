@@ -11,7 +11,7 @@ from pipelines.speaking.arguments import UNITS
 from pipelines.speaking.input_text import is_stream, text_chunks
 from pipelines.speaking.manner import Manner
 from pipelines.speaking.outputs import FileWriter, PipeWriter, plot
-from pipelines.speaking.pieces import join
+from pipelines.speaking.pieces import WordTime, join
 from pipelines.speaking.provenance import provenance
 from pipelines.speaking.reading import check
 from pipelines.speaking.report import Report, progress, show
@@ -50,7 +50,7 @@ def load(args: argparse.Namespace) -> TTS:
 def speak(tts: TTS, chunks: Iterable[str], args: argparse.Namespace, manner: Manner, count: int) -> dict[str, Any]:
     """Speak one text of `count` sentences, 0 if nobody knows, to --out; returns the report."""
     report, rate, tags = Report(tts.sample_rate), tts.sample_rate, provenance(tts.voice, manner.watermark)
-    kept, sentences = [], []
+    kept, sentences, words = [], [], list[WordTime]()
     with (
         open_writer(args, rate, tags) as writer,
         progress(count, shown=count > 2) as step,
@@ -58,12 +58,14 @@ def speak(tts: TTS, chunks: Iterable[str], args: argparse.Namespace, manner: Man
         for piece in tts.pieces(chunks, args.seed, **options(args, manner)):
             report.add(piece)
             writer.write(piece.audio)
+            words += piece.words
             if args.plot:
                 kept.append(piece)
             if piece.sentence:
                 step()
                 if args.timestamps:
-                    sentences.append(Sentence(piece.sentence.text, piece.words))
+                    sentences.append(Sentence(piece.sentence.text, words))
+                words = []
     values = report.values(args.out, args.seed) | licences(tts)
     if args.timestamps:
         unit = args.timestamp_unit or UNITS[args.timestamps]

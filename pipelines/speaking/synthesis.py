@@ -264,7 +264,9 @@ class TTS:
             audio = pacing.push(audio, [frame.position for frame in part.frames])
             if part.last and (rest := pacing.flush()).size:
                 audio = np.concatenate([audio, rest])
-            piece, waiting = Piece(audio, waiting[:, :rendered]), waiting[:, rendered:]
+            words = pacing.new_words(part.sentence.words, done / self.sample_rate, part.last)
+            begun = part.sentence if part.first else None
+            piece, waiting = Piece(audio, waiting[:, :rendered], *words, begun), waiting[:, rendered:]
             if part.last:
                 piece = ended(piece, part.sentence, frames, pacing, done / self.sample_rate)
                 done += pacing.samples
@@ -290,7 +292,6 @@ def ended(piece: Piece, sentence: FrontendOutput, frames: list[Frame], pacing: P
     """The last piece of a sentence, with what is known of it."""
     return replace(
         piece,
-        words=pacing.word_times(sentence.words, begin_s),
         confidences=[frame.confidence for frame in frames],
         positions=pacing.positions,
         times_s=pacing.frame_times_s(begin_s),

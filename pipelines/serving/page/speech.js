@@ -33,8 +33,7 @@ export async function file(body, format, signal) {
 }
 
 /**
- * Speak a text. Yields {samples: Float32Array} at RATE and {words: [{word, start_time, end_time}]}, seconds from the
- * beginning, as they come.
+ * Speak a text. Yields {samples: Float32Array} at RATE and {words}, the server's events of words, as they come.
  */
 export async function* speak(body, signal) {
     const wanted = { response_format: "pcm", sample_rate: RATE, stream_format: "sse", timestamps: true };
@@ -42,7 +41,7 @@ export async function* speak(body, signal) {
     const decoder = new PcmDecoder();
     for await (const event of events(answer.body)) {
         if (event.type === "speech.audio.delta") yield { samples: decoder.push(event.audio) };
-        if (event.type === "speech.audio.words") yield { words: event.words };
+        if (event.type === "speech.audio.words") yield { words: event };
         if (event.type === "speech.audio.error") throw new SpeechError(event.error.message);
         if (event.type === "speech.audio.done") return;
     }

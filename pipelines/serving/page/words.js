@@ -1,7 +1,8 @@
 // Which word of the written text is being spoken.
 //
 // The server times words as they are said, "twelve dollars fifty"; the text has them as they are written, "$12.50".
-// An alignment of least cost joins the two, sentence by sentence, as the words of a sentence come together.
+// An alignment of least cost joins the two, sentence by sentence: the server says all words of a sentence when it begins,
+// and when each is heard as it is spoken.
 
 const OTHER = 1; // a word said otherwise than it is written, as Dr. is
 const EXTRA = 0.8; // a word said that is not written
@@ -77,23 +78,33 @@ export class Follower {
     constructor(text) {
         this.words = written(text);
         this.next = 0; // word of the text with which the next sentence begins
-        this.marks = []; // {start_s, end_s, start, end}
+        this.said = []; // for each word said its word of the text, undefined where there is none
+        this.times = []; // of the words said, as far as they are known: {start_s, end_s}
+        this.speaking = null; // the time of the one behind them, whose end is not known
     }
 
-    /** The words of the next sentence, as the server times them. */
-    add(said) {
-        const near = this.words.slice(this.next, this.next + 2 * said.length + AHEAD);
-        const places = align(said.map(({ word }) => key(word)), near);
-        said.forEach(({ start_time, end_time }, i) => {
-            const word = near[Math.max(0, places[i])];
-            if (word) this.marks.push({ start_s: start_time, end_s: end_time, start: word.start, end: word.end });
-        });
+    /**
+     * What has become known.
+     * @param {{sentence?: string[], words: {start_time: number, end_time: number}[], speaking?: {start_time: number}}} news
+     * all words of a sentence that begins; the times of those that have ended, s; the one behind them
+     */
+    add({ sentence, words, speaking }) {
+        if (sentence) this.begin(sentence);
+        for (const { start_time, end_time } of words) this.times.push({ start_s: start_time, end_s: end_time });
+        this.speaking = speaking ? { start_s: speaking.start_time, end_s: Infinity } : null;
+    }
+
+    begin(sentence) {
+        const near = this.words.slice(this.next, this.next + 2 * sentence.length + AHEAD);
+        const places = align(sentence.map(key), near);
+        this.said.push(...places.map((place) => near[Math.max(0, place)]));
         this.next += Math.max(0, ...places.map((place) => place + 1));
     }
 
     /** What is spoken at a time: {start, end} in characters of the text, or null. */
     at(time_s) {
-        const mark = this.marks.findLast(({ start_s }) => start_s <= time_s);
-        return mark && time_s < mark.end_s + HOLD_S ? mark : null;
+        const times = this.speaking ? [...this.times, this.speaking] : this.times;
+        const last = times.findLastIndex(({ start_s }) => start_s <= time_s);
+        return last >= 0 && time_s < times[last].end_s + HOLD_S ? (this.said[last] ?? null) : null;
     }
 }

@@ -86,8 +86,17 @@ def test_text_that_comes_in_parts_sounds_as_it_does_at_once(server, exported_voi
     audio, found = talk(server, [config, *parts, {"type": "input.done"}])
     assert audio == to_pcm(spoken.audio)
     assert [message["type"] for message in found] == ["audio.start", "sentence.done", "sentence.done", "audio.done"]
-    times = [word["start_time"] for message in found[1:3] for word in message["words"]]
-    assert times == pytest.approx([word.start_s for word in spoken.words], abs=1e-3)
+    words = [word for message in found[1:3] for word in message["words"]]
+    assert [word["start_time"] for word in words] == pytest.approx([word.start_s for word in spoken.words], abs=1e-3)
+    assert [word["word"] for word in words] == [word.text for word in spoken.words]
+    again, found = talk(server, [config | {"timestamps": True}, *parts, {"type": "input.done"}])
+    news = [message for message in found if message["type"] == "audio.words"]
+    assert again == audio and [word for message in news for word in message["words"]] == words
+    assert [len(message["sentence"]) for message in news if "sentence" in message] == [5, 4]
+    starts = [(word["word"], word["start_time"]) for word in words]
+    speaking = [tuple(message["speaking"].values()) for message in news if "speaking" in message]
+    assert speaking and set(speaking) <= set(starts)
+    assert news.index(next(one for one in news if one["words"])) < len(news) - 2
     assert server.settle()
 
 

@@ -117,12 +117,33 @@ def test_events_carry_audio_words_and_usage(server, spoken):
     assert answer.headers["content-type"].startswith("text/event-stream")
     events = [json.loads(line.removeprefix("data: ")) for line in answer.text.split("\n\n") if line]
     sound = b"".join(base64.b64decode(e["audio"]) for e in events if e["type"] == "speech.audio.delta")
-    words = [word["word"] for e in events if e["type"] == "speech.audio.words" for word in e["words"]]
+    news = [e for e in events if e["type"] == "speech.audio.words"]
     assert sound == to_pcm(spoken.audio)
-    assert words == [word.text for word in spoken.words]
+    words = [word for e in news for word in e["words"]]
+    captions = server.post("/v1/audio/speech/captioned", input=TEXT, seed=3, response_format="pcm").json()
+    assert words == captions["timestamps"]
+    assert [word["word"] for word in words] == [word.text for word in spoken.words]
+    assert [e["sentence"] for e in news if "sentence" in e] == [[w.text for w in s.words] for s in spoken.sentences]
     assert events[-1]["type"] == "speech.audio.done"
     assert events[-1]["usage"]["output_tokens"] == spoken.codes.shape[1]
     assert events[-1]["usage"]["input_tokens"] == sum(len(sentence.ids) for sentence in spoken.sentences)
+
+
+def test_words_come_with_the_audio_in_which_they_are_spoken(server):
+    body = {"input": "One two three four five six seven eight.", "response_format": "pcm", "sample_rate": 22_050}
+    answer = server.post(**body, seed=3, stream_format="sse", timestamps=True)
+    events = [json.loads(line.removeprefix("data: ")) for line in answer.text.split("\n\n") if line]
+    words = [word for event in events for word in event.get("words", [])]
+    samples, told, early = 0, 0, 0
+    for event, following in zip(events, events[1:], strict=False):
+        samples += len(base64.b64decode(event.get("audio", ""))) // 2
+        told += len(event.get("words", []))
+        if "speaking" in event:
+            assert event["speaking"] == {name: words[told][name] for name in ("word", "start_time")}
+        if event["type"] == "speech.audio.words" and following["type"] == "speech.audio.delta":
+            early = told
+            assert all(word["end_time"] > samples / 22_050 - 0.15 for word in words[told:])
+    assert early >= 4 and told == len(words) == 8
 
 
 def test_captions_are_the_words_and_their_times(server, spoken):

@@ -1,5 +1,7 @@
 """Speed and silences: exact lengths, the same samples streamed as whole, words where they are heard."""
 
+from itertools import accumulate
+
 import numpy as np
 import pytest
 
@@ -80,6 +82,43 @@ def test_words_follow_speed_and_silences(speed):
     assert len(times) == 24 and (np.diff(times) >= 0).all() and times[-1] < 10 + total_s
 
 
+@pytest.mark.parametrize("seed", range(40))
+def test_words_are_told_as_they_end_and_never_taken_back(seed):
+    """Readers that linger and leap, stop early, and rest anywhere; frames known ahead of their audio."""
+    random = np.random.default_rng(seed)
+    count, frames, ahead = random.integers(1, 60), int(random.integers(1, 40)), int(random.integers(0, 3))
+    bounds = list(accumulate(random.integers(0, 4, 2 * count) + np.tile([0, 1], count)))
+    words = [SpokenWord(str(i), int(bounds[2 * i]), int(bounds[2 * i + 1])) for i in range(count)]
+    steps = random.integers(0, random.choice([2, 3, 8, 20]), frames)
+    positions = np.minimum(np.cumsum(steps), bounds[-1]).tolist()
+    rests = [Rest(int(token), 0.1) for token in sorted(set(random.integers(0, bounds[-1] + 1, seed % 4)))]
+    audio, hop = random.standard_normal(46 * frames).astype(np.float32), 46
+    pacing = Pacing(1000, hop, random.choice([0.5, 1, 1, 1.7]), rests)
+    told, begun, given = [], [], 0
+    for known in [*range(2, frames, int(random.integers(1, 9))), frames]:
+        stop = frames if known == frames else known - ahead
+        pacing.push(audio[given * hop : stop * hop], positions[len(pacing.positions) : known])
+        given = stop
+        if known == frames:
+            pacing.flush()
+        new, speaking = pacing.new_words(words, 3.3337, ended=known == frames)
+        told += new
+        begun += [(len(told), *speaking)] if speaking else []
+    assert told == pacing.word_times(words, 3.3337)
+    assert begun == [(index, *told[index][:2]) for index, *_ in begun]
+
+
+@pytest.mark.parametrize(("count", "positions"), [(100, [0, 1, 2, 3, 4]), (7, [0, 1, 5])])
+def test_where_the_reader_may_stop_early_nothing_is_told_too_soon(count, positions):
+    """The words that are left take time from those before, or share the last frame with them."""
+    words, pacing = [SpokenWord(str(i), i, i + 1) for i in range(count)], Pacing(1000, 46)
+    pacing.push(np.zeros(46 * len(positions), np.float32), positions)
+    told, _ = pacing.new_words(words, 0.0, ended=False)
+    pacing.flush()
+    rest, _ = pacing.new_words(words, 0.0, ended=True)
+    assert told and told + rest == pacing.word_times(words, 0.0)
+
+
 @pytest.mark.parametrize(
     ("text", "options"),
     [
@@ -99,6 +138,24 @@ def test_the_stream_joined_is_the_speech(exported_voice, text, options, threads)
     assert all(end <= start + 1e-9 for end, start in zip(ends, starts[1:], strict=False))
     assert ends[-1] <= speech.duration_s + 0.002
     assert sum(map(len, speech.times_s)) == speech.codes.shape[1]
+
+
+@pytest.mark.parametrize("options", [{}, {"speed": 0.7}, {"speed": 1.5, "pauses": {"dash": 0.4}}])
+def test_a_word_comes_with_the_audio_in_which_it_ends(tts, options):
+    text = (
+        "One two three four — five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen. One two."
+    )
+    words = tts.synthesize(text, seed=3, **options).words
+    given_s, told, early = 0.0, 0, 0
+    for piece in tts.pieces([text], seed=3, **options):
+        given_s += len(piece.audio) / tts.sample_rate
+        assert piece.words == words[told : told + len(piece.words)]
+        told += len(piece.words)
+        early += 0 if piece.sentence else len(piece.words)
+        assert not [word for word in words[told:] if word.end_s < given_s - 0.15]  # three frames
+        assert not piece.speaking or piece.speaking == words[told][:2]
+    assert told == len(words)
+    assert early >= len(words) / 2
 
 
 def test_pauses_last_as_long_as_they_should(tts):

@@ -5,7 +5,7 @@ import re
 import numpy as np
 import pytest
 
-from pages import TEXT, Speaker, event, refused, speech, told, until
+from pages import TEXT, WORDS, Speaker, event, refused, speech, told, tone, until
 
 SPEECH = "/v1/audio/speech"
 LEAD_S = 0.03  # of player.js, after silence
@@ -76,7 +76,7 @@ def test_it_finds_words_as_they_are_written(open_words, text, said, found):
     words = [{"word": word, "start_time": i, "end_time": i + 1} for i, word in enumerate(said.split())]
     script = """async ([text, words]) => {
         const follower = new (await import("/page/words.js")).Follower(text);
-        follower.add(words);
+        follower.add({sentence: words.map(({word}) => word), words});
         const marks = words.map(({start_time}) => follower.at(start_time + 0.5));
         return marks.map((mark) => mark ? text.slice(mark.start, mark.end) : "");
     }"""
@@ -100,12 +100,26 @@ def test_it_follows_sentence_after_sentence(open_words):
         let time = 0;
         for (const sentence of ["Give me two", "No", "No", "What now Doctor No"]) {
             const words = sentence.split(" ").map((word) => ({word, start_time: time, end_time: ++time}));
-            follower.add(words);
+            follower.add({sentence: words.map(({word}) => word), words});
         }
         for (let at = 0; at < time; at++) found.push(follower.at(at + 0.5).start);
         return found;
     }"""
     assert open_words.evaluate(script) == [0, 5, 8, 11, 16, 20, 25, 30, 34]
+
+
+def test_it_marks_a_word_before_its_end_is_known(open_page):
+    words = [{"word": word, "start_time": begin, "end_time": end} for word, begin, end in WORDS]
+    sentence, speaking = [word for word, *_ in WORDS], {"word": "paid", "start_time": 1.0}
+    first = event(type="speech.audio.words", sentence=sentence, words=words[:2], speaking=speaking)
+    page = open_page({SPEECH: Speaker(event(type="speech.audio.delta", audio=tone()) + first)})
+    spoken(page)
+    until(page, "document.querySelector('mark')")
+    page.click("#toggle")
+    told(page, "Paused")
+    for position, word in {"0.5": "Mr", "0.8": "Lee", "1.2": "paid", "3": "paid"}.items():
+        page.fill("#position", position)
+        assert shown(page) == word
 
 
 def test_pause_stop_and_again(open_page):
