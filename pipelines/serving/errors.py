@@ -46,9 +46,9 @@ class ApiError(Exception):
         again |= {"connection": "close"} if self.status == 408 else {}  # the rest of the request is not waited for
         return again | ({"www-authenticate": "Bearer"} if self.status == 401 else {})
 
-    def response(self) -> JSONResponse:
-        """As an answer."""
-        return JSONResponse(self.body, self.status, self.headers)
+    def response(self, request_id: str = "") -> JSONResponse:
+        """As an answer; the app names it by itself."""
+        return JSONResponse(self.body, self.status, self.headers | ({"x-request-id": request_id} if request_id else {}))
 
 
 def overloaded(message: str) -> ApiError:

@@ -23,10 +23,14 @@ HELP = {
 
 
 class Metrics:
-    """Counters and histograms; for any thread."""
+    """Counters and histograms; for any thread.
 
-    def __init__(self) -> None:
-        self.lock = threading.Lock()
+    Args:
+        label: of all of them, as Prometheus writes it.
+    """
+
+    def __init__(self, label: str = ""):
+        self.label, self.lock = label, threading.Lock()
         self.counts: Counter[tuple[str, str]] = Counter()  # by name and label
         self.sums: Counter[str] = Counter()
         self.buckets = {name: [0] * (len(bounds) + 1) for name, bounds in BOUNDS.items()}
@@ -49,9 +53,9 @@ class Metrics:
             lines = [line for name in BOUNDS for line in self.histogram(name)]
             for name in sorted({name for name, _ in self.counts}):
                 found = [(label, value) for (each, label), value in self.counts.items() if each == name]
-                lines += family(name, "counter", found)
+                lines += self.family(name, "counter", found)
         for name, value in gauges.items():
-            lines += family(name, "gauge", [("", value)])
+            lines += self.family(name, "gauge", [("", value)])
         return "\n".join(lines) + "\n"
 
     def histogram(self, name: str) -> list[str]:
@@ -60,12 +64,15 @@ class Metrics:
         for bound, count in zip([*map(str, BOUNDS[name]), "+Inf"], self.buckets[name], strict=True):
             below += count
             found.append((f'le="{bound}"', below))
-        lines = family(name, "histogram", found, "_bucket")
-        return [*lines, f"lfsc_tts_{name}_sum {self.sums[name]}", f"lfsc_tts_{name}_count {below}"]
+        lines = self.family(name, "histogram", found, "_bucket")
+        return [*lines, self.row(f"{name}_sum", "", self.sums[name]), self.row(f"{name}_count", "", below)]
 
+    def family(self, name: str, kind: str, values: Iterable[tuple[str, float]], suffix: str = "") -> list[str]:
+        """The lines of one name."""
+        rows = [self.row(f"{name}{suffix}", label, value) for label, value in values]
+        return [f"# HELP lfsc_tts_{name} {HELP[name]}", f"# TYPE lfsc_tts_{name} {kind}", *rows]
 
-def family(name: str, kind: str, values: Iterable[tuple[str, float]], suffix: str = "") -> list[str]:
-    """The lines of one name."""
-    full = f"lfsc_tts_{name}"
-    rows = [f"{full}{suffix}{{{label}}} {value}" if label else f"{full}{suffix} {value}" for label, value in values]
-    return [f"# HELP {full} {HELP[name]}", f"# TYPE {full} {kind}", *rows]
+    def row(self, name: str, label: str, value: float) -> str:
+        """One line."""
+        labels = ",".join(filter(None, [self.label, label]))
+        return f"lfsc_tts_{name}{{{labels}}} {value}" if labels else f"lfsc_tts_{name} {value}"

@@ -1,7 +1,7 @@
 """The server as several replicas under Ray Serve: each is a process with voices and engine threads of its own.
 
 Ray's proxy takes the requests and gives each to one replica; where all are busy a bounded number waits at the proxy.
-A replica that dies takes its answers with it: Ray cuts their connections, and asks the others from then on.
+A replica that dies takes its answers with it: audio is cut, events end with an error, and Ray asks the others then.
 """
 
 import logging
@@ -23,6 +23,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from pipelines.serving.app import create_app
 from pipelines.serving.errors import RETRY_S
 from pipelines.serving.flags import listening, place_in_url, ready_to_serve
+from pipelines.serving.metrics import Metrics
+from pipelines.serving.proxy_errors import CALLBACK, IMPORT_PATH, REPLICA
 from pipelines.serving.service import Service
 from pipelines.serving.settings import Replicas, Settings
 from pipelines.serving.transport import GRACE_S
@@ -37,18 +39,28 @@ ROOT = str(Path(__file__).resolve().parents[2])
 
 
 class WarmService(Service):
-    """Warm before it has started, since Ray sends requests from then on."""
+    """Warm before it has started, since Ray sends requests from then on; its figures say whose they are."""
+
+    def __init__(self, settings: Settings):
+        super().__init__(settings)
+        self.metrics = Metrics(f'replica="{replica_name()}"')
 
     def start(self) -> None:
         """Raise what keeps it from speaking: Ray logs that, and tries again."""
         self.warmed()
 
 
+def replica_name() -> str:
+    """Of this process."""
+    name: str = serve.get_replica_context().replica_id.unique_id
+    return name
+
+
 class Named:
     """An app whose answers say which replica made them, and whose request ids are those of Ray's proxy."""
 
     def __init__(self, app: ASGIApp):
-        self.app, self.name = app, serve.get_replica_context().replica_id.unique_id
+        self.app, self.name = app, replica_name()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Of ASGI."""
@@ -62,7 +74,7 @@ class Named:
         async def named(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
-                headers["x-replica"] = self.name
+                headers[REPLICA] = self.name
                 del headers["x-request-id"]  # the proxy adds it
             await send(message)
 
@@ -155,6 +167,7 @@ def join_ray(least_cpus: int, most_cpus: int) -> None:
             )
         return
     os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [ROOT, os.environ.get("PYTHONPATH")]))  # of the replicas
+    os.environ[CALLBACK] = IMPORT_PATH
     os.environ.setdefault("RAY_worker_niceness", "0")  # 15 otherwise: everything else would go before speech
     ray.init(
         address="local",

@@ -1,15 +1,14 @@
 """POST /v1/audio/speech and /v1/audio/speech/captioned."""
 
 import base64
-import json
 from collections.abc import AsyncIterator
-from typing import Any
 
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse, Response, StreamingResponse
 
 from pipelines.serving.encoding import media_type
 from pipelines.serving.errors import ApiError
+from pipelines.serving.events import MEDIA, error_event, event_of
 from pipelines.serving.rendering import Encoded
 from pipelines.serving.requests import SpeechRequest
 from pipelines.serving.responses import SessionResponse
@@ -33,9 +32,7 @@ async def speech(wanted: SpeechRequest, request: Request) -> Response:
         return Response(b"".join(piece.data for piece in pieces), headers=headers, media_type=kind)
     first = await opened(request, session)
     if sse:
-        return SessionResponse(
-            session, service, events(session, first, wanted.timestamps), headers, "text/event-stream"
-        )
+        return SessionResponse(session, service, events(session, first, wanted.timestamps), headers, MEDIA)
     return SessionResponse(session, service, audio(session, first), headers, kind)
 
 
@@ -123,7 +120,7 @@ async def events(session: Session, first: Encoded, timestamps: bool) -> AsyncIte
                 yield event
         yield event_of({"type": "speech.audio.done", "usage": usage(session)})
     except ApiError as error:
-        yield event_of({"type": "speech.audio.error", **error.body})
+        yield error_event(error)
 
 
 def piece_events(piece: Encoded, timestamps: bool) -> list[bytes]:
@@ -134,11 +131,6 @@ def piece_events(piece: Encoded, timestamps: bool) -> list[bytes]:
     if timestamps and (news := word_news(piece)):
         found.append(event_of({"type": "speech.audio.words", **news}))
     return found
-
-
-def event_of(body: dict[str, Any]) -> bytes:
-    """One server-sent event."""
-    return f"data: {json.dumps(body, separators=(',', ':'))}\n\n".encode()
 
 
 def usage(session: Session) -> dict[str, int]:

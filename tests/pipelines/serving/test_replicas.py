@@ -119,8 +119,8 @@ def test_all_routes_are_answered_by_a_replica_that_says_its_name(cluster):
     for answer in cluster.of_each("/ready").values():
         assert answer.json()["places"] == STREAMS
         assert len(answer.headers.get_list("x-request-id")) == 1
-    figures = [answer.text for answer in cluster.of_each("/metrics").values()]
-    assert all(f"lfsc_tts_places {STREAMS}" in text for text in figures)
+    for name, answer in cluster.of_each("/metrics").items():
+        assert f'lfsc_tts_places{{replica="{name}"}} {STREAMS}' in answer.text
 
 
 def test_errors_keep_openai_s_shape(cluster):
@@ -163,7 +163,7 @@ def test_a_client_that_leaves_is_forgotten_by_its_replica(cluster):
         name = answer.headers["x-replica"]
         next(answer.iter_raw())
     cluster.settle()
-    assert "lfsc_tts_cancelled_total 1" in cluster.of_each("/metrics")[name].text
+    assert f'lfsc_tts_cancelled_total{{replica="{name}"}} 1' in cluster.of_each("/metrics")[name].text
 
 
 def test_more_than_all_replicas_take_is_refused_with_429(cluster):
@@ -182,27 +182,31 @@ def test_more_than_all_replicas_take_is_refused_with_429(cluster):
     refused = asyncio.run(refusals())
     assert {answer.status_code for answer in refused} == {429}
     assert {answer.headers["retry-after"] for answer in refused} == {"1"}
+    assert {answer.json()["error"]["type"] for answer in refused} == {"rate_limit_error"}
+    assert all(answer.headers["x-request-id"] for answer in refused)
     cluster.settle()
 
 
-def heard(answer: httpx.Response, kind: str) -> bytes | None:
-    """The samples of an answer that has come to its proper end; None for one that was cut."""
+def heard(answer: httpx.Response, kind: str) -> bytes | str:
+    """The samples of an answer that has come to its proper end, or how it ended otherwise."""
     try:
         data = b"".join(answer.iter_raw())
     except (httpx.RemoteProtocolError, httpx.ReadError):
-        return None
+        return "cut"
     if kind == "audio":
         return data
     events = [json.loads(line[6:]) for line in data.decode().splitlines() if line.startswith("data: ")]
-    if events[-1]["type"] != "speech.audio.done":
-        return None
+    if events[-1]["type"] == "speech.audio.error":
+        return events[-1]["error"]["code"]
+    assert events[-1]["type"] == "speech.audio.done"
     return b"".join(base64.b64decode(event["audio"]) for event in events if event["type"] == "speech.audio.delta")
 
 
-def test_a_replica_that_dies_cuts_its_answers_and_no_others(cluster):
+def test_a_replica_that_dies_ends_its_answers_and_no_others(cluster):
     cluster.settle()
     right = {seed: whole(cluster, seed) for seed in (1, 2)}
-    kinds = [("audio", 1), ("audio", 2), ("sse", 1), ("audio", 2), ("audio", 1), ("sse", 2)]
+    kinds = [("audio", 1), ("sse", 2), ("sse", 1), ("audio", 2), ("audio", 1), ("sse", 2)]
+    endings = {"audio": "cut", "sse": "replica_lost"}
     with httpx.Client(base_url=cluster.url, timeout=60) as client, ThreadPoolExecutor(len(kinds)) as pool:
         bodies = [body(seed, stream_format=kind) for kind, seed in kinds]
         asked = [client.build_request("POST", "/v1/audio/speech", json=each) for each in bodies]
@@ -213,9 +217,9 @@ def test_a_replica_that_dies_cuts_its_answers_and_no_others(cluster):
 
         names = [answer.headers["x-replica"] for answer in answers]
         assert len(set(names)) == 2, "one replica had all of them"
-        (dead,) = {name for name, end in zip(names, ends, strict=True) if end is None}
-        for name, end, (_, seed) in zip(names, ends, kinds, strict=True):
-            assert end == (None if name == dead else right[seed])
+        (dead,) = {name for name, end in zip(names, ends, strict=True) if isinstance(end, str)}
+        for name, end, (kind, seed) in zip(names, ends, kinds, strict=True):
+            assert end == (endings[kind] if name == dead else right[seed])
     assert [whole(cluster, 2) == right[2] for _ in range(4)] == [True] * 4  # by the other one, and by a new one
 
 

@@ -1,8 +1,7 @@
 """Requests made from the server's own OpenAPI description, and against it: none may be answered with a 5xx.
 
-LFSC_FUZZ says how many in all; `make fuzz` sends ten thousand, to the request. Speech is a stub, so that what is tested
-is what stands before it; the codec is none. Recordings and codes that are valid no chance would ever make: they are drawn
-beside all that is allowed.
+LFSC_FUZZ says how many in all; `make fuzz` sends ten thousand. Speech is a stub, so that what is tested is what stands
+before it; the codec is a real one. Chance never makes a recording or codes that are valid, so these are drawn too.
 """
 
 import os
