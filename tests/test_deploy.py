@@ -14,6 +14,7 @@ import yaml
 from pipelines import serve
 from sources import ROOT
 
+proxy_errors = pytest.importorskip("pipelines.serving.proxy_errors", reason="needs lfsc-tts[serve]")
 GRACE_S = pytest.importorskip("pipelines.serving.transport", reason="needs lfsc-tts[serve]").GRACE_S
 TEXT = (ROOT / "docs/deploy.md").read_text("utf-8")
 
@@ -151,10 +152,12 @@ def test_the_ray_service_runs_this_application():
     assert (group["minReplicas"], group["maxReplicas"]) == (count.least, count.most)
     for each in (group, cluster["headGroupSpec"]):
         (container,) = each["template"]["spec"]["containers"]
-        names = {variable["name"] for variable in container["env"]}
-        assert names == {serve.KEYS, "RAY_worker_niceness"}
+        given = {variable["name"]: variable.get("value") for variable in container["env"]}
+        assert set(given) == {serve.KEYS, "RAY_worker_niceness", proxy_errors.CALLBACK}
+        assert given[proxy_errors.CALLBACK] == proxy_errors.IMPORT_PATH
     assert int(container["resources"]["limits"]["cpu"]) >= 1
     assert int(group["template"]["spec"]["containers"][0]["resources"]["limits"]["cpu"]) == args.threads
+    assert f"export {proxy_errors.CALLBACK}={proxy_errors.IMPORT_PATH}\n" in blocks("sh")
     assert cluster["rayVersion"] in instruction(RAY_IMAGE, "FROM")
 
 
