@@ -34,6 +34,8 @@ COMMANDS = {  # name: module with a main(argv, prog), what it does
     "encode-speakers": ("pipelines.encode_speakers", "code shards -> who speaks in them"),
     "align-corpus": ("pipelines.align_corpus", "code shards -> which token every frame speaks"),
     "train-lm": ("pipelines.train_lm", "aligned shards -> speech LM"),
+    "make-pairs": ("pipelines.make_pairs", "voice + texts -> pairs of a better and a worse try"),
+    "train-preferences": ("pipelines.train_preferences", "pairs -> speech LM that prefers the better tries"),
     "export-onnx": ("pipelines.export_onnx", "codec -> graphs beside it, that run without torch"),
     "export-hf": ("pipelines.export_hf", "speech LM -> folder that transformers loads, to hand on"),
     "export-voice": ("pipelines.export_voice", "codec + LM + tokenizer -> voice folder"),

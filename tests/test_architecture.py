@@ -54,10 +54,13 @@ MAY_IMPORT = {
     "pipelines/encoding": "pipelines/formats",
     "pipelines/speaking": "pipelines/shared codec speechllm",
     "pipelines/serving": "pipelines/speaking",
+    "pipelines/preferences": "pipelines/speaking",
     "pipelines/training": "pipelines/corpus codec/training speechllm/training",
     "pipelines/exporting": "pipelines/speaking pipelines/corpus",
     "pipelines/finetuning": "pipelines/exporting",
-    "pipelines/*.py": "pipelines/encoding pipelines/exporting pipelines/serving pipelines/training",
+    "pipelines/*.py": (
+        "pipelines/encoding pipelines/exporting pipelines/preferences pipelines/serving pipelines/training"
+    ),
     "pipelines/finetune.py": "pipelines/*.py pipelines/finetuning",  # runs the others one after the other
     "benchmarks/texts": "pipelines/shared",
     "benchmarks/report": "pipelines/shared",

@@ -116,14 +116,16 @@ def write_inputs(folder: Path, count: int, duration_s: float) -> Path:
     return folder
 
 
-def write_voice(folder: Path, seed: int = 0, exported: bool = False) -> Path:
-    """A whole voice of random weights whose reader goes on at about the pace of speech, with its graphs if wanted."""
+def write_voice(folder: Path, seed: int = 0, exported: bool = False, **changes: object) -> Path:
+    """A whole voice of random weights whose reader goes on at about the pace of speech, with its graphs if wanted;
+    `changes` are of the LM's shape."""
     folder.mkdir(parents=True)
     tokenizer = write_tokenizer(folder / "tokenizer.model")
     codec = toy_codec(seed)
     save_codec(codec, folder / "codec")
     spec = CodeSpec(codec.frame_rate, codec.num_codebooks, codec.levels, codec.fingerprint)
-    lm = toy_lm(toy_lm_config(spec, tokenizer.vocab_size, tokenizer_fingerprint=tokenizer.fingerprint), seed)
+    fingerprint = tokenizer.fingerprint
+    lm = toy_lm(toy_lm_config(spec, tokenizer.vocab_size, tokenizer_fingerprint=fingerprint, **changes), seed)
     with torch.no_grad():
         lm.reader.advance.bias += torch.tensor([1.0, 1.5, 0.5, *[-4.0] * 7])
         lm.stop_head.bias -= 2.0

@@ -57,6 +57,13 @@ def places(batch: Batch) -> tuple[Tensor, Tensor]:
     return within(steps, len(batch.frames))[None], F.pad(batch.frames, (0, 1))[steps][None]
 
 
+def advances(batch: Batch, window: int) -> Tensor:
+    """How many tokens the reader goes on at each step, int64 [B, T]; IGNORED where there is none, or it cannot."""
+    index, ends = places(batch)
+    advance = batch.positions - F.pad(batch.positions, (1, 0))[:, :-1].where(index > 0, 0)
+    return advance.where((index < ends) & (advance < window), IGNORED)
+
+
 class LitSpeechLM(lightning.LightningModule):
     """Teacher-forced training on aligned code shards.
 
@@ -118,9 +125,8 @@ class LitSpeechLM(lightning.LightningModule):
         real = index < ends  # [B, T]; no term picks frames by it, which would wait for a GPU
         reader = output.stop.new_zeros(())
         if output.reader is not None:
-            advance = batch.positions - F.pad(batch.positions, (1, 0))[:, :-1].where(index > 0, 0)
-            reachable = real & (advance < self.model.config.reader_window)
-            reader = F.cross_entropy(output.reader.float().flatten(0, 1), advance.where(reachable, IGNORED).flatten())
+            targets = advances(batch, self.model.config.reader_window)
+            reader = F.cross_entropy(output.reader.float().flatten(0, 1), targets.flatten())
         stop = F.binary_cross_entropy_with_logits(
             output.stop.float(),
             (index == ends - 1).float(),
@@ -139,14 +145,22 @@ class LitSpeechLM(lightning.LightningModule):
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """Loss of one batch, so weighted that the step as a whole averages over the frames of all its batches."""
-        guided = [guided_logits(teacher, batch, self.optim.guidance) for teacher in self.teachers]
-        losses = self.losses(self.heard(batch), batch, *guided)
+        losses = self.learned(batch)
         trainer = self.trainer
         self.add(losses, batch.share)
         if (batch_idx + 1) % trainer.accumulate_grad_batches == 0:
             self.end_step()
         # Lightning divides by the batches of a step, and gradients are averaged over the processes.
         return losses["loss"] * (batch.share * trainer.accumulate_grad_batches * trainer.world_size)
+
+    def learned(self, batch: Batch) -> dict[str, Tensor]:
+        """What is learned from a batch of training, every term by name; `loss` is the sum."""
+        guided = [guided_logits(teacher, batch, self.optim.guidance) for teacher in self.teachers]
+        return self.losses(self.heard(batch), batch, *guided)
+
+    def judged(self, batch: Batch) -> dict[str, Tensor]:
+        """The same of a held-out batch."""
+        return self.losses(self.heard(batch), batch)
 
     def heard(self, batch: Batch) -> LMOutput:
         """What the model says of a batch, given what it may see of it."""
@@ -184,7 +198,7 @@ class LitSpeechLM(lightning.LightningModule):
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
         """Loss on held-out utterances, inputs untouched: of all of them, by their frames."""
-        losses = self.losses(self.heard(batch), batch)
+        losses = self.judged(batch)
         size = len(batch.frames)
         self.log("step", float(self.step), sync_dist=True)
         self.log_dict(
