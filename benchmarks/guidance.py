@@ -9,7 +9,6 @@ of speech. The sentences are texts/tuning.txt, for choosing settings: no corpus 
 import argparse
 import sys
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -29,23 +28,13 @@ from benchmarks.texts.sentence_list import SENTENCES, read_sentences  # noqa: E4
 from benchmarks.texts.transcripts import normalize_transcript  # noqa: E402
 from benchmarks.timing.clocks import CLOCKS  # noqa: E402
 from pipelines.shared.errors import guard  # noqa: E402
-from pipelines.speaking.speakers import choose, read_speakers  # noqa: E402
+from pipelines.speaking.people import people  # noqa: E402
 from pipelines.speaking.synthesis import TTS  # noqa: E402
 
 PACKAGES = ("faster-whisper", "ctranslate2", "jiwer")
 TUNING = SENTENCES.with_name("tuning.txt")
 BAD = 0.1  # of a sentence's characters
 HEADER = ("guidance", "CER %", f"sentences with {100 * BAD:.0f} % or more wrong", "core seconds a second of speech")
-
-
-def people(name: str) -> list[TTS]:
-    """A voice as each of its speakers, with the same networks."""
-    tts = TTS.from_pretrained(name, threads=1)
-    speakers = read_speakers(choose(name).folder)
-    if not speakers:
-        return [tts]
-    prefixes = [speakers.prefix(speaker, tts.voice) for speaker in speakers.known]
-    return [tts.sharing(replace(tts.voice, prefix=prefix)) for prefix in prefixes]
 
 
 def measure(speakers: Sequence[TTS], sentences: Sequence[str], weight: float, recognizer: Any) -> list[dict[str, Any]]:
@@ -84,7 +73,8 @@ def main(argv: list[str] | None = None) -> None:
     torch.set_num_threads(1)
     load_jiwer()
     sentences, recognizer = read_sentences(args.texts, args.sentences), load_recognizer(args.asr, 1)
-    speakers, where, command = people(args.voice), environment(PACKAGES), command_line("guidance.py", argv)
+    speakers = list(people(args.voice, threads=1).values())
+    where, command = environment(PACKAGES), command_line("guidance.py", argv)
     for weight in args.weights:  # what loads at the first use is no cost of speaking
         speakers[0].synthesize(sentences[0], guidance=weight)
     found = {weight: measure(speakers, sentences, weight, recognizer) for weight in args.weights}

@@ -21,6 +21,11 @@ ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text("utf-8")
 DOCS = "\n".join([README, *(path.read_text("utf-8") for path in sorted((ROOT / "docs").glob("*.md")))])
 MAKEFILE = (ROOT / "Makefile").read_text("utf-8")
+CONFIGURED = {  # scripts that take a configuration, and what says of which type it is
+    "pipelines/train_codec.py": "config_type",
+    "pipelines/train_lm.py": "TrainLM",
+    "pipelines/train_preferences.py": "TrainPreferences",
+}
 SHELL = {"cp", "echo", "mkdir", "aplay", "source", "curl", "hf", "base64", "kubectl"}
 
 
@@ -85,11 +90,10 @@ def test_make_targets_exist(words):
 def test_scripts_take_the_flags_they_are_given(words):
     script, *arguments = words
     assert (ROOT / script).is_file()
-    if script in ("pipelines/train_codec.py", "pipelines/train_lm.py"):
+    if script in CONFIGURED:
         pytest.importorskip("lightning", reason="the training scripts need lfsc-tts[train]")
-        module = import_module(script.removesuffix(".py").replace("/", "."))
-        choose = module.config_type if script.endswith("codec.py") else lambda values: module.TrainLM
-        parse_chosen(choose, "", arguments)
+        found = getattr(import_module(script.removesuffix(".py").replace("/", ".")), CONFIGURED[script])
+        parse_chosen((lambda values: found) if isinstance(found, type) else found, "", arguments)
         return
     command = arguments[:1] if re.search(r"\{[\w,]*\b" + re.escape(arguments[0]) + r"\b", help_of(script)) else []
     known = set(re.findall(r"--[\w-]+", help_of(script, *command)))
