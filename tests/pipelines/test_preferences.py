@@ -14,8 +14,8 @@ pytest.importorskip("lightning", reason="the training scripts need lfsc-tts[trai
 pytest.importorskip("hibari", reason="speaking needs hibari-tts")
 import toys
 from pipelines import lfsc_tts, make_pairs, train_preferences
-from pipelines.preferences.pairs import Pair, by_sentence, pair_of, read_pairs
-from pipelines.preferences.tries import Try, read_tries
+from pipelines.preferences.pairs import read_pairs
+from pipelines.preferences.tries import read_tries
 from pipelines.shared.errors import UserError
 from pipelines.speaking.people import people
 from pipelines.speaking.speakers import Speaker, read_speakers, write_speakers
@@ -151,34 +151,6 @@ def test_one_speaker_alone_and_other_sampling(root, voice):
     assert np.array_equal(speech.codes.T, shards[0][0].codes)
 
 
-def tries(*heard: tuple[float, int]) -> list[Try]:
-    """Tries of one sentence with their error rates and frames."""
-    return [Try(f"000000-{i}", "Hi.", "a", frames, rate) for i, (rate, frames) in enumerate(heard)]
-
-
-@pytest.mark.parametrize(
-    ("heard", "names"),
-    [
-        ([(0.0, 50), (0.2, 50), (0.1, 50)], ("000000-0", "000000-1")),
-        ([(0.3, 50), (0.04, 52), (0.04, 60), (0.2, 48)], ("000000-1", "000000-0")),  # the more usual length
-        ([(0.0, 50), (0.0, 90), (0.04, 51)], ("000000-0", "000000-1")),  # a runaway, however it is heard
-        ([(0.2, 50), (0.0, 90), (0.0, 51)], ("000000-2", "000000-1")),  # and it is worse than a wrong word
-        ([(0.0, 50), (0.04, 50)], None),  # too alike
-        ([(0.1, 50), (0.9, 50)], None),  # none is right
-    ],
-)
-def test_which_tries_are_a_pair(heard, names):
-    pair = pair_of(tries(*heard), most=0.05, margin=0.05)
-    assert (pair and (pair.chosen, pair.rejected)) == names
-
-
-def test_tries_are_put_together_by_sentence():
-    made = [Try(f"{n:06d}-{i}", "Hi.", "", 9, 0.0) for n in (0, 1, 11) for i in range(2)]
-    assert [[one.name for one in group] for group in by_sentence(made)] == [
-        [f"{n:06d}-{i}" for i in range(2)] for n in (0, 1, 11)
-    ]
-
-
 def train(root: Path, voice: Path, steps: int, *more: str) -> None:
     flags = [f"--pairs={root / 'pairs'}", f"--voice={voice}", f"--run_dir={root / 'lm'}", f"--optim.max_steps={steps}"]
     flags += ["--held_out=1", "--validate_every=2", "--trainer.accelerator=cpu", "--trainer.enable_progress_bar=false"]
@@ -291,11 +263,3 @@ def test_a_mistake_about_training_is_one_line(root, voice, shared_voice, capsys)
         assert message in mistake(f"--voice={voice}", "--held_out=0")
     (root / "pairs/pairs.jsonl").write_text("")
     assert "is empty: no try differed" in mistake(f"--voice={voice}")
-
-
-def test_pairs_are_written_as_they_are_read(tmp_path):
-    from pipelines.preferences.pairs import write_pairs
-
-    pairs = [Pair("Naïve?", "a", "0-0", "0-1", 0.0, 0.5, 10, 12)]
-    write_pairs(tmp_path / "pairs.jsonl", pairs)
-    assert read_pairs(tmp_path / "pairs.jsonl") == pairs
