@@ -27,7 +27,7 @@ from speechllm.training.module import LitSpeechLM, LMOptim, advances, digit_loss
 class PreferenceOptim:
     """Loss and optimiser."""
 
-    max_steps: int = 200
+    max_steps: int = 100
     warmup_steps: int = 10
     learning_rate: float = 2e-5
     final_learning_rate: float = 0.1  # share of the learning rate left at the end of the cosine
