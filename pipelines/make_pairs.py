@@ -29,7 +29,7 @@ from pipelines.shared.text_files import read_text  # noqa: E402
 from pipelines.speaking.people import people  # noqa: E402
 from pipelines.speaking.speakers import choose  # noqa: E402
 from speechllm import SamplingConfig  # noqa: E402
-from speechllm.data.shards import open_shards  # noqa: E402
+from speechllm.data.shards import Shard  # noqa: E402
 
 
 def sentences_of(texts: Path, exclude: Sequence[Path]) -> list[str]:
@@ -99,9 +99,12 @@ def main(argv: list[str] | None = None, prog: str | None = None) -> None:
         path, chunk = folder / f"{first:06d}.safetensors", sentences[first : first + CHUNK]
         if not is_there(path, chunk, made):
             speaking.write(path, chunk, first, made)
-    tries = read_tries(open_shards(folder))
+    shards = [shard for path in sorted(folder.glob("*.safetensors")) if len(shard := Shard(path))]
+    if not shards:
+        raise UserError(f"no line of {args.texts} is one sentence that can be said")
+    tries = read_tries(shards)
     unsaid = sorted(set(sentences) - {one.text for one in tries})
-    rejects = [Reject(text, "more than one sentence, or nothing to say") for text in unsaid]
+    rejects = [Reject(text, "not one sentence, too long, or nothing to say") for text in unsaid]
     report(args.out / "left_out.jsonl", rejects, len(sentences), most=1.0)
     found = [pair_of(group, args.most, args.margin) for group in by_sentence(tries)]
     pairs = [pair for pair in found if pair is not None]

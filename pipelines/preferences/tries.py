@@ -52,14 +52,13 @@ class Speaking:
     def say(self, number: int, text: str) -> list[tuple[Try, Example]]:
         """All tries of a sentence; the same number and text give the same. None of what is not one sentence."""
         speaker = list(self.voices)[number % len(self.voices)]
-        found = []
+        tts, found = self.voices[speaker], []
+        if not can_be_said(text, tts):
+            return []
         for count in range(self.tries):
             seed, name = number * self.tries + count, f"{number:06d}-{count}"
-            try:
-                speech = self.voices[speaker].synthesize(text, seed, watermark=False, **self.sampling)
-            except ValueError:  # nothing that can be said
-                return []
-            if len(speech.sentences) != 1:
+            speech = tts.synthesize(text, seed, watermark=False, **self.sampling)
+            if len(speech.sentences) != 1:  # more than the LM can hold
                 return []
             ids, codes, positions = speech.sentences[0].ids, speech.codes.T, speech.positions[0]
             example = Example(name, torch.tensor(ids), torch.from_numpy(codes.copy()), torch.tensor(positions))
@@ -76,6 +75,14 @@ class Speaking:
         texts = {key: json.dumps(value, ensure_ascii=False) for key, value in notes.items()}
         write_shard(path, examples, config.codes, config.tokenizer_fingerprint, texts)
         Shard(path, aligned=False).write_positions([one.positions for one in examples if one.positions is not None])
+
+
+def can_be_said(text: str, tts: TTS) -> bool:
+    """Whether a text is one sentence, with something to say."""
+    try:
+        return len(list(tts.read(text))) == 1
+    except ValueError:
+        return False
 
 
 def is_there(path: Path, sentences: Sequence[str], made: str) -> bool:

@@ -136,6 +136,10 @@ def test_what_is_not_one_sentence_is_listed(root, voice):
     assert [pair.text for pair in read_pairs(root / "pairs/pairs.jsonl")] == ["Hello."]
     (reject,) = map(json.loads, (root / "pairs/left_out.jsonl").read_text().splitlines())
     assert reject["what"] == "Yes. It is."
+    (root / "none").mkdir()
+    (root / "none/texts.txt").write_text("Yes. It is.\n")
+    with pytest.raises(UserError, match="no line of .* is one sentence"):
+        make(root / "none", voice)
 
 
 def test_one_speaker_alone_and_other_sampling(root, voice):

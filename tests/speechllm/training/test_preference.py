@@ -122,6 +122,7 @@ def test_learning_raises_the_chosen_over_the_rejected_and_leaves_the_reference()
         optimizer.zero_grad()
         learner.learned(batch)["loss"].backward()
         optimizer.step()
-    found = learner.judged(batch)
+    with torch.no_grad():
+        found = learner.judged(batch)
     assert float(found["accuracy"]) == 1 and float(found["margin"]) > 5 and float(found["chosen"]) > 0
     assert all(torch.equal(tensor, before[name]) for name, tensor in learner.teachers[0].state_dict().items())
