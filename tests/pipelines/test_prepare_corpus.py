@@ -261,13 +261,14 @@ def test_an_interrupted_teacher_ends_with_its_workers(tmp_path):
     (tmp_path / "texts.txt").write_text("The boat left the harbour before the sun was up.\n" * 4000)
     command = [sys.executable, str(ROOT / "pipelines/prepare_corpus.py"), "teacher", "--texts", "texts.txt"]
     command += ["--hours", "5", "--workers", "2", "--out", "out"]
+    whole = "[!.]*.wav"  # what is still being written has another name
     process = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     until = time.monotonic() + 120
-    while len(list((tmp_path / "out/wavs").glob("*.wav"))) < 4 and time.monotonic() < until:
+    while len(list((tmp_path / "out/wavs").glob(whole))) < 4 and time.monotonic() < until:
         time.sleep(0.1)
     process.terminate()
     process.communicate(timeout=60)  # of which a worker that goes on would hold the pipe
     assert process.returncode == 143
-    count = len(list((tmp_path / "out/wavs").glob("[!.]*.wav")))
+    count = len(list((tmp_path / "out/wavs").glob(whole)))
     time.sleep(1.5)
-    assert len(list((tmp_path / "out/wavs").glob("[!.]*.wav"))) == count >= 4
+    assert len(list((tmp_path / "out/wavs").glob(whole))) == count >= 4
