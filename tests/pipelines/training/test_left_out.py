@@ -25,7 +25,7 @@ def listed(path) -> list[str]:
 
 
 def test_utterances_too_long_for_a_model(tmp_path, capsys):
-    """F."""
+    """And are listed; so are those that have no room beside a voice prefix."""
     sizes = {"fits": (10, 20), "text": (40, 20), "frames": (10, 90)}
     examples = [
         Example(name, torch.full((text,), 5), toys.random_codes(1, frames)[0].T)
@@ -35,13 +35,13 @@ def test_utterances_too_long_for_a_model(tmp_path, capsys):
     Shard(tmp_path / "0.safetensors").write_positions([torch.zeros(len(e.codes), dtype=torch.long) for e in examples])
     shape = LMShape(max_text=30, max_frames=60)
     config = train_lm.TrainLM(tmp_path, tmp_path / "tokenizer.model", tmp_path / "run", shape)
-    assert train_lm.usable([Shard(tmp_path / "0.safetensors")], config) == [(0, 0)]
+    assert train_lm.usable([Shard(tmp_path / "0.safetensors")], config).tolist() == [[0, 0]]
     assert listed(tmp_path / "run/left_out.jsonl") == ["text", "frames"]
     assert "2 of 3 utterances" in capsys.readouterr().out
     # Places of a voice prefix are places of text: 10 + 21 are one too many.
-    for queries, fits in ((20, [(0, 0)]), (21, [])):
+    for queries, fits in ((20, [[0, 0]]), (21, [])):
         voices = replace(config, model=replace(shape, prefix_queries=queries))
-        assert train_lm.usable([Shard(tmp_path / "0.safetensors")], voices) == fits
+        assert train_lm.usable([Shard(tmp_path / "0.safetensors")], voices).tolist() == fits
 
 
 def run_of(config: lite_codec.TrainLite) -> Run:
@@ -49,7 +49,7 @@ def run_of(config: lite_codec.TrainLite) -> Run:
 
 
 def test_utterances_shorter_than_a_segment_or_without_features(tmp_path, capsys):
-    """F."""
+    """And are listed; so are those that have no room beside a voice prefix."""
     path = toys.write_corpus(tmp_path, 4, 0.5)
     codec = toys.TOY_CODEC
     width, stack = num_features(codec), codec.stack
@@ -99,7 +99,7 @@ def test_a_corpus_of_utterances_that_are_all_too_short_is_one_line(tmp_path):
 
 
 def test_utterances_shorter_than_the_configuration_wants(tmp_path, capsys):
-    """F."""
+    """And are listed; so are those that have no room beside a voice prefix."""
     path = toys.write_corpus(tmp_path, 4, 0.5)
     path.write_text(path.read_text("utf-8").replace('"duration_s": 0.5', '"duration_s": 0.3', 1), "utf-8")
     config = lfsc_codec.TrainHiFiGAN(path, tmp_path / "run", min_duration_s=0.4, validation_items=1)
