@@ -2,12 +2,14 @@
 
     python benchmarks/tries.py --voice heart --sentences 50 --tries 3
 
-A try is one seed. The reader's confidence is what `--tries` chooses by; a recogniser says which tries are right. If
-confidence predicts errors, the surest try has fewer than the first, and some of what the best try could have.
+A try is one seed; whatever people a voice has take turns. The reader's confidence is what `--tries` chooses by; a
+recogniser says which tries are right. If confidence predicts errors, the surest try has fewer than the first, and some
+of what the best try could have.
 """
 
 import argparse
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,19 +28,20 @@ from benchmarks.report.results import RESULTS, command_line, write_results  # no
 from benchmarks.texts.sentence_list import SENTENCES, read_sentences  # noqa: E402
 from benchmarks.texts.transcripts import normalize_transcript  # noqa: E402
 from pipelines.shared.errors import UserError, guard  # noqa: E402
+from pipelines.speaking.people import people  # noqa: E402
 from pipelines.speaking.synthesis import TTS  # noqa: E402
 
 PACKAGES = ("faster-whisper", "ctranslate2", "jiwer")
 
 
-def measure(tts: TTS, sentences: list[str], tries: int, recognizer: Any) -> list[dict[str, Any]]:
+def measure(speakers: Sequence[TTS], sentences: list[str], tries: int, recognizer: Any) -> list[dict[str, Any]]:
     """Confidence and character errors of each try of each sentence."""
     rows = []
-    for text in track(sentences, "speaking and listening"):
+    for number, text in enumerate(track(sentences, "speaking and listening")):
         reference = normalize_transcript(text)
         row: dict[str, Any] = {"text": text, "confidence": [], "errors": [], "characters": len(reference)}
         for seed in range(tries):
-            speech = tts.synthesize(text, seed=seed, watermark=False)
+            speech = speakers[number % len(speakers)].synthesize(text, seed=seed, watermark=False)
             heard = normalize_transcript(recognizer.transcribe(speech.audio, speech.sample_rate))
             row["confidence"].append(round(speech.confidence, 4))
             row["errors"].append(character_errors(reference, heard).errors)
@@ -93,9 +96,9 @@ def main(argv: list[str] | None = None) -> None:
         raise UserError(f"got --tries {args.tries}; expected 2 or more to choose from")
     torch.set_num_threads(1)
     load_jiwer()
-    tts, recognizer = TTS.from_pretrained(args.voice), load_recognizer(args.asr, 1)
+    speakers, recognizer = list(people(args.voice).values()), load_recognizer(args.asr, 1)
     where = environment(PACKAGES)
-    rows = measure(tts, read_sentences(args.texts, args.sentences), args.tries, recognizer)
+    rows = measure(speakers, read_sentences(args.texts, args.sentences), args.tries, recognizer)
     command, share = command_line("tries.py", argv), predicts(rows)
     said = f"Of two tries of a sentence that differ, the surer one has fewer errors {100 * share:.0f} % of the time."
     text = f"{table(rows, args.tries)}\n{said}\n"
