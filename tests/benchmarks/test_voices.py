@@ -28,14 +28,15 @@ def test_a_prompt_is_spoilt_as_it_says(condition):
         assert 10 * np.log10(np.mean(clean**2) / np.mean(added**2)) == pytest.approx(15, abs=0.2)
 
 
-def judged() -> list[JudgedClip]:
-    return [JudgedClip("x", "text", "text", 1, 10, 0, 2, 4.0, None, 2.0, 0.1)]
+def judged(errors: int = 1, mos: float = 4.0) -> list[JudgedClip]:
+    return [JudgedClip("x", "text", "text", errors, 10, 0, 2, mos, None, 2.0, 0.1)]
 
 
 def test_lines_say_how_many_are_right_and_how_many_beat_the_nearest():
     row = {"judged": judged(), "right": [True, False], "campplus": [0.6, 0.8], "similarity": [0.7, 0.9]}
     assert line("all", [row], 0)[3:] == ["50", "0.70", "0.80"]
-    assert line("all", [row | {"right_coded": [True, True, False, True]}], 0)[-1] == "75"
+    coded = {"judged_coded": judged(3, 3.5), "right_coded": [True, True, False, True]}
+    assert line("all", [row | coded], 0)[-3:] == ["30.00 [30.00, 30.00]", "3.50 [3.50, 3.50]", "75"]
     unheard = {"judged": judged(), "nearest": 0.7, "campplus": [0.6, 0.8], "similarity": [0.7, 0.9]}
     assert line("all", [unheard], 0)[3:] == ["50", "0.70", "0.70", "0.80"]
     assert line("all", [unheard | {"coded": [0.8, 0.9]}], 0)[-2:] == ["100", "0.85"]
