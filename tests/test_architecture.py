@@ -69,7 +69,7 @@ MAY_IMPORT = {
     "benchmarks/oracle": "benchmarks/timing codec",
     "benchmarks/speakers": "benchmarks/texts benchmarks/timing pipelines/speaking",
     "benchmarks/judges": "benchmarks/speakers",
-    "benchmarks/*.py": "benchmarks/load benchmarks/judges benchmarks/oracle pipelines/encoding",
+    "benchmarks/*.py": "benchmarks/load benchmarks/judges benchmarks/oracle pipelines/encoding speechllm/training",
 }
 MOST_FLAT_FILES = {"codec": 8, "speechllm": 4}
 MOST_FILE_LINES, MOST_FUNCTION_LINES, MEDIAN_FUNCTION_LINES = 300, 60, 7

@@ -1,8 +1,8 @@
 """Tar archives as webdataset reads them. Optional: pip install 'lfsc-tts[formats]'.
 
 A sample is `KEY.codes.npy` int16 [T, K], `KEY.ids.npy` int16 [S], phonemes by the tokenizer, and `KEY.json` with id,
-text, speaker and what the codes are of. Keys are the shard's name and a number, without
-dots, where webdataset would cut them.
+text, speaker and what the codes are of. Keys are the shard's name and a number, without dots, where webdataset would
+cut them.
 """
 
 import io

@@ -1,28 +1,9 @@
 """What guidance is worth: errors and cost of each weight, people in turn."""
 
-import numpy as np
+from stand_ins import Deaf, Speaker
 
 from benchmarks.guidance import TUNING, line, measure
 from benchmarks.texts.sentence_list import SENTENCES, read_sentences
-from pipelines.speaking.pieces import Speech
-
-
-class Speaker:
-    """Says nothing, and notes what it was asked."""
-
-    def __init__(self, asked: list[tuple], name: str):
-        self.asked, self.name = asked, name
-
-    def synthesize(self, text: str, **options) -> Speech:
-        self.asked.append((self.name, text, options))
-        return Speech(np.zeros(2000, np.float32), 1000, np.zeros((1, 1), np.int64), [], 1.0, [], [], [])
-
-
-class Deaf:
-    """Hears the first word alone."""
-
-    def transcribe(self, audio, sample_rate: int) -> str:
-        return "one"
 
 
 def test_people_take_turns_and_what_was_not_heard_is_counted():

@@ -1,14 +1,22 @@
 """Choosing among tries: the surest, the best, and how well the one predicts the other."""
 
 import pytest
+from stand_ins import Deaf, Speaker
 
-from benchmarks.tries import chosen, predicts, table
+from benchmarks.tries import chosen, measure, predicts, table
 
 ROWS = [
     {"confidence": [0.9, 0.7, 0.8], "errors": [0, 5, 2], "characters": 10},
     {"confidence": [0.5, 0.6, 0.4], "errors": [3, 1, 0], "characters": 10},
     {"confidence": [0.5, 0.5, 0.5], "errors": [2, 2, 2], "characters": 20},
 ]
+
+
+def test_people_take_turns_and_say_all_tries_of_a_sentence():
+    asked: list[tuple] = []
+    rows = measure([Speaker(asked, "a"), Speaker(asked, "b")], ["One two", "One", "One"], 2, Deaf())
+    assert [(name, options["seed"]) for name, _, options in asked] == [(n, s) for n in "aba" for s in (0, 1)]
+    assert [(row["errors"], row["characters"]) for row in rows] == [([4, 4], 7), ([0, 0], 3), ([0, 0], 3)]
 
 
 def test_the_surest_and_the_best_are_taken():

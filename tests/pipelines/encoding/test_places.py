@@ -80,25 +80,9 @@ def test_urls_that_nothing_knows():
         pass
 
 
-def test_s3(root, monkeypatch):
+def test_s3(root, s3):
     """Against a server of S3 on this machine."""
-    pytest.importorskip("s3fs", reason="needs lfsc-tts[cloud]")
-    moto = pytest.importorskip("moto.server", reason="a server of S3 for tests")
-    server = moto.ThreadedMotoServer(port=0)
-    server.start()
-    try:
-        host, port = server.get_host_and_port()
-        for name, value in {
-            "AWS_ENDPOINT_URL": f"http://{host}:{port}",
-            "AWS_ACCESS_KEY_ID": "test",
-            "AWS_SECRET_ACCESS_KEY": "test",
-            "AWS_DEFAULT_REGION": "us-east-1",
-        }.items():
-            monkeypatch.setenv(name, value)
-        system, _ = fsspec.core.url_to_fs("s3://speech", skip_instance_cache=True)
-        system.mkdir("speech")
-        system.put(str(root / "corpus"), "speech/corpus", recursive=True)
-        here = encode(root, root / "corpus/manifest.jsonl", "here")
-        assert files(encode(root, "s3://speech/corpus/manifest.jsonl", "there")) == files(here)
-    finally:
-        server.stop()
+    s3.mkdir("speech")
+    s3.put(str(root / "corpus"), "speech/corpus", recursive=True)
+    here = encode(root, root / "corpus/manifest.jsonl", "here")
+    assert files(encode(root, "s3://speech/corpus/manifest.jsonl", "there")) == files(here)

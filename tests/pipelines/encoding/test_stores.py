@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 
 pytest.importorskip("fsspec", reason="comes with torch")
-import fsspec
 from fsspec.core import url_to_fs
 from fsspec.implementations.memory import MemoryFileSystem
 
@@ -175,32 +174,11 @@ def command(root: Path, url: str) -> list[str]:
     return [sys.executable, str(ROOT / "pipelines/encode_corpus.py"), *map(str, paths), "--out", url]
 
 
-@pytest.fixture
-def bucket(monkeypatch) -> str:
-    """On a server of S3 on this machine."""
-    pytest.importorskip("s3fs", reason="needs lfsc-tts[cloud]")
-    moto = pytest.importorskip("moto.server", reason="a server of S3 for tests")
-    server = moto.ThreadedMotoServer(port=0)
-    server.start()
-    host, port = server.get_host_and_port()
-    for name, value in {
-        "AWS_ENDPOINT_URL": f"http://{host}:{port}",
-        "AWS_ACCESS_KEY_ID": "test",
-        "AWS_SECRET_ACCESS_KEY": "test",
-        "AWS_DEFAULT_REGION": "us-east-1",
-    }.items():
-        monkeypatch.setenv(name, value)
-    fsspec.get_filesystem_class("s3").clear_instance_cache()  # of other tests' servers
-    fsspec.filesystem("s3").mkdir("shards")
-    yield "s3://shards"
-    fsspec.get_filesystem_class("s3").clear_instance_cache()
-    server.stop()
-
-
-def test_s3_with_a_killed_process(root, encode, put, bucket, tmp_path):
+def test_s3_with_a_killed_process(root, encode, put, s3, tmp_path):
     """The process is killed once its first shard is done; the same command makes what is missing, and nothing else."""
     encode()
-    url = f"{bucket}/a/codes"
+    s3.mkdir("shards")
+    url = "s3://shards/a/codes"
     store = Remote(url)
     with subprocess.Popen(command(root, url), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
         end = time.monotonic() + 120
@@ -210,7 +188,7 @@ def test_s3_with_a_killed_process(root, encode, put, bucket, tmp_path):
     done = [number for number in range(3) if f"{4 * number:08d}.sha256" in store.files.sizes()]
     assert 0 in done and put(url) == [number for number in range(3) if number not in done]
     assert put(url) == [] == put(url, "--verify")
-    fsspec.filesystem("s3").get("shards/a/codes/", f"{tmp_path}/there/", recursive=True)  # as docs/scale.md says
+    s3.get("shards/a/codes/", f"{tmp_path}/there/", recursive=True)  # as docs/scale.md says
     assert files(tmp_path / "there") == files(root / "codes")
     with pytest.raises(UserError, match="s3://nobodys/codes cannot be written .*make the bucket, or mend the URL"):
         put("s3://nobodys/codes")

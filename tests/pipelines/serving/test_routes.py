@@ -12,7 +12,9 @@ import pytest
 import soundfile
 
 import toys
+from codec.runtime.folder import load as load_codec
 from pipelines import serve
+from pipelines.serving.codecs import Codecs
 from pipelines.serving.flags import place_in_url
 from pipelines.serving.metrics import Metrics
 from pipelines.serving.requests import MODELS
@@ -173,6 +175,19 @@ def test_mistakes_of_who_starts_it_are_one_line():
     ):
         with pytest.raises(UserError, match=said):
             serve.main([flags])
+
+
+def test_two_codecs_of_one_name_are_a_mistake(exported_voice, tmp_path):
+    """Whoever asks for it would get either."""
+    for place in "ab":
+        shutil.copytree(exported_voice / "codec", tmp_path / place / "mine/codec")
+    one, other = tmp_path / "a/mine/codec", tmp_path / "b/mine/codec"
+    assert "mine" in Codecs({}, (one, one)).names, "the same folder twice is no mistake"
+    with pytest.raises(UserError, match="two codecs are called mine"):
+        Codecs({}, (one, other))
+    loaded = {"mine": load_codec(exported_voice / "codec")}
+    with pytest.raises(UserError, match="two codecs are called mine"):
+        Codecs(loaded, (one,))
 
 
 def test_an_address_is_shown_as_a_url_has_it():

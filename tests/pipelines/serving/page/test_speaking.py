@@ -5,7 +5,7 @@ import re
 import numpy as np
 import pytest
 
-from pages import TEXT, WORDS, Speaker, event, refused, speech, told, tone, until
+from pages import DONE, TEXT, WORDS, Speaker, event, refused, speech, told, tone, until
 
 SPEECH = "/v1/audio/speech"
 LEAD_S = 0.03  # of player.js, after silence
@@ -45,6 +45,15 @@ def test_it_plays_what_the_server_speaks_without_a_seam(open_page, server):
     assert page.inner_text("#length") == f"{len(samples) / 24_000:.1f} s"
     assert re.fullmatch(r"\d+ ms", page.inner_text("#first"))
     assert re.fullmatch(r"\d+\.\d{3}", page.inner_text("#factor"))
+
+
+def test_what_is_told_is_seen_already(open_page):
+    """Not in the next frame, which a page that is hidden may never have."""
+    short = event(type="speech.audio.delta", audio=tone(0.3)) + DONE
+    page = open_page({SPEECH: Speaker(short)}, before="window.requestAnimationFrame = () => 0;")
+    spoken(page)
+    told(page, "Finished")
+    assert page.inner_text("#speak") == "Speak" and page.inner_text("#time") == "0:00 / 0:00"
 
 
 def test_it_marks_the_word_that_is_heard(open_page):
