@@ -14,6 +14,7 @@ import httpx
 import pytest
 import soundfile
 
+from benchmarks import serving as benchmark
 from pipelines import serve, serve_wyoming
 from pipelines.serving.app import create_app
 from pipelines.serving.encoding import MEDIA
@@ -86,7 +87,7 @@ def test_addresses_ports_and_settings_are_those_of_the_servers(server):
 
 def test_flags_exist(capsys):
     known = set()
-    for script in (serve.main, serve_wyoming.main):
+    for script in (serve.main, serve_wyoming.main, benchmark.main):
         with pytest.raises(SystemExit):
             script(["--help"])
         known |= set(re.findall(r"--[\w-]+", capsys.readouterr().out))
