@@ -1,9 +1,8 @@
 """What guidance is worth: errors and cost of each weight, people in turn."""
 
-from stand_ins import Deaf, Speaker
-
 from benchmarks.guidance import TUNING, line, measure
 from benchmarks.texts.sentence_list import SENTENCES, read_sentences
+from stand_ins import Deaf, Speaker
 
 
 def test_people_take_turns_and_what_was_not_heard_is_counted():

@@ -1,9 +1,9 @@
 """Choosing among tries: the surest, the best, and how well the one predicts the other."""
 
 import pytest
-from stand_ins import Deaf, Speaker
 
 from benchmarks.tries import chosen, measure, predicts, table
+from stand_ins import Deaf, Speaker
 
 ROWS = [
     {"confidence": [0.9, 0.7, 0.8], "errors": [0, 5, 2], "characters": 10},

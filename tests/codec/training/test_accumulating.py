@@ -13,7 +13,9 @@ from codec import HiFiGANCodec
 from codec.hifigan.layers import ResidualLayer
 from codec.lite.convnext import ConvNeXtBlock
 from codec.training.accumulating import recompute, recomputed, shares_of
+from codec.training.lfsc import module as lfsc_module
 from codec.training.lfsc.module import LitHiFiGAN
+from codec.training.lite import module as lite_module
 from codec.training.lite.module import CodecOptim, LitCodec
 from pipelines import train_codec
 from pipelines.shared.errors import UserError
@@ -78,11 +80,8 @@ def test_parts_are_the_whole(family, parts):
 def test_parts_of_another_weight_would_be_noticed(family, monkeypatch):
     """The comparison above is no comparison of nothing."""
     whole = trained(family())[0]
-    module = "lite" if family is lite else "lfsc"
-    monkeypatch.setattr(
-        f"codec.training.{module}.module.shares_of",
-        lambda size, count: [(which, 0.5) for which, _ in shares_of(size, count)],
-    )
+    module = lite_module if family is lite else lfsc_module
+    monkeypatch.setattr(module, "shares_of", lambda *given: [(which, 0.5) for which, _ in shares_of(*given)])
     assert worst(whole, trained(family(4))[0]) > 1e-3
 
 
