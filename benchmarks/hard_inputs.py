@@ -1,6 +1,7 @@
 """Two hundred texts that speech synthesisers get wrong: is what was to be said also heard?
 
     python benchmarks/hard_inputs.py --voice heart
+    python benchmarks/hard_inputs.py --voice english --prompt somebody.wav --systems voice
 
 Compared are the words that the voice's text front end makes of an input ("$3.50" is "three dollars fifty cents") and
 what a recogniser hears, put through the same front end. The teacher reads those words too, because a recogniser fails
@@ -110,6 +111,7 @@ def arguments(argv: list[str] | None) -> argparse.Namespace:
         description=__doc__.split("\n")[0], epilog=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--voice", default="heart", help="name or folder of a voice")
+    parser.add_argument("--prompt", type=Path, help="recording of who is to speak, with their consent")
     parser.add_argument("--systems", nargs="+", default=["teacher", "voice"], choices=["teacher", "voice"])
     parser.add_argument("--asr", default="whisper-base", help="as of benchmarks/intelligibility.py")
     parser.add_argument("--limit", type=int, help="only the first N inputs")
@@ -124,7 +126,7 @@ def arguments(argv: list[str] | None) -> argparse.Namespace:
 def main(argv: list[str] | None = None) -> None:
     args = arguments(argv)
     torch.set_num_threads(args.threads)
-    _, systems = load_systems(args.systems, args.voice, threads=args.threads)
+    _, systems = load_systems(args.systems, args.voice, threads=args.threads, prompt=args.prompt)
     recognizer, normalizer = load_recognizer(args.asr, args.threads), Normalizer()
     where = environment(("faster-whisper", "ctranslate2", "jiwer", "hibari-tts", "kaldifst"))
     heard = []

@@ -6,6 +6,7 @@ Shapes: N audio samples, K codebooks, T codec frames.
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import soxr
@@ -91,16 +92,34 @@ def record(
 
 
 def load_systems(
-    names: Sequence[str], voice: str, precision: Precision = "int8", threads: int = 1, speed: float = 1.0
+    names: Sequence[str],
+    voice: str,
+    precision: Precision = "int8",
+    threads: int = 1,
+    speed: float = 1.0,
+    prompt: Path | None = None,
 ) -> tuple[System | None, dict[str, System]]:
-    """The teacher, whether or not it is to be judged, and the systems asked for, in their order."""
+    """The teacher, whether or not it is to be judged, and the systems asked for, in their order.
+
+    Args:
+        names: some of SYSTEMS.
+        voice: its name or folder; with a prompt, a recording of whose voice it is to have.
+        precision, threads: of its networks.
+        speed: it speaks at.
+        prompt: see TTS.from_pretrained. Whoever measures has their consent.
+
+    Raises:
+        UserError: other names, or none that is installed.
+    """
     unknown = [name for name in names if name not in SYSTEMS]
     if unknown:
         raise UserError(f"got --systems {' '.join(unknown)}; expected some of: {' '.join(SYSTEMS)}")
     found: dict[str, System] = {}
     rate = TEACHER_RATE
     if "codec" in names or "voice" in names:
-        tts = TTS.from_pretrained(voice, precision=precision, threads=threads)
+        tts = TTS.from_pretrained(
+            voice, precision=precision, threads=threads, prompt=prompt, consent=prompt is not None
+        )
         rate = tts.codec.sample_rate
         found |= {"codec": codec_system(load_codec(find_voice(voice) / "codec")), "voice": voice_system(tts, speed)}
     teacher = optional("teacher, codec and similarity", lambda: teacher_system(rate))

@@ -1,6 +1,7 @@
 """The report over the hard inputs: what is compared, and what is counted."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -49,9 +50,11 @@ def test_a_group_without_inputs_is_a_dash():
 
 
 def test_the_report_is_written(tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(hard_inputs, "load_systems", lambda names, voice, threads: (None, {"voice": say}))
+    asked = {}
+    monkeypatch.setattr(hard_inputs, "load_systems", lambda *_, **given: asked.update(given) or (None, {"voice": say}))
     monkeypatch.setattr(hard_inputs, "load_recognizer", lambda *_: Echo())
-    hard_inputs.main(["--limit", "3", "--out", str(tmp_path / "hard")])
+    hard_inputs.main(["--limit", "3", "--prompt", "somebody.wav", "--out", str(tmp_path / "hard")])
+    assert asked == {"threads": 1, "prompt": Path("somebody.wav")}
     assert len(json.loads((tmp_path / "hard.json").read_text())["inputs"]) == 3
     assert "| voice | 0.0" in (tmp_path / "hard.md").read_text()
     assert "hard.json" in capsys.readouterr().out
