@@ -41,6 +41,7 @@ from speechllm.training.collating import PADDED, Packed  # noqa: E402
 from speechllm.training.corruption import Corruption  # noqa: E402
 from speechllm.training.module import LitSpeechLM, LMOptim  # noqa: E402
 from speechllm.training.plan import rounds  # noqa: E402
+from speechllm.training.ranges import AtLeastOne, Count, Decay, NotNegative, Seed  # noqa: E402
 
 TEXT_LM = "hf:"  # before the folder of a text LM in transformers' format
 
@@ -56,17 +57,17 @@ class TrainLM:
     optim: LMOptim = field(default_factory=LMOptim)
     init_from: str | None = None  # an LM folder whose weights to start from, where they fit; hf:FOLDER, a text LM's
     teacher: Path | None = None  # an LM folder whose predictions under guidance are learned in place of the codes
-    batch_tokens: int = 2500  # text tokens and frames in a batch, padding included
-    batches_per_step: int = 0  # batches of an update of the weights, of all processes together; 0 = one of each
+    batch_tokens: AtLeastOne = 2500  # text tokens and frames in a batch, padding included
+    batches_per_step: Count = 0  # batches of an update of the weights, of all processes together; 0 = one of each
     attention: str = "plain"  # plain = batches are padded; flex, flash = packed, for GPUs; flash where text is causal
     activation_checkpointing: bool = False  # compute blocks anew on the way back: a third more time, less memory
-    ema_decay: float = 0.0  # of a running mean of the weights, which is then what is exported; 0 = none
-    held_out: int = 128  # utterances kept out of training
-    validate_every: int = 500  # steps
-    num_workers: int = 1
-    num_threads: int = 0  # of torch on the CPU; 0 = leave to torch
-    checkpoint_minutes: float = 5.0
-    seed: int = 0
+    ema_decay: Decay = 0.0  # of a running mean of the weights, which is then what is exported; 0 = none
+    held_out: Count = 128  # utterances kept out of training
+    validate_every: AtLeastOne = 500  # steps
+    num_workers: Count = 1
+    num_threads: Count = 0  # of torch on the CPU; 0 = leave to torch
+    checkpoint_minutes: NotNegative = 5.0
+    seed: Seed = 0
     trainer: dict[str, Any] = field(default_factory=dict)  # passed to lightning.Trainer
 
 
@@ -140,8 +141,6 @@ def load_teacher(folder: Path, shape: LMConfig, attention: Kind = "plain") -> Sp
 @resumable
 def main(argv: list[str] | None = None, prog: str | None = None) -> None:
     config = parse(TrainLM, __doc__, argv, prog)
-    if config.batches_per_step < 0:
-        raise UserError(f"got --batches_per_step={config.batches_per_step}; expected 0 or more")
     if config.num_threads:
         torch.set_num_threads(config.num_threads)
     torch.manual_seed(config.seed)

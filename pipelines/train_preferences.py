@@ -38,6 +38,7 @@ from speechllm.model.speech_lm import save_lm  # noqa: E402
 from speechllm.training.pairs import PairDataset, Preferred  # noqa: E402
 from speechllm.training.plan import rounds  # noqa: E402
 from speechllm.training.preference import LitPreference, PreferenceOptim  # noqa: E402
+from speechllm.training.ranges import AtLeastOne, Count, NotNegative, Seed  # noqa: E402
 
 
 @dataclass(frozen=True)
@@ -48,13 +49,13 @@ class TrainPreferences:
     voice: str  # name or folder: its LM is where training starts, and its speakers are those of the pairs
     run_dir: Path = Path("runs/lm-preferred")
     optim: PreferenceOptim = field(default_factory=PreferenceOptim)
-    batch_tokens: int = 4000  # text tokens and frames in a batch, of both tries of each pair, padding included
-    batches_per_step: int = 0  # batches of an update of the weights, of all processes together; 0 = one of each
-    held_out: int = 32  # pairs kept out of training
-    validate_every: int = 20  # steps
-    num_threads: int = 0  # of torch on the CPU; 0 = leave to torch
-    checkpoint_minutes: float = 5.0
-    seed: int = 0
+    batch_tokens: AtLeastOne = 4000  # text tokens and frames in a batch, of both tries of each pair, padding included
+    batches_per_step: Count = 0  # batches of an update of the weights, of all processes together; 0 = one of each
+    held_out: Count = 32  # pairs kept out of training
+    validate_every: AtLeastOne = 20  # steps
+    num_threads: Count = 0  # of torch on the CPU; 0 = leave to torch
+    checkpoint_minutes: NotNegative = 5.0
+    seed: Seed = 0
     trainer: dict[str, Any] = field(default_factory=dict)  # passed to lightning.Trainer
 
 
@@ -103,10 +104,6 @@ def loaders(
 @resumable
 def main(argv: list[str] | None = None, prog: str | None = None) -> None:
     config = parse(TrainPreferences, __doc__, argv, prog)
-    if config.held_out < 0 or config.batches_per_step < 0:
-        raise UserError(
-            f"got held_out={config.held_out}, batches_per_step={config.batches_per_step}; expected 0 or more"
-        )
     if config.num_threads:
         torch.set_num_threads(config.num_threads)
     torch.manual_seed(config.seed)

@@ -20,6 +20,7 @@ DOORS = {
         *("speechllm/data/speakers.py", "speechllm/training/aligner.py", "speechllm/pretrained/text_lm.py"),
         "benchmarks/oracle/answer.py",
     ],
+    "annotated_types": ["*/training/ranges.py"],
     "flash_attn": ["speechllm/model/packing.py"],
     "soundfile": ["codec/audio/*.py", "pipelines/*.py", "benchmarks/*.py"],
     "soxr": ["codec/audio/*.py", "codec/speaker/encoder.py", "pipelines/*.py", "benchmarks/*.py"],

@@ -2,21 +2,22 @@
 
     python pipelines/train_codec.py --config codec/debug --optim.max_steps=10 --trainer.accelerator=gpu
 
-Precedence: defaults < file < flags. A key nobody knows is an error that names the closest one.
+Precedence: defaults < file < flags. A key nobody knows is an error that names the closest one, and so is a number
+outside the range that the type of its field states, see pipelines/shared/ranges.py.
 """
 
 import dataclasses
 import difflib
 import re
 import sys
-import types
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, TypeVar, get_args, get_origin, get_type_hints
 
 import yaml
 
 from pipelines.shared.errors import UserError
+from pipelines.shared.ranges import UNIONS, missed
 from pipelines.shared.resources import find_config
 
 Config = TypeVar("Config")
@@ -54,7 +55,7 @@ def parse(
         prog: how the command is called; None = as this process was.
 
     Raises:
-        UserError: no such file, a key that does not exist, or a value of the wrong type.
+        UserError: no such file, a key that does not exist, or a value of the wrong type or out of range.
     """
     return parse_chosen(lambda values: config_type, description, argv, prog)
 
@@ -122,7 +123,7 @@ def build(config_type: type[Config], values: Any, where: str = "") -> Config:
     """A mapping -> dataclass, strictly."""
     if not isinstance(values, dict):
         raise UserError(f"{where or 'the configuration'} is {values!r}; expected `key: value` pairs")
-    hints = get_type_hints(config_type)
+    hints = get_type_hints(config_type, include_extras=True)
     arguments = {}
     for key, value in values.items():
         if key not in hints:
@@ -130,6 +131,8 @@ def build(config_type: type[Config], values: Any, where: str = "") -> Config:
             hint = f"did you mean {where}{close[0]}?" if close else f"known: {', '.join(hints)}"
             raise UserError(f"unknown key {where}{key}; {hint}")
         arguments[key] = convert(hints[key], value, f"{where}{key}")
+        if expected := missed(hints[key], arguments[key]):
+            raise UserError(f"got --{where}{key}={value}; expected {expected}")
     missing = [
         f.name
         for f in dataclasses.fields(config_type)  # type: ignore[arg-type]
@@ -145,7 +148,9 @@ def convert(hint: Any, value: Any, where: str) -> Any:
     if dataclasses.is_dataclass(hint):
         return build(hint, value, f"{where}.")  # type: ignore[arg-type]
     origin, inner = get_origin(hint), get_args(hint)
-    if origin is types.UnionType:
+    if origin is Annotated:
+        return convert(inner[0], value, where)
+    if origin in UNIONS:
         return None if value is None else convert(inner[0], value, where)
     if origin is tuple and isinstance(value, list | tuple):
         kinds = inner if inner[-1] is not ... else (inner[0],) * len(value)

@@ -32,14 +32,7 @@ def processes(given: dict[str, Any]) -> int:
 
 
 def per_step(config: Any) -> int:
-    """Segments of a process in a step of a codec's training, by `batch_size` and `batches_per_step`.
-
-    Raises:
-        UserError: one of them is not 1 or more.
-    """
-    for name in ("batch_size", "batches_per_step"):
-        if getattr(config, name) < 1:
-            raise UserError(f"got --{name}={getattr(config, name)}; expected 1 or more")
+    """Segments of a process in a step of a codec's training, by `batch_size` and `batches_per_step`."""
     return int(config.batch_size * config.batches_per_step)
 
 

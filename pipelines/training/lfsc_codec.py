@@ -16,6 +16,7 @@ from codec import load as load_codec
 from codec import save as save_codec
 from codec.dsp.spectral import log_mel
 from codec.training.lfsc.module import HiFiGANOptim, LitHiFiGAN
+from codec.training.ranges import AtLeastOne, Count, Decay, NotNegative, Seed
 from codec.training.segments import MeasuredSegments
 from pipelines.corpus import manifest
 from pipelines.corpus.rejects import Reject, report
@@ -37,17 +38,17 @@ class TrainHiFiGAN:
     codec: HiFiGANConfig = field(default_factory=HiFiGANConfig)
     optim: HiFiGANOptim = field(default_factory=HiFiGANOptim)
     init_from: Path | None = None  # a codec whose weights to start from
-    batch_size: int = 16  # segments that each process holds at once
-    batches_per_step: int = 1  # of these that each process passes, one after the other, for an update of the weights
+    batch_size: AtLeastOne = 16  # segments that each process holds at once
+    batches_per_step: AtLeastOne = 1  # of these that each process passes, one by one, for an update of the weights
     activation_checkpointing: bool = False  # compute inner values anew on the way back: more time, less memory
-    segment_frames: int = 24  # codec frames in a training segment
-    min_duration_s: float = 0.4  # shorter utterances are left out
-    ema_decay: float = 0.0  # of a running mean of the weights, which is then what is exported; 0 = none
-    validation_items: int = 64  # utterances kept out of training
-    validate_every: int = 1000  # steps
-    num_workers: int = 4
-    checkpoint_minutes: float = 10.0
-    seed: int = 0
+    segment_frames: AtLeastOne = 24  # codec frames in a training segment
+    min_duration_s: NotNegative = 0.4  # shorter utterances are left out
+    ema_decay: Decay = 0.0  # of a running mean of the weights, which is then what is exported; 0 = none
+    validation_items: Count = 64  # utterances kept out of training
+    validate_every: AtLeastOne = 1000  # steps
+    num_workers: Count = 4
+    checkpoint_minutes: NotNegative = 10.0
+    seed: Seed = 0
     trainer: dict[str, Any] = field(default_factory=dict)  # passed to lightning.Trainer
 
 

@@ -17,6 +17,7 @@ from codec.training.lite.augmentation import Augmentation, Augmenter
 from codec.training.lite.augmented_segments import AugmentedSegments
 from codec.training.lite.linear_start import start_from_components
 from codec.training.lite.module import CodecOptim, LitCodec
+from codec.training.ranges import AtLeastOne, Count, Decay, NotNegative, Seed
 from codec.training.segments import AudioSegments, FeatureSegments, Segments
 from pipelines.corpus import manifest
 from pipelines.corpus.features import read_features
@@ -44,17 +45,17 @@ class TrainLite:
     discriminators_from: Path | None = None  # the run_dir of a run whose discriminators to start from
     features: Path | None = None  # features to train on in place of audio
     augment: Augmentation | None = None  # how features are changed at every step; None = not at all
-    batch_size: int = 16  # segments that each process holds at once
-    batches_per_step: int = 1  # of these that each process passes, one after the other, for an update of the weights
+    batch_size: AtLeastOne = 16  # segments that each process holds at once
+    batches_per_step: AtLeastOne = 1  # of these that each process passes, one by one, for an update of the weights
     activation_checkpointing: bool = False  # compute inner values anew on the way back: more time, less memory
-    segment_frames: int = 32  # codec frames in a training segment
-    ema_decay: float = 0.0  # of a running mean of the weights, which is then what is exported; 0 = none
-    validation_items: int = 64  # utterances kept out of training
-    validate_every: int = 500  # steps
-    num_workers: int = 1
-    num_threads: int = 0  # of torch on the CPU; 0 = leave to torch
-    checkpoint_minutes: float = 5.0
-    seed: int = 0
+    segment_frames: AtLeastOne = 32  # codec frames in a training segment
+    ema_decay: Decay = 0.0  # of a running mean of the weights, which is then what is exported; 0 = none
+    validation_items: Count = 64  # utterances kept out of training
+    validate_every: AtLeastOne = 500  # steps
+    num_workers: Count = 1
+    num_threads: Count = 0  # of torch on the CPU; 0 = leave to torch
+    checkpoint_minutes: NotNegative = 5.0
+    seed: Seed = 0
     trainer: dict[str, Any] = field(default_factory=dict)  # passed to lightning.Trainer
 
 

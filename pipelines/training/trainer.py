@@ -60,17 +60,13 @@ class How:
         validate_every: steps.
         given: options of lightning.Trainer, as a user gave them.
         accumulate: batches of each process in a step.
-        ema_decay: of the mean of the weights; 0 = none is kept, and the last weights are exported.
+        ema_decay: of the mean of the weights, less than 1; 0 = none is kept, and the last weights are exported.
     """
 
     validate_every: int
     given: dict[str, Any]
     accumulate: int = 1
     ema_decay: float = 0.0
-
-    def __post_init__(self) -> None:
-        if not 0 <= self.ema_decay < 1:
-            raise UserError(f"got --ema_decay={self.ema_decay}; expected 0 for none, or less than 1, such as 0.999")
 
 
 def trainer_options(given: dict[str, Any]) -> dict[str, Any]:

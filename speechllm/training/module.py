@@ -13,6 +13,7 @@ from speechllm.model.packing import within
 from speechllm.model.speech_lm import LMOutput, SpeechLM
 from speechllm.training.collating import Batch, Inputs
 from speechllm.training.distillation import guided_logits, soft_digit_loss
+from speechllm.training.ranges import AtLeastOne, Count, Decay, NotNegative, Positive, Share
 
 IGNORED = -100  # what cross_entropy takes for no target
 
@@ -21,22 +22,22 @@ IGNORED = -100  # what cross_entropy takes for no target
 class LMOptim:
     """Losses and optimiser; see configs/speechllm/small.yaml."""
 
-    max_steps: int = 6000
-    warmup_steps: int = 100
-    learning_rate: float = 1.5e-3
-    final_learning_rate: float = 0.03  # share of the learning rate left at the end of the cosine
-    betas: tuple[float, float] = (0.9, 0.98)
-    weight_decay: float = 0.05
-    clip_norm: float = 1.0
-    hidden_frames: float = 0.15  # share of input frames whose codes are hidden, so that the text is listened to
-    noisy_digits: float = 0.05  # share of input digits moved by one level, as sampling will
-    hidden_texts: float = 0.0  # share of utterances whose text is hidden, so that guidance can ask what is said without
-    hidden_speakers: float = 0.15  # of a model of many voices: share of utterances whose speaker vector is hidden
-    hidden_prompts: float = 0.15  # share whose recording is hidden, independently
-    reader_weight: float = 0.5
-    stop_weight: float = 0.3
-    stop_positive_weight: float = 5.0  # one frame in a hundred is the last
-    guidance: float = 2.0  # of the teacher whose predictions are learned in place of codes, where there is one
+    max_steps: AtLeastOne = 6000
+    warmup_steps: Count = 100
+    learning_rate: Positive = 1.5e-3
+    final_learning_rate: Share = 0.03  # share of the learning rate left at the end of the cosine
+    betas: tuple[Decay, Decay] = (0.9, 0.98)
+    weight_decay: NotNegative = 0.05
+    clip_norm: Positive = 1.0
+    hidden_frames: Share = 0.15  # share of input frames whose codes are hidden, so that the text is listened to
+    noisy_digits: Share = 0.05  # share of input digits moved by one level, as sampling will
+    hidden_texts: Share = 0.0  # share of utterances whose text is hidden, so that guidance can ask what is said without
+    hidden_speakers: Share = 0.15  # of a model of many voices: share of utterances whose speaker vector is hidden
+    hidden_prompts: Share = 0.15  # share whose recording is hidden, independently
+    reader_weight: NotNegative = 0.5
+    stop_weight: NotNegative = 0.3
+    stop_positive_weight: NotNegative = 5.0  # one frame in a hundred is the last
+    guidance: Positive = 2.0  # of the teacher whose predictions are learned in place of codes, where there is one
 
 
 def digit_loss(logits: Tensor, digits: Tensor, levels: tuple[int, ...]) -> Tensor:

@@ -21,21 +21,22 @@ from torch import Tensor
 from speechllm.model.speech_lm import LMOutput, SpeechLM
 from speechllm.training.collating import Batch
 from speechllm.training.module import LitSpeechLM, LMOptim, advances, digit_loss, places
+from speechllm.training.ranges import AtLeastOne, Count, Decay, NotNegative, Positive, Share
 
 
 @dataclass(frozen=True)
 class PreferenceOptim:
     """Loss and optimiser."""
 
-    max_steps: int = 100
-    warmup_steps: int = 10
-    learning_rate: float = 2e-5
-    final_learning_rate: float = 0.1  # share of the learning rate left at the end of the cosine
-    betas: tuple[float, float] = (0.9, 0.98)
-    weight_decay: float = 0.0
-    clip_norm: float = 1.0
-    beta: float = 0.01  # of DPO: what a nat of the sums over whole tries counts; less lets go of the reference further
-    chosen_weight: float = 1.0  # of the usual loss of chosen tries
+    max_steps: AtLeastOne = 100
+    warmup_steps: Count = 10
+    learning_rate: Positive = 2e-5
+    final_learning_rate: Share = 0.1  # share of the learning rate left at the end of the cosine
+    betas: tuple[Decay, Decay] = (0.9, 0.98)
+    weight_decay: NotNegative = 0.0
+    clip_norm: Positive = 1.0
+    beta: Positive = 0.01  # of DPO: what a nat of sums over whole tries counts; less lets go of the reference further
+    chosen_weight: NotNegative = 1.0  # of the usual loss of chosen tries
 
 
 def log_likelihoods(output: LMOutput, batch: Batch, levels: tuple[int, ...], window: int) -> Tensor:

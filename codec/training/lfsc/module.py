@@ -31,6 +31,7 @@ from codec.training.lfsc.discriminators import (
 )
 from codec.training.lfsc.losses import adversarial_loss, discriminator_loss, matching_loss, mel_loss, stft_loss
 from codec.training.lfsc.speech_model import SpeechModel
+from codec.training.ranges import AtLeastOne, Count, Decay, NotNegative, Positive, PositiveShare
 from codec.training.steps import CountsSteps
 
 Batch: TypeAlias = Tensor | Sequence[Tensor]
@@ -41,25 +42,25 @@ Part: TypeAlias = tuple[float, Tensor, Tensor | None]  # share of a step, audio 
 class HiFiGANOptim:
     """Losses and optimisers; see configs/codec/lfsc.yaml."""
 
-    max_steps: int = 170_000
-    quantize_from: int = 0  # step from which latents are rounded
-    discriminator_every: int = 2  # batches for one update of the discriminators
-    learning_rate: float = 2e-4
-    betas: tuple[float, float] = (0.8, 0.99)
-    decay: float = 0.998  # of the learning rate, at every decay_steps
-    decay_steps: int = 1000
-    n_ffts: tuple[int, ...] = (32, 64, 128, 256, 512, 1024, 2048)
-    mel_bands: tuple[int, ...] = (5, 10, 20, 40, 80, 160, 320)  # of each window
-    mel_weight: float = 1.0
-    stft_weight: float = 20.0
-    adversarial_weight: float = 1.0
-    matching_weight: float = 1.0
-    periods: tuple[int, ...] = (2, 3, 5, 7, 11)
-    period_channels: tuple[int, ...] = (32, 128, 512, 1024, 1024)
-    spectrum_n_ffts: tuple[int, ...] = (128, 256, 512, 1024, 2048)
-    spectrum_channels: int = 32
+    max_steps: AtLeastOne = 170_000
+    quantize_from: Count = 0  # step from which latents are rounded
+    discriminator_every: AtLeastOne = 2  # batches for one update of the discriminators
+    learning_rate: Positive = 2e-4
+    betas: tuple[Decay, Decay] = (0.8, 0.99)
+    decay: PositiveShare = 0.998  # of the learning rate, at every decay_steps
+    decay_steps: AtLeastOne = 1000
+    n_ffts: tuple[AtLeastOne, ...] = (32, 64, 128, 256, 512, 1024, 2048)
+    mel_bands: tuple[AtLeastOne, ...] = (5, 10, 20, 40, 80, 160, 320)  # of each window
+    mel_weight: NotNegative = 1.0
+    stft_weight: NotNegative = 20.0
+    adversarial_weight: NotNegative = 1.0
+    matching_weight: NotNegative = 1.0
+    periods: tuple[AtLeastOne, ...] = (2, 3, 5, 7, 11)
+    period_channels: tuple[AtLeastOne, ...] = (32, 128, 512, 1024, 1024)
+    spectrum_n_ffts: tuple[AtLeastOne, ...] = (128, 256, 512, 1024, 2048)
+    spectrum_channels: AtLeastOne = 32
     speech_model: str | None = "microsoft/wavlm-base-plus"  # of transformers; None goes without
-    speech_model_rate: int = 16_000  # Hz
+    speech_model_rate: AtLeastOne = 16_000  # Hz
 
 
 def build_discriminators(optim: HiFiGANOptim, sample_rate: int) -> Discriminators:

@@ -17,6 +17,7 @@ from codec.dsp.constants import EDGES_HZ, FLOOR, MAX_HZ, MIN_HZ, MIN_NOISE, NUM_
 from codec.dsp.mel import hz_to_mel, mel_to_hz
 from codec.lite.config import CodecConfig
 from codec.lite.features import ENVELOPE_MEAN, ENVELOPE_SCALE, MEAN_LOG_F0, NOISE_MEAN
+from codec.training.ranges import Finite, NotNegative, Positive, Share
 
 Array = np.ndarray
 NATS_PER_DB = np.log(10) / 20
@@ -29,30 +30,32 @@ class Augmentation:
     What changes speaker, room and microphone changes input and target alike. Noise is in the input alone.
     """
 
-    tempo: tuple[float, float] = (0.8, 1.25)
-    tempo_probability: float = 0.5
-    tract: tuple[float, float] = (0.8, 1.25)  # factor on the frequencies of the envelope
-    tract_probability: float = 0.8
-    pitch: tuple[float, float] = (0.6, 1.6)  # factor on f0
-    pitch_probability: float = 0.8
-    intonation: tuple[float, float] = (0.4, 1.6)  # factor on log f0 around its mean
-    breath_nats: float = 0.3  # standard deviation of what is added to a segment's log noise share
-    equaliser_nats: float = 0.5  # standard deviation of the slow waves over frequency that are added
-    equaliser_probability: float = 0.7
-    gain_db: tuple[float, float] = (-20.0, 6.0)
-    band_hz: tuple[float, ...] = (3600.0, 5500.0, 7000.0, 8000.0)  # upper limits of a microphone or a line
-    band_probability: float = 0.3
-    reverberation_s: tuple[float, float] = (0.1, 0.6)  # time of decay by 60 dB
-    direct_to_reverberant_db: tuple[float, float] = (-2.0, 11.0)
-    reverberation_probability: float = 0.15
-    noise_db: tuple[float, float] = (5.0, 40.0)  # signal-to-noise ratio
-    noise_probability: float = 0.4
-    babble_probability: float = 0.3  # of noise being another voice
+    tempo: tuple[Positive, Positive] = (0.8, 1.25)
+    tempo_probability: Share = 0.5
+    tract: tuple[Positive, Positive] = (0.8, 1.25)  # factor on the frequencies of the envelope
+    tract_probability: Share = 0.8
+    pitch: tuple[Positive, Positive] = (0.6, 1.6)  # factor on f0
+    pitch_probability: Share = 0.8
+    intonation: tuple[NotNegative, NotNegative] = (0.4, 1.6)  # factor on log f0 around its mean
+    breath_nats: NotNegative = 0.3  # standard deviation of what is added to a segment's log noise share
+    equaliser_nats: NotNegative = 0.5  # standard deviation of the slow waves over frequency that are added
+    equaliser_probability: Share = 0.7
+    gain_db: tuple[Finite, Finite] = (-20.0, 6.0)
+    band_hz: tuple[Positive, ...] = (3600.0, 5500.0, 7000.0, 8000.0)  # upper limits of a microphone or a line
+    band_probability: Share = 0.3
+    reverberation_s: tuple[Positive, Positive] = (0.1, 0.6)  # time of decay by 60 dB
+    direct_to_reverberant_db: tuple[Finite, Finite] = (-2.0, 11.0)
+    reverberation_probability: Share = 0.15
+    noise_db: tuple[Finite, Finite] = (5.0, 40.0)  # signal-to-noise ratio
+    noise_probability: Share = 0.4
+    babble_probability: Share = 0.3  # of noise being another voice
 
     def __post_init__(self) -> None:
         for name, value in vars(self).items():
             if isinstance(value, list):
                 object.__setattr__(self, name, tuple(value))
+            if isinstance(value, list | tuple) and len(value) == 2 and value[0] > value[1]:
+                raise ValueError(f"got {name}={list(value)}; expected the smallest, then the largest")
 
 
 class Augmenter:

@@ -35,6 +35,7 @@ from codec.training.lite.losses import (
     usage_loss,
 )
 from codec.training.lite.results import Inputs, Part, Results, Term, Whole
+from codec.training.ranges import AtLeastOne, Count, Decay, NotNegative, Positive, Share
 from codec.training.steps import CountsSteps
 
 
@@ -42,24 +43,24 @@ from codec.training.steps import CountsSteps
 class CodecOptim:
     """Losses and optimisers; see configs/codec/lite-21.5fps.yaml."""
 
-    max_steps: int = 20_000
-    freeze_from: int = 7_500  # step from which the encoder is frozen and discriminators come in
-    warmup_steps: int = 50
-    learning_rate: float = 2e-3
-    frozen_learning_rate: float = 5e-4  # from freeze_from on
-    discriminator_learning_rate: float = 3e-4
-    final_learning_rate: float = 0.05  # share of the learning rate left at freeze_from and at the end
-    betas: tuple[float, float] = (0.8, 0.99)
-    weight_decay: float = 1e-3
-    clip_norm: float = 5.0
+    max_steps: AtLeastOne = 20_000
+    freeze_from: Count = 7_500  # step from which the encoder is frozen and discriminators come in
+    warmup_steps: Count = 50
+    learning_rate: Positive = 2e-3
+    frozen_learning_rate: Positive = 5e-4  # from freeze_from on
+    discriminator_learning_rate: Positive = 3e-4
+    final_learning_rate: Share = 0.05  # share of the learning rate left at freeze_from and at the end
+    betas: tuple[Decay, Decay] = (0.8, 0.99)
+    weight_decay: NotNegative = 1e-3
+    clip_norm: Positive = 5.0
     parts: tuple[str, ...] = ("features", "vocoder")  # what learns; they can also be trained apart, at the same time
-    usage_weight: float = 0.0  # of codes that are used alike, until freeze_from
-    feature_weight: float = 4.0
-    pitch_weight: float = 8.0
-    envelope_weight: float = 4.0
-    adversarial_weight: float = 0.5
-    matching_weight: float = 2.0
-    discriminator_channels: int = 32
+    usage_weight: NotNegative = 0.0  # of codes that are used alike, until freeze_from
+    feature_weight: NotNegative = 4.0
+    pitch_weight: NotNegative = 8.0
+    envelope_weight: NotNegative = 4.0
+    adversarial_weight: NotNegative = 0.5
+    matching_weight: NotNegative = 2.0
+    discriminator_channels: AtLeastOne = 32
 
 
 class LitCodec(CountsSteps, lightning.LightningModule):
@@ -123,8 +124,8 @@ class LitCodec(CountsSteps, lightning.LightningModule):
         o, step = self.optim, self.steps
         begin, end = (o.freeze_from, o.max_steps) if self.frozen else (0, min(o.freeze_from, o.max_steps))
         peak = o.frozen_learning_rate if self.frozen else o.learning_rate
-        progress = (step - begin) / max(end - begin, 1)
-        return peak * min(1, (step - begin + 1) / o.warmup_steps) * (1 - (1 - o.final_learning_rate) * progress)
+        progress, warmup = (step - begin) / max(end - begin, 1), max(o.warmup_steps, 1)
+        return peak * min(1, (step - begin + 1) / warmup) * (1 - (1 - o.final_learning_rate) * progress)
 
     @torch.no_grad()
     def analyse(self, batch: Tensor) -> tuple[Tensor, Tensor | None]:
