@@ -20,16 +20,21 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from pipelines.corpus.rejects import SHOWN, Reject, write_rejects  # noqa: E402
 from pipelines.shared.errors import UserError, guard  # noqa: E402
+from pipelines.shared.flags import check_ranges, given  # noqa: E402
 from speechllm.config import CodeSpec  # noqa: E402
 from speechllm.data.shards import Example, Shard, open_shards  # noqa: E402
 from speechllm.text.tokenizer import Tokenizer  # noqa: E402
 from speechllm.training.aligner import Aligner  # noqa: E402
 from speechllm.training.batches import BatchDataset  # noqa: E402
 from speechllm.training.collating import Batch, collate  # noqa: E402
+from speechllm.training.ranges import AtLeastOne, Count, Positive  # noqa: E402
 
 SILENT = ' ˈˌ"“”()-'  # characters without a sound of their own: they are passed on the way to the next
 STARTS = 5  # of the recogniser, at most
 UNLEARNT = 0.5  # nats per step after training, from which on the texts have not been found in the sound
+# Flags that training alone reads.
+TRAINING = {"steps": AtLeastOne, "batch_tokens": AtLeastOne, "learning_rate": Positive, "train_shards": AtLeastOne}
+RANGES = {**TRAINING, "num_threads": Count}
 PRIOR_WIDTHS = 0.04, 0.12  # relative position; narrow while learning starts, wide when it has
 
 
@@ -137,6 +142,9 @@ def main(argv: list[str] | None = None, prog: str | None = None) -> None:
     parser.add_argument("--num-threads", type=int, default=0, help="of torch; 0 = leave to torch")
     args = parser.parse_args(argv)
 
+    check_ranges(args, RANGES)
+    if args.aligner and (idle := given(parser, argv, [*TRAINING])):
+        raise UserError(f"got {idle} with --aligner, which is trained already; leave one of them out")
     if args.num_threads:
         torch.set_num_threads(args.num_threads)
     shards = open_shards(args.shards, aligned=False)

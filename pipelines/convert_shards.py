@@ -24,6 +24,7 @@ from pipelines.encoding.tasks import code_spec  # noqa: E402
 from pipelines.formats.content import Content  # noqa: E402
 from pipelines.formats.registry import CONTEXT, WRITERS, Writer, check, find, name_of, read, writer_of  # noqa: E402
 from pipelines.shared.errors import UserError, guard  # noqa: E402
+from pipelines.shared.flags import given  # noqa: E402
 from speechllm.text.normalizer import Normalizer  # noqa: E402
 from speechllm.text.phonemizer import Phonemizer  # noqa: E402
 from speechllm.text.tokenizer import Tokenizer  # noqa: E402
@@ -62,6 +63,8 @@ def main(argv: list[str] | None = None, prog: str | None = None) -> None:
     check(args.format)
     write = writer_of(args.format, args.context)
     have, paths = find(args.shards)
+    if have != "parquet" and (idle := given(parser, argv, ["codec", "tokenizer"])):
+        raise UserError(f"got {idle} with shards of format {have}, which say all of it; leave it out")
     spec = code_spec(load_codec(args.codec)) if args.codec else None
     tokenizer = Tokenizer.load(args.tokenizer) if args.tokenizer else None
     front = Front(tokenizer) if tokenizer else None

@@ -38,16 +38,21 @@ from pipelines.encoding.batches import batches_of  # noqa: E402
 from pipelines.encoding.encoder import Encoder  # noqa: E402
 from pipelines.encoding.on_ray import RayRunner  # noqa: E402
 from pipelines.encoding.places import is_url  # noqa: E402
-from pipelines.encoding.plan import Settings  # noqa: E402
+from pipelines.encoding.plan import Settings, open_plan  # noqa: E402
 from pipelines.encoding.planning import plan_manifest  # noqa: E402
 from pipelines.encoding.running import here, run  # noqa: E402
 from pipelines.encoding.tasks import Job, code_spec  # noqa: E402
-from pipelines.formats.registry import CONTEXT, WRITERS  # noqa: E402
+from pipelines.formats.registry import CONTEXT, WRITERS, writer_of  # noqa: E402
+from pipelines.formats.registry import check as check_format  # noqa: E402
 from pipelines.shared.errors import UserError, guard, resumable  # noqa: E402
+from pipelines.shared.flags import given  # noqa: E402
 from pipelines.shared.resources import shipped_codec  # noqa: E402
 from speechllm import CodeSpec  # noqa: E402
 from speechllm.data.shards import Example, Shard, write_shard  # noqa: E402
 from speechllm.text.tokenizer import Tokenizer  # noqa: E402
+
+# Flags that shards of a plan alone have.
+PLANNED = "format", "context", "threads", "compile", "verify", "ray", "ray_workers"
 
 
 class Folder:
@@ -102,7 +107,7 @@ def arguments(prog: str | None) -> argparse.ArgumentParser:
     )
     parser.add_argument("--redo", action="store_true", help="encode again what changed since its shard was made")
     parser.add_argument("--readers", type=int, default=1, help="threads that read audio ahead of the codec")
-    planned = parser.add_argument_group("corpora of any size", "docs/scale.md")
+    planned = parser.add_argument_group("corpora of any size", "with --plan alone: docs/scale.md")
     planned.add_argument("--plan", help="folder of a plan; made of --manifest if there is none yet")
     planned.add_argument("--format", choices=[*WRITERS], default="safetensors", help="of the shards")
     planned.add_argument("--context", nargs="?", const=0, type=int, metavar="SEED", help=CONTEXT)
@@ -116,19 +121,32 @@ def arguments(prog: str | None) -> argparse.ArgumentParser:
 
 @resumable
 def main(argv: list[str] | None = None, prog: str | None = None) -> None:
-    args = arguments(prog).parse_args(argv)
+    parser = arguments(prog)
+    args = parser.parse_args(argv)
     check_machine(args)
-    if args.plan and is_url(str(args.plan)):
-        raise UserError(f"got --plan {args.plan}; expected a folder: a plan is read from a file system")
-    if args.ray and not args.plan:
-        raise UserError("got --ray without --plan; name a folder for the plan, which says what each process makes")
+    check_together(args, parser, argv)
     if args.plan:
         encode_planned(args)
+    else:
+        encode_manifest(args)
+
+
+def check_together(args: argparse.Namespace, parser: argparse.ArgumentParser, argv: list[str] | None) -> None:
+    """Raise UserError for flags that do not go together."""
+    if args.plan:
+        if is_url(str(args.plan)):
+            raise UserError(f"got --plan {args.plan}; expected a folder: a plan is read from a file system")
+        if args.features or args.redo:
+            raise UserError("got --plan with --features or --redo; these are for a --manifest without a plan")
+        if not args.ray and (idle := given(parser, argv, ["ray_workers"])):
+            raise UserError(f"got {idle} without --ray, whose processes it counts; add --ray, or leave it out")
+        check_format(args.format)
+        writer_of(args.format, args.context)
+    elif idle := given(parser, argv, PLANNED):
+        raise UserError(f"got {idle} without --plan, which alone has this; add --plan FOLDER, or leave it out")
     elif is_url(args.out):
         raise UserError(f"got --out {args.out} without --plan, which shards by URL need; expected a folder, or --plan")
-    elif args.manifest:
-        encode_manifest(args)
-    else:
+    elif not args.manifest:
         raise UserError("got neither --manifest nor --plan; expected one of them")
 
 
@@ -146,13 +164,13 @@ def check_machine(args: argparse.Namespace) -> None:
 def encode_planned(args: argparse.Namespace) -> None:
     """Shards of a plan."""
     codec, plan = args.codec or shipped_codec(), Path(args.plan)
-    if args.features or args.redo:
-        raise UserError("got --plan with --features or --redo; these are for a --manifest without a plan")
     if not (plan / "plan.json").is_file():
         if not args.manifest:
             raise UserError(f"{args.plan} holds no plan, and no --manifest is given to make one of")
         settings = Settings(load_codec(codec).fingerprint, Tokenizer.load(args.tokenizer).fingerprint, args.reread)
         plan_manifest(args.manifest, plan, settings, args.max_rejects)
+    elif args.reread and not open_plan(plan).settings.reread:
+        raise UserError(f"got --reread, and {plan} was made without it; plan again in another folder, or leave it out")
     how = args.format, args.context, args.device, args.compile, args.threads, args.readers
     runner = RayRunner(args.ray, args.ray_workers) if args.ray else here
     run(Job(plan, codec, args.tokenizer, args.out, *how), args.max_rejects, args.part, runner, args.verify)

@@ -63,6 +63,8 @@ def main(argv: list[str] | None = None, prog: str | None = None) -> None:
     parser.add_argument("--private", action="store_true", help="of what is pushed")
     args = parser.parse_args(argv)
 
+    if args.private and not args.push:
+        raise UserError("got --private without --push; add --push OWNER/NAME, or leave it out")
     if args.push:
         check(args.push)
     for name in ("licence", "language"):

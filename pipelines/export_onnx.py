@@ -11,7 +11,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from codec import load, save  # noqa: E402
+from codec import LiteCodec, load, save  # noqa: E402
 from codec.export.export import export_onnx  # noqa: E402
 from pipelines.shared.errors import UserError, guard  # noqa: E402
 
@@ -25,6 +25,8 @@ def main(argv: list[str] | None = None, prog: str | None = None) -> None:
     if args.out.exists() and not args.out.is_dir():
         raise UserError(f"{args.out} is a file; expected a folder to write")
     codec = load(args.codec).eval()
+    if args.no_int8 and not isinstance(codec, LiteCodec):
+        raise UserError(f"got --no-int8, and {args.codec} is not of the lite family: it has no int8; leave it out")
     save(codec, args.out)
     export_onnx(codec, args.out, int8=not args.no_int8)
     size = sum(path.stat().st_size for path in args.out.iterdir() if path.is_file())

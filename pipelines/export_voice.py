@@ -52,6 +52,8 @@ def main(argv: list[str] | None = None, prog: str | None = None) -> None:
     parser.add_argument("--out", type=Path, required=True, help="voice folder to write")
     args = parser.parse_args(argv)
 
+    if args.aligner and not args.shards:
+        raise UserError("got --aligner without --shards, as a voice of many has; add --shards, or leave it out")
     codec, lm = load_codec(args.codec or shipped_codec()), SpeechLM.from_pretrained(args.lm)
     Tokenizer.load(args.tokenizer)
     if bool(lm.config.prefix_positions) != bool(args.shards):

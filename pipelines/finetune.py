@@ -31,11 +31,21 @@ from pipelines.finetuning.recordings import Corpus, read_recordings  # noqa: E40
 from pipelines.finetuning.report import write_report  # noqa: E402
 from pipelines.shared.atomic import write_atomically  # noqa: E402
 from pipelines.shared.errors import UserError, guard, resumable  # noqa: E402
+from pipelines.shared.flags import check_ranges  # noqa: E402
 from pipelines.speaking.card import find_voice, read_card  # noqa: E402
 from pipelines.speaking.synthesis import TTS  # noqa: E402
 from speechllm.data.shards import open_shards  # noqa: E402
 from speechllm.data.speakers import read_speakers  # noqa: E402
+from speechllm.training.ranges import AtLeastOne, Count, Decay, NotNegative, Positive  # noqa: E402
 
+RANGES = {
+    "base_share": Decay,
+    "minutes": NotNegative,
+    "steps": AtLeastOne,
+    "max_steps": Count,
+    "learning_rate": Positive,
+    "threads": Count,
+}
 PATIENCE = 2  # rounds without a better checkpoint after which training stops
 CARD = """\
 name: {name}
@@ -196,8 +206,7 @@ def main(argv: list[str] | None = None, prog: str | None = None) -> None:
 
     if not args.i_have_consent:
         raise UserError("a voice takes the consent of whoever speaks in the recordings; say so with --i-have-consent")
-    if not 0 <= args.base_share < 1:
-        raise UserError(f"got --base-share {args.base_share}; expected 0..1")
+    check_ranges(args, RANGES)
     work = Work(args)
     corpus = work.read()
     work.encode()

@@ -80,8 +80,9 @@ def reconstruct(codec: Codec, path: Path, out: Path) -> dict[str, Any]:
 def main(argv: list[str] | None = None, prog: str | None = None) -> None:
     parser = argparse.ArgumentParser(prog, description=__doc__.split("\n")[0])
     parser.add_argument("files", nargs="+", type=Path, help="wav, flac, ogg or mp3")
-    parser.add_argument("--voice", help="the voice whose codec to use; default: the codec for any voice")
-    parser.add_argument("--codec", type=Path, help="a codec folder, in place of a voice's")
+    sound = parser.add_mutually_exclusive_group()
+    sound.add_argument("--voice", help="the voice whose codec to use; default: the codec for any voice")
+    sound.add_argument("--codec", type=Path, help="a codec folder, in place of a voice's")
     parser.add_argument("--out-dir", type=Path, default=Path("reconstructed"))
     args = parser.parse_args(argv)
 

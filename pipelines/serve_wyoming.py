@@ -17,7 +17,7 @@ from pipelines.shared.errors import UserError, guard  # noqa: E402
 def arguments(argv: list[str] | None, prog: str | None) -> argparse.Namespace:
     """The flags."""
     parser = argparse.ArgumentParser(prog, description=__doc__.split("\n")[0])
-    add_flags(parser, port=10_200)
+    add_flags(parser, port=10_200, bodies=False)
     return parser.parse_args(argv)
 
 

@@ -25,11 +25,12 @@ MOST_THREADS = 1024  # one for each core; more is a slip
 SWITCH_S = 0.001  # the interpreter's default, 5 ms, is long beside 60 ms to the first audio
 
 
-def add_flags(parser: argparse.ArgumentParser, port: int) -> None:
+def add_flags(parser: argparse.ArgumentParser, port: int, bodies: bool = True) -> None:
     """Add them.
 
     Args:
         port: of the protocol, unless told otherwise.
+        bodies: whether requests of the protocol have one.
     """
     parser.add_argument("--host", default="127.0.0.1", help="0.0.0.0 lets other machines in")
     parser.add_argument("--port", type=int, default=port)
@@ -42,6 +43,8 @@ def add_flags(parser: argparse.ArgumentParser, port: int) -> None:
     parser.add_argument("--log-text", action="store_true", help="write what is spoken into the log")
     defaults = {field.name: field.default for field in fields(Limits)}
     for flag, (name, kind, line) in LIMITS.items():
+        if name == "body_s" and not bodies:
+            continue
         parser.add_argument(f"--{flag}", dest=name, type=kind, default=defaults[name], help=line)
 
 
@@ -58,8 +61,9 @@ def settings_of(args: argparse.Namespace, servers: int = 1, **further: Any) -> S
         raise UserError(f"got --threads {threads}; expected 1 to {MOST_THREADS}")
     if args.streams < 0:
         raise UserError(f"got --streams {args.streams}; expected 0 or more")
-    limits = {name: getattr(args, name) for name, _, _ in LIMITS.values()}
-    for flag, (name, _, _) in LIMITS.items():
+    names = {flag: name for flag, (name, _, _) in LIMITS.items() if hasattr(args, name)}
+    limits = {name: getattr(args, name) for name in names.values()}
+    for flag, name in names.items():
         if not 0 < limits[name] < math.inf and (name != "queue" or limits[name]):  # the first is false for NaN
             raise UserError(f"got --{flag} {limits[name]}; expected a number above 0")
     if not args.host.strip():

@@ -5,6 +5,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from pipelines.shared.errors import UserError
+from pipelines.shared.flags import given
 from pipelines.speaking.manner import MARKUP, PAUSES_S, Manner, parse_pauses
 from pipelines.speaking.voice import ENGINES
 from speechllm.config import PRECISIONS
@@ -23,6 +24,8 @@ def say_arguments(argv: list[str] | None, prog: str | None) -> argparse.Namespac
     add_output_flags(parser)
     add_voice_flags(parser)
     args = parser.parse_args(argv)
+    if args.out_dir and given(parser, argv, ["out"]):
+        raise UserError("got --out with --out-dir, which names its files itself; leave one of them out")
     check_flags(args)
     return args
 

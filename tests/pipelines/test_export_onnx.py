@@ -5,9 +5,10 @@ import pytest
 import torch
 
 import toys
+from codec import HiFiGANCodec, save
 from codec import load as load_codec
-from codec import save
 from codec.runtime import load
+from handmade import TINY
 from pipelines import export_onnx
 from pipelines.shared.errors import UserError
 
@@ -37,3 +38,12 @@ def test_a_file_is_no_folder(toy_codec, tmp_path):
     (tmp_path / "out").write_text("")
     with pytest.raises(UserError, match="is a file; expected a folder"):
         export_onnx.main(["--codec", "x", "--out", str(tmp_path / "out")])
+
+
+def test_a_codec_without_int8_has_none_to_leave_out(tmp_path):
+    save(HiFiGANCodec(TINY), tmp_path / "codec")
+    with pytest.raises(
+        UserError, match="got --no-int8, and .* is not of the lite family: it has no int8; leave it out"
+    ):
+        export_onnx.main(["--codec", str(tmp_path / "codec"), "--out", str(tmp_path / "out"), "--no-int8"])
+    assert not (tmp_path / "out").exists()

@@ -65,6 +65,16 @@ def test_a_second_run_makes_nothing_and_another_folder_gets_the_same(root, encod
     assert files(root / "parts") == before
 
 
+def test_a_plan_says_how_texts_are_read(root, encode):
+    encode()
+    with pytest.raises(UserError, match="got --reread, and .*plan was made without it; plan again in another folder"):
+        encode("--reread")
+    shutil.rmtree(root / "plan")
+    encode("--reread", out="reread")
+    encode("--reread", out="again")
+    assert files(root / "reread").keys() == files(root / "again").keys()
+
+
 def test_a_corpus_elsewhere_gives_the_same_shards(root, encode, tmp_path, monkeypatch):
     encode()
     before = files(root / "codes")
