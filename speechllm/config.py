@@ -1,11 +1,24 @@
 """CodeSpec and LMConfig, fixed by a checkpoint, and SamplingConfig, fixed by a request."""
 
 from dataclasses import asdict, dataclass, fields, replace
+from math import inf
 from numbers import Integral
 from typing import Any, Literal
 
 Precision = Literal["float32", "bfloat16", "int8"]  # of the weights while speaking
 PRECISIONS: tuple[Precision, ...] = ("float32", "bfloat16", "int8")
+
+
+# The numbers of LMShape that 0 switches off; all other whole ones are 1 or more.
+MAY_BE_NONE = {
+    "num_kv_heads",
+    "head_dim",
+    "frame_tables",
+    "speaker_dim",
+    "prefix_queries",
+    "prefix_mlp_dim",
+    "reader_layer",
+}
 
 
 @dataclass(frozen=True)
@@ -67,8 +80,13 @@ class LMShape:
         object.__setattr__(self, "rope_scaling", tuple(self.rope_scaling))
         if len(self.rope_scaling) not in (0, 4):
             raise ValueError(f"got rope_scaling={list(self.rope_scaling)}; expected 4 numbers, or none")
-        if self.frames_per_step < 1:
-            raise ValueError(f"got frames_per_step={self.frames_per_step}; expected 1 or more")
+        for field in fields(LMShape):
+            value, least = getattr(self, field.name), int(field.name not in MAY_BE_NONE)
+            if type(value) is int and value < least:
+                raise ValueError(f"got {field.name}={value}; expected {least} or more")
+        for name in ("norm_eps", "rope_theta"):
+            if not 0 < getattr(self, name) < inf:
+                raise ValueError(f"got {name}={getattr(self, name)}; expected more than 0")
         if not self.head_dim and self.dim % (2 * self.num_heads):
             raise ValueError(f"got dim={self.dim}, num_heads={self.num_heads}; dim must be a multiple of 2 * num_heads")
         if self.head_dim % 2 or self.num_heads % self.kv_heads:

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, field, fields
 from math import prod
 from typing import Any
 
-from codec.rates import Rates
+from codec.rates import Rates, check_sizes
 
 ACTIVATIONS = ("leaky_relu", "half_snake")
 PADDINGS = ("reflect", "replicate", "zeros")
@@ -51,6 +51,7 @@ class EncoderConfig:
 
     def __post_init__(self) -> None:
         _tuples(self)
+        check_sizes(self, {})
         _one_of(self, "activation", ACTIVATIONS)
         _one_of(self, "padding", PADDINGS)
 
@@ -70,6 +71,7 @@ class DecoderConfig:
 
     def __post_init__(self) -> None:
         _tuples(self)
+        check_sizes(self, {})
         _one_of(self, "activation", ACTIVATIONS)
         _one_of(self, "padding", PADDINGS)
         _one_of(self, "output", OUTPUTS)
@@ -93,8 +95,9 @@ class HiFiGANConfig(Rates):
     def __post_init__(self) -> None:
         _tuples(self)
         _one_of(self, "family", ("hifigan",))
-        if not self.strides or min(self.strides) < 2:
-            raise ValueError(f"got strides={self.strides}; expected at least one, each 2 or more")
+        check_sizes(self, {"strides": 2, "levels": 2})
+        if not self.strides:
+            raise ValueError("got no strides; expected at least one")
         if self.decoder.channels % 2 ** len(self.strides):
             raise ValueError(
                 f"got decoder channels {self.decoder.channels} for {len(self.strides)} strides; "

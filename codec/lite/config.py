@@ -3,8 +3,9 @@
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
-from codec.rates import Rates
+from codec.rates import Rates, check_sizes
 
+LEAST = {"levels": 2, "encoder_blocks": 0, "decoder_blocks": 0, "vocoder_blocks": 0}  # all else is 1 or more
 MOST_HIGHPASS_HZ = 20.0  # a third of the lowest pitch, which so stays as it is
 
 
@@ -35,6 +36,7 @@ class CodecConfig(Rates):
             value = getattr(self, field.name)
             if isinstance(value, list):
                 object.__setattr__(self, field.name, tuple(value))
+        check_sizes(self, LEAST)
         if self.hop_length % self.stft_hop:
             raise ValueError(f"got hop_length={self.hop_length}, stft_hop={self.stft_hop}; expected a multiple")
         if self.n_fft % (2 * self.stft_hop):

@@ -9,7 +9,7 @@ import pytest
 
 import toys
 from speechllm import CodeSpec, LMConfig, SamplingConfig
-from speechllm.config import COUNTS, LMShape
+from speechllm.config import COUNTS, MAY_BE_NONE, LMShape
 
 VOICES = Path(__file__).resolve().parents[2] / "voices"
 
@@ -54,6 +54,16 @@ def test_an_unknown_key_is_named():
 def test_impossible_shapes_say_what_was_given(changes):
     with pytest.raises(ValueError, match=rf"got .*{'dim=30' if 'dim' in changes else 'reader_layer='}.*"):
         toys.toy_lm_config(**changes)
+
+
+@pytest.mark.parametrize("name", [field.name for field in fields(LMShape) if type(field.default) in (int, float)])
+def test_a_size_that_cannot_be_is_refused(name):
+    """Of every number; a new one too has either to be more than 0 or to be named as one that 0 switches off."""
+    with pytest.raises(ValueError, match=f"got {name}=-1; expected "):
+        toys.toy_lm_config(**{name: -1})
+    if name not in MAY_BE_NONE:
+        with pytest.raises(ValueError, match=f"got {name}=0; expected "):
+            toys.toy_lm_config(**{name: 0})
 
 
 @pytest.mark.parametrize("name", ["temperature", "reader_temperature", "guidance"])

@@ -169,6 +169,8 @@ def test_pieces_of_a_recording_are_gathered():
         ({"decoder": {"channels": 100}}, "multiple of 32"),
         ({"decoder": {"causal": True}}, "pads with zeros"),
         ({"strides": []}, "at least one"),
+        ({"strides": [2, 1]}, r"got strides=\(2, 1\); expected 2 or more, each"),
+        ({"encoder": {"channels": 0}}, "got channels=0; expected 1 or more"),
     ],
 )
 def test_a_wrong_configuration_says_what_is_wrong(values, message):

@@ -29,6 +29,9 @@ def test_a_configuration_survives_json():
         ({"n_fft": 768}, r"got n_fft=768, stft_hop=256; expected a multiple of 2 \* stft_hop"),
         ({"kernel_sizes": [3, 4]}, r"got kernel_sizes=\(3, 4\); both must be odd"),
         ({"highpass_hz": 30.0}, "got highpass_hz=30.0; expected 0..20.0, below any voice"),
+        ({"stft_hop": 0}, "got stft_hop=0; expected 1 or more"),
+        ({"decoder_dims": [512, -1]}, r"got decoder_dims=\(512, -1\); expected 1 or more, each"),
+        ({"levels": [8, 1]}, r"got levels=\(8, 1\); expected 2 or more, each"),
         ({"hops": 1, "level": 2}, r"unknown codec keys \['hops', 'level'\]; known keys are .*'hop_length'"),
     ],
 )
