@@ -10,7 +10,6 @@ OUT is a voice that `lfsc-tts say --voice OUT` speaks with; OUT/report.html lets
 
 import argparse
 import json
-import shutil
 import sys
 import time
 from pathlib import Path
@@ -26,6 +25,7 @@ from pipelines.corpus import manifest  # noqa: E402
 from pipelines.corpus.hearing import Ear, can_hear, read_samples  # noqa: E402
 from pipelines.corpus.rejects import report  # noqa: E402
 from pipelines.exporting.base import ALIGNER, FOLDER, check_base, mix_base  # noqa: E402
+from pipelines.finetuning.averaging import average  # noqa: E402
 from pipelines.finetuning.judging import SENTENCES, Judge, Score  # noqa: E402
 from pipelines.finetuning.recordings import Corpus, read_recordings  # noqa: E402
 from pipelines.finetuning.report import write_report  # noqa: E402
@@ -36,10 +36,11 @@ from pipelines.speaking.card import find_voice, read_card  # noqa: E402
 from pipelines.speaking.synthesis import TTS  # noqa: E402
 from speechllm.data.shards import open_shards  # noqa: E402
 from speechllm.data.speakers import read_speakers  # noqa: E402
-from speechllm.training.ranges import AtLeastOne, Count, Decay, NotNegative, Positive  # noqa: E402
+from speechllm.training.ranges import AtLeastOne, Count, Decay, NotNegative, Positive, PositiveShare  # noqa: E402
 
 RANGES = {
     "base_share": Decay,
+    "tuned_share": PositiveShare,
     "minutes": NotNegative,
     "steps": AtLeastOne,
     "max_steps": Count,
@@ -155,7 +156,11 @@ def rounds_of(work: Work, corpus: Corpus, judge: Judge) -> tuple[list[tuple[int,
     """Train round by round until it gets no better or time is over; returns the scores, and which is the best."""
     args, log, begin = work.args, work.folder / "scores.json", time.monotonic()
     done: list[dict[str, Any]] = json.loads(log.read_text("utf-8")) if log.is_file() else []
-    scores = [(one["steps"], Score(**{key: one[key] for key in one if key not in ("steps", "total")})) for one in done]
+    if any(one["tuned_share"] != args.tuned_share for one in done):
+        given = f"got --tuned-share {args.tuned_share:g}; {work.folder} was begun with {done[0]['tuned_share']:g}"
+        raise UserError(f"{given}; go on with the same, or use another --work")
+    scores = [(one["steps"], Score.from_dict(one)) for one in done]
+    shared = {"tuned_share": args.tuned_share}
     while True:
         best = max(range(len(scores)), key=lambda i: scores[i][1].total) if scores else 0
         late = time.monotonic() - begin > 60 * args.minutes
@@ -165,12 +170,12 @@ def rounds_of(work: Work, corpus: Corpus, judge: Judge) -> tuple[list[tuple[int,
         kept = work.folder / f"lm-{steps}"
         if steps:
             work.train(steps)
-            shutil.copytree(work.folder / "lm/lm", kept, dirs_exist_ok=True)
+            average(work.base / "lm", work.folder / "lm/lm", kept, args.tuned_share)
         lm = kept if steps else work.base / "lm"
         score, spoken = judge(work.export(lm, work.folder / "trial" / work.name, work.card(corpus)))
         np.savez(work.folder / f"spoken-{steps}.npz", *spoken)
         scores.append((steps, score))
-        write_atomically(log, json.dumps([{"steps": n, **one.to_dict()} for n, one in scores], indent=2))
+        write_atomically(log, json.dumps([shared | {"steps": n, **one.to_dict()} for n, one in scores], indent=2))
         print(f"{f'after {steps} steps' if steps else 'the prompt alone'}: {score.describe()}", flush=True)
 
 
@@ -195,6 +200,9 @@ def main(argv: list[str] | None = None, prog: str | None = None) -> None:
     parser.add_argument("--i-have-consent", action="store_true", help="of whoever speaks in the recordings")
     parser.add_argument("--base", default="english", help="voice of many to start from")
     parser.add_argument("--base-share", type=float, default=0.35, help="of training that is the base's own corpus")
+    parser.add_argument(
+        "--tuned-share", type=float, default=0.5, help="of the fine-tuned weights in the voice; the rest is the base's"
+    )
     parser.add_argument("--minutes", type=float, default=20.0, help="of training, at most")
     parser.add_argument("--steps", type=int, default=60, help="of a round")
     parser.add_argument("--max-steps", type=int, default=900, help="of all rounds")

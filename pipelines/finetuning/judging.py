@@ -5,8 +5,9 @@ A loss that still falls may go with speech that runs ever faster or loses words 
 Shapes: N samples, C channels of a speaker vector.
 """
 
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, fields
+from typing import Any
 
 import numpy as np
 
@@ -49,6 +50,11 @@ class Score:
         """For the log."""
         cer = "" if self.error_rate is None else f", CER {100 * self.error_rate:.1f} %"
         return f"similarity {self.similarity:.3f}{cer}, pace {self.pace:.2f}"
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> "Score":
+        """Of what to_dict gave, whatever else is there."""
+        return cls(**{field.name: values[field.name] for field in fields(cls)})
 
     def to_dict(self) -> dict[str, float | None]:
         """For JSON."""

@@ -205,6 +205,8 @@ def test_a_voice_is_made_from_recordings(root, monkeypatch, capsys):
     scores = (root / "work/scores.json").read_text()
     run(finetune.main, *finetune_arguments(root, out), "--i-have-consent")
     assert (root / "work/scores.json").read_text() == scores, "what is done is not done again"
+    with pytest.raises(UserError, match=r"got --tuned-share 1; .*work was begun with 0.5; go on with the same"):
+        run(finetune.main, *finetune_arguments(root, out), "--i-have-consent", "--tuned-share", 1)
     options = ["--base", out, "--work", root / "again", "--i-have-consent"]
     with pytest.raises(UserError, match="carries nothing to make other voices from"):
         run(finetune.main, *finetune_arguments(root, root / "again-out"), *options)
