@@ -42,6 +42,9 @@ class Average(Callback):
         self.step = int(module.step)
         weights = [parameter.detach() for parameter in module.parameters()]
         torch._foreach_lerp_(list(self.mean.values()), weights, 1 - self.decay)
+        for mean, weight in zip(self.mean.values(), weights, strict=True):
+            # What has not moved, as a frozen encoder, keeps its bits, of which fingerprints are made: -0.0 becomes 0.0.
+            mean.copy_(torch.where(mean == weight, weight, mean))
 
     def on_save_checkpoint(self, trainer: Any, module: Any, checkpoint: dict[str, Any]) -> None:
         """The mean goes on with the run."""
