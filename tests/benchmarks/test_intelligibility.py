@@ -41,7 +41,7 @@ class TTS:
     seeds: list[int] = []
 
     @classmethod
-    def from_pretrained(cls, voice, precision="int8", threads=0):
+    def from_pretrained(cls, voice, precision="int8", threads=0, prompt=None, consent=False):
         cls.seeds = []
         return cls()
 
