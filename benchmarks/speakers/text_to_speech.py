@@ -17,7 +17,7 @@ from benchmarks.report.optional import optional
 from codec import Codec
 from codec import load as load_codec
 from pipelines.shared.errors import UserError
-from pipelines.speaking.card import find_voice
+from pipelines.speaking.speakers import choose
 from pipelines.speaking.synthesis import TTS
 from speechllm.config import Precision
 
@@ -103,7 +103,7 @@ def load_systems(
 
     Args:
         names: some of SYSTEMS.
-        voice: its name or folder; with a prompt, a recording of whose voice it is to have.
+        voice: its name or folder, or that of a speaker; see speakers.choose.
         precision, threads: of its networks.
         speed: it speaks at.
         prompt: see TTS.from_pretrained. Whoever measures has their consent.
@@ -121,7 +121,9 @@ def load_systems(
             voice, precision=precision, threads=threads, prompt=prompt, consent=prompt is not None
         )
         rate = tts.codec.sample_rate
-        found |= {"codec": codec_system(load_codec(find_voice(voice) / "codec")), "voice": voice_system(tts, speed)}
+        found["voice"] = voice_system(tts, speed)
+        if "codec" in names:
+            found["codec"] = codec_system(load_codec(choose(voice).folder / "codec"))
     teacher = optional("teacher, codec and similarity", lambda: teacher_system(rate))
     if teacher is None:
         found.pop("codec", None)

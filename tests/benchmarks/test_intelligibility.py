@@ -124,6 +124,13 @@ def test_every_system_is_scored_and_reported(bench, tmp_path, capsys):
     assert rate == RATE and len(audio) == len(tone(SENTENCES[1], 0)), "the codec's padding is cut off"
 
 
+def test_a_speaker_of_a_voice_is_found_with_its_codec(bench, monkeypatch):
+    folders = []
+    monkeypatch.setattr(text_to_speech, "load_codec", lambda folder: folders.append(folder) or TTS.codec)
+    bench("--voice", "am_michael", "--systems", "codec", "voice")
+    assert [folder.parts[-2:] for folder in folders] == [("english", "codec")]
+
+
 def test_part_of_it_can_be_run(bench):
     report = bench("--systems", "voice", "--limit", "2")
     assert list(report["summary"]) == ["voice"] and len(report["sentences"]) == 2
