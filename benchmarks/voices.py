@@ -38,6 +38,7 @@ from benchmarks.speakers.text_to_speech import Clip  # noqa: E402
 from benchmarks.texts.sentence_list import SENTENCES, read_sentences  # noqa: E402
 from pipelines.corpus import manifest  # noqa: E402
 from pipelines.shared.errors import UserError, guard  # noqa: E402
+from pipelines.speaking.prompts import SHORTEST_S, speech_of  # noqa: E402
 from pipelines.speaking.speakers import choose, described  # noqa: E402
 from pipelines.speaking.synthesis import TTS  # noqa: E402
 
@@ -151,6 +152,14 @@ def named_rows(args: argparse.Namespace, corpus: dict[str, Any], panel: Panel, e
     return rows
 
 
+def shortest(audio: np.ndarray, rate: int) -> np.ndarray:
+    """The head of a recording that holds as little speech as a prompt may; all of it where that is less."""
+    audio = speech_of(audio, rate)
+    least = round(SHORTEST_S * rate)
+    lengths = range(least, len(audio), rate // 10)
+    return next((audio[:n] for n in lengths if len(speech_of(audio[:n], rate)) >= least), audio)
+
+
 def prompt_of(clips: Sequence[Clip], condition: str, seed: int) -> tuple[np.ndarray, int, int]:
     """A recording of PROMPT_S made of clips, spoilt; its rate, and how many clips were used."""
     rate, parts = clips[0].sample_rate, []
@@ -160,7 +169,7 @@ def prompt_of(clips: Sequence[Clip], condition: str, seed: int) -> tuple[np.ndar
             break
     audio = np.concatenate(parts)[: round(PROMPT_S[1] * rate)]
     if condition == "3s":
-        audio = audio[: round(3.2 * rate)]
+        audio = shortest(audio, rate)
     if condition == "noise":
         power = float(np.mean(audio**2)) * 10 ** (-NOISE_DB / 10)
         audio = audio + np.random.default_rng(seed).standard_normal(len(audio)).astype(np.float32) * power**0.5

@@ -10,6 +10,7 @@ from benchmarks.judges.campplus import DIM, CamPlus
 from benchmarks.judges.panel import JudgedClip
 from benchmarks.speakers.text_to_speech import Clip
 from benchmarks.voices import line, others, prompt_of, recognised, turn
+from pipelines.speaking.prompts import usable_speech
 
 
 def test_sentences_go_round():
@@ -21,11 +22,19 @@ def test_a_prompt_is_spoilt_as_it_says(condition):
     clips = [Clip(toys.voiced(120, 2.0, seed), toys.RATE) for seed in range(5)]
     audio, rate, used = prompt_of(clips, condition, 0)
     assert used == 3 and rate == (8000 if condition == "8khz" else toys.RATE)
-    assert len(audio) / rate == pytest.approx(3.2 if condition == "3s" else 6.0, abs=0.01)
+    assert len(audio) / rate == pytest.approx(3.0 if condition == "3s" else 6.0, abs=0.11)
     clean = prompt_of(clips, "clean", 0)[0]
     if condition == "noise":
         added = audio - clean
         assert 10 * np.log10(np.mean(clean**2) / np.mean(added**2)) == pytest.approx(15, abs=0.2)
+
+
+def test_three_seconds_are_of_speech():
+    silent = np.zeros(toys.RATE, np.float32)
+    audio = np.concatenate([silent, toys.voiced(120, 2.5, 0), silent, toys.voiced(120, 2.0, 1)]).astype(np.float32)
+    prompt, rate, _ = prompt_of([Clip(audio, toys.RATE)], "3s", 0)
+    usable_speech(prompt, rate, rate, "the prompt")  # which is not refused
+    assert 3.4 < len(prompt) / rate < 3.9, "the silence before is gone, the one within is not"
 
 
 def judged(errors: int = 1, mos: float = 4.0) -> list[JudgedClip]:
