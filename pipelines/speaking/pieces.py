@@ -3,6 +3,7 @@
 Shapes: N audio samples, K codebooks, T codec frames.
 """
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
@@ -64,6 +65,12 @@ class Speech:
     def duration_s(self) -> float:
         """Length in seconds."""
         return len(self.audio) / self.sample_rate
+
+
+def limited(pieces: Iterable[Piece]) -> Iterator[Piece]:
+    """The same with audio in [-1, 1]: now and then a loud vowel goes beyond by some per cent."""
+    for piece in pieces:
+        yield replace(piece, audio=np.clip(piece.audio, -1, 1))
 
 
 def join(pieces: list[Piece], sample_rate: int) -> Speech:

@@ -24,7 +24,7 @@ from pipelines.speaking.loading import load_voice, with_prompt
 from pipelines.speaking.manner import Manner, split_options
 from pipelines.speaking.pacing import Pacing, Rest
 from pipelines.speaking.passages import Passage, passages
-from pipelines.speaking.pieces import Piece, Speech, join
+from pipelines.speaking.pieces import Piece, Speech, join, limited
 from pipelines.speaking.reading import read
 from pipelines.speaking.voice import Voice
 from speechllm import Frame, SamplingConfig
@@ -158,7 +158,7 @@ class TTS:
         manner, sampling = split_options(options)
         written = self.write(self.passages(chunks, manner), seed, **sampling)
         pieces = self.render(ahead(written, AHEAD) if self.threads > 1 else written, manner)
-        return self.marked(pieces) if manner.watermark else pieces
+        return limited(self.marked(pieces) if manner.watermark else pieces)
 
     def sharing(self, voice: Voice | None = None, words: Lexicon | None = None) -> "TTS":
         """The same networks and front end with another speaker, or with words that are pronounced otherwise.
