@@ -120,6 +120,8 @@ def arguments(argv: list[str] | None) -> argparse.Namespace:
     args = parser.parse_args(argv)
     if args.threads < 1 or (args.limit is not None and args.limit < 1):
         raise UserError(f"got --threads {args.threads}, --limit {args.limit}; expected numbers from 1 on")
+    if args.prompt and "voice" not in args.systems:
+        raise UserError("got --prompt without the system voice, which alone has it; add voice to --systems")
     return args
 
 

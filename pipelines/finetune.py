@@ -156,8 +156,9 @@ def rounds_of(work: Work, corpus: Corpus, judge: Judge) -> tuple[list[tuple[int,
     """Train round by round until it gets no better or time is over; returns the scores, and which is the best."""
     args, log, begin = work.args, work.folder / "scores.json", time.monotonic()
     done: list[dict[str, Any]] = json.loads(log.read_text("utf-8")) if log.is_file() else []
-    if any(one["tuned_share"] != args.tuned_share for one in done):
-        given = f"got --tuned-share {args.tuned_share:g}; {work.folder} was begun with {done[0]['tuned_share']:g}"
+    before = {one.get("tuned_share", 1.0) for one in done}  # rounds of old were the fine-tuned weights as they are
+    if before - {args.tuned_share}:
+        given = f"got --tuned-share {args.tuned_share:g}; {work.folder} was begun with {max(before):g}"
         raise UserError(f"{given}; go on with the same, or use another --work")
     scores = [(one["steps"], Score.from_dict(one)) for one in done]
     shared = {"tuned_share": args.tuned_share}

@@ -9,6 +9,7 @@ import pytest
 from benchmarks import hard_inputs
 from benchmarks.hard_inputs import FEW, HeardInput, spoken_form, table
 from benchmarks.speakers.text_to_speech import Clip
+from pipelines.shared.errors import UserError
 from speechllm.text.normalizer import Normalizer
 
 pytest.importorskip("jiwer", reason="error rates need jiwer")
@@ -58,3 +59,8 @@ def test_the_report_is_written(tmp_path, monkeypatch, capsys):
     assert len(json.loads((tmp_path / "hard.json").read_text())["inputs"]) == 3
     assert "| voice | 0.0" in (tmp_path / "hard.md").read_text()
     assert "hard.json" in capsys.readouterr().out
+
+
+def test_a_prompt_that_nobody_would_speak_with_is_refused():
+    with pytest.raises(UserError, match="--prompt without the system voice"):
+        hard_inputs.main(["--systems", "teacher", "--prompt", "somebody.wav"])

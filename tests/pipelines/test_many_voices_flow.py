@@ -205,8 +205,18 @@ def test_a_voice_is_made_from_recordings(root, monkeypatch, capsys):
     scores = (root / "work/scores.json").read_text()
     run(finetune.main, *finetune_arguments(root, out), "--i-have-consent")
     assert (root / "work/scores.json").read_text() == scores, "what is done is not done again"
+    base, tuned, kept = (
+        SpeechLM.from_pretrained(root / lm).state_dict() for lm in ("voice/lm", "work/lm/lm", "work/lm-4")
+    )
+    halfway = {name: (base[name] + tuned[name]) / 2 for name in kept}
+    assert all(torch.allclose(kept[name], halfway[name], rtol=1e-3, atol=1e-4) for name in kept)
+    assert not all(torch.allclose(kept[name], tuned[name], atol=1e-4) for name in kept)
     with pytest.raises(UserError, match=r"got --tuned-share 1; .*work was begun with 0.5; go on with the same"):
         run(finetune.main, *finetune_arguments(root, out), "--i-have-consent", "--tuned-share", 1)
+    rounds = [{k: v for k, v in one.items() if k != "tuned_share"} for one in json.loads(scores)]
+    (root / "work/scores.json").write_text(json.dumps(rounds))  # as older versions wrote them
+    with pytest.raises(UserError, match=r"got --tuned-share 0.5; .*work was begun with 1; go on with the same"):
+        run(finetune.main, *finetune_arguments(root, out), "--i-have-consent")
     options = ["--base", out, "--work", root / "again", "--i-have-consent"]
     with pytest.raises(UserError, match="carries nothing to make other voices from"):
         run(finetune.main, *finetune_arguments(root, root / "again-out"), *options)
