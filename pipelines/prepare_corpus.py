@@ -18,6 +18,7 @@ too. Every recording is decoded; what cannot be used is shown, and listed with i
 
 import argparse
 import contextlib
+import math
 import multiprocessing
 import os
 import signal
@@ -42,10 +43,12 @@ from pipelines.corpus.recipes import place_of, read_recipe  # noqa: E402
 from pipelines.corpus.rejects import MOST, Reject, report  # noqa: E402
 from pipelines.shared.atomic import replacing  # noqa: E402
 from pipelines.shared.errors import UserError, guard, resumable  # noqa: E402
+from pipelines.shared.flags import flag  # noqa: E402
 from pipelines.shared.text_files import read_text  # noqa: E402
 
 SAMPLE_RATE = 22_050
 CHUNK = 200  # sentences per unit of work, and per resume point
+LEAST = {"workers": 1, "hours": 0, "each": 0, "most": 0, "max_rejects": 0}  # of the numbers that flags take
 
 
 def speak_chunk(sentences: list[str], first: int, out: Path) -> Path:
@@ -171,6 +174,8 @@ def arguments(prog: str | None) -> argparse.ArgumentParser:
     joiner.add_argument(
         "--first", nargs="+", default=[], help="speakers to put first, where validation takes its items"
     )
+    joiner.add_argument("--only", nargs="+", default=[], help="speakers to keep, and nobody else, blends neither")
+    joiner.add_argument("--each", type=int, default=0, help="the most utterances of a speaker, the first; 0 = all")
     joiner.add_argument("--out", type=Path, required=True, help="manifest to write, .jsonl")
     hear = commands.add_parser("hear", help="leave out what a recogniser hears to say something else than its text")
     hear.add_argument("manifest", type=Path)
@@ -180,9 +185,18 @@ def arguments(prog: str | None) -> argparse.ArgumentParser:
     return parser
 
 
+def check_numbers(args: argparse.Namespace) -> None:
+    """Raise UserError for a number that is too small, or none."""
+    for name, least in LEAST.items():
+        value = getattr(args, name, least)
+        if not least <= value < math.inf:
+            raise UserError(f"got {flag(name)} {value}; expected {least} or more")
+
+
 @resumable
 def main(argv: list[str] | None = None, prog: str | None = None) -> None:
     args = arguments(prog).parse_args(argv)
+    check_numbers(args)
     if args.command == "validate":
         validate(args.manifest)
         return
@@ -195,7 +209,7 @@ def main(argv: list[str] | None = None, prog: str | None = None) -> None:
         utterances = teacher(args.texts, args.hours, args.out, args.workers, styles)
         out = args.out / "manifest.jsonl"
     elif args.command == "join":
-        utterances, out = join(args.manifests, args.out, args.exclude, args.first), args.out
+        utterances, out = join(args.manifests, args.out, args.exclude, args.first, args.only, args.each), args.out
     else:
         layout, place = args.command, args.root
         if layout == "recipe":

@@ -185,7 +185,7 @@ class SamplingConfig:
     trailing_frames: int = 12  # at most this many frames after the last token was reached
     # For models without a reader, which have no such bounds:
     max_frames: int = 0  # of the whole; 0 = by the length of the text, see request.frame_limit
-    guidance: float = 1.0  # how far from what the model would say without text (arXiv 2207.12598); 1 = off
+    guidance: float = 1.0  # how far from what the model would say without text and voice (arXiv 2207.12598); 1 = off
     guidance_frames: int = 0  # frames that are guided; 0 = all
 
     def __post_init__(self) -> None:

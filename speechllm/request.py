@@ -23,6 +23,7 @@ class Prompt:
     ids: Any  # of the text, int64 [S]
     prefix: Any = None  # of a voice, before the text, float32 [Q, D]
     unguided: Any = None  # ids in place of the text where guidance asks what is said without it, int64 [s]
+    nobody: Any = None  # prefix in place of the voice where guidance asks that, float32 [Q, D]; None = the voice stays
 
     @property
     def prefix_length(self) -> int:
@@ -59,6 +60,11 @@ class Prompt:
     def without_text(self, config: LMShape) -> Any:
         """Ids that guidance reads in place of the text; with a reader as many as the text has, none of them seen."""
         return self.ids * 0 + HIDDEN if config.reader_layer else self.unguided
+
+    def unconditional(self, config: LMShape) -> "Prompt":
+        """What guidance moves away from: no text, and nobody in particular who speaks."""
+        voice = self.prefix if self.prefix is None or self.nobody is None else self.nobody
+        return replace(self, ids=self.without_text(config), prefix=voice)
 
 
 class Frame(NamedTuple):

@@ -48,7 +48,7 @@ class OnnxVoice(Voice):
 
     def prompt(self, ids: list[int], prefix: Any) -> Prompt:
         """See Voice."""
-        return Prompt(np.array(ids), prefix, self.unguided)
+        return Prompt(np.array(ids), prefix, self.unguided, self.nobody)
 
     def generate(self, prompt: Prompt, sampling: SamplingConfig) -> Iterable[Frame]:
         """See Voice."""

@@ -53,7 +53,7 @@ class TorchVoice(Voice):
 
     def prompt(self, ids: list[int], prefix: Any) -> Prompt:
         """See Voice."""
-        return Prompt(torch.tensor(ids), prefix, self.unguided)
+        return Prompt(torch.tensor(ids), prefix, self.unguided, self.nobody)
 
     def generate(self, prompt: Prompt, sampling: SamplingConfig) -> Iterable[Frame]:
         """See Voice."""

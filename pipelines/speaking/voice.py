@@ -7,6 +7,7 @@ import os
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, ClassVar, Protocol
 
 import numpy as np
@@ -55,6 +56,11 @@ class Voice(ABC):
                 f"the voice {self.name} was loaded before this process was forked, and the threads of the engine "
                 f"{self.engine} are not in it; load the voice after the fork, or start processes by `spawn`"
             )
+
+    @cached_property
+    def nobody(self) -> Any:
+        """What guidance reads in place of the prefix; None where published weights are guided by the text alone."""
+        return self.voice_prefix(None) if self.unguided is None else None
 
     @abstractmethod
     def prompt(self, ids: list[int], prefix: Any) -> Prompt:

@@ -12,7 +12,7 @@ every request draws from its own random stream, and no kernel in use rounds by t
 weights.py), so the same request and seed give the same codes alone, among any others, and after any eviction. On a CPU
 that holds up to as many threads as the model has heads; with more, attention splits its sums when rows are few.
 
-A guided request takes two rows: its own, and one that reads the same frames without the text.
+A guided request takes two rows: its own, and one that reads the same frames without the text and the voice.
 """
 
 from collections import deque
@@ -119,8 +119,7 @@ class Engine:
         request = Request(self.tickets, prompt, sampling, torch.Generator().manual_seed(sampling.seed), max_steps)
         self.waiting.append(request)
         if sampling.guidance != 1:
-            ids = prompt.without_text(self.config)
-            self.waiting.append(replace(request, prompt=replace(prompt, ids=ids), conditional=request))
+            self.waiting.append(replace(request, prompt=prompt.unconditional(self.config), conditional=request))
         return self.tickets
 
     @torch.inference_mode()

@@ -81,6 +81,6 @@ class LfscTtsModel(PreTrainedModel):
         ids = input_ids.reshape(-1, input_ids.shape[-1])
         if len(ids) != 1:
             raise ValueError(f"got {len(ids)} texts; generate speaks one at a time")
-        prompt = Prompt(ids[0], self.lm.voice_prefix(codes, speaker))
+        prompt = Prompt(ids[0], self.lm.voice_prefix(codes, speaker), nobody=self.lm.voice_prefix(None))
         frames = generate(self.lm.eval(), prompt, SamplingConfig(**sampling))
         return torch.stack([torch.as_tensor(frame.codes) for frame in frames], dim=-1).long()[None]

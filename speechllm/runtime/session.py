@@ -87,11 +87,11 @@ class Session:
         self.next = {name: np.zeros_like(self.state[name]) for name in CARRIED}
 
     def prefill(self) -> None:
-        """Run the text, and for a second row what stands in its place."""
+        """Run the text and the voice, and for a second row what stands in their place."""
         self.lengths = []
-        texts = [self.prompt.ids, self.prompt.without_text(self.config)][: self.rows]
-        for row, ids in enumerate(texts):
-            found = self.lm.prefill(np.asarray(ids), self.prompt.prefix)
+        prompts = [self.prompt] if self.rows == 1 else [self.prompt, self.prompt.unconditional(self.config)]
+        for row, prompt in enumerate(prompts):
+            found = self.lm.prefill(np.asarray(prompt.ids), prompt.prefix)
             self.lengths.append(found["keys"].shape[2])
             for index, kind in enumerate(("keys", "values")):
                 self.caches[:, index, row, :, : self.lengths[-1]] = found[kind]

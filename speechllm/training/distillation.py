@@ -1,8 +1,9 @@
 """Distillation of guidance: one pass learns to say what guidance needs two for.
 
 Guidance (classifier-free, arXiv 2207.12598) moves what a model predicts away from what it would predict without the
-text; speaking then takes a second row. A frozen teacher gives these guided predictions for every frame of the training
-data, and the student learns them as its own in place of the recorded codes (arXiv 2210.03142, for diffusion).
+text and, in a model of many voices, without the voice; speaking then takes a second row. A frozen teacher gives these
+guided predictions for every frame of the training data, and the student learns them as its own in place of the recorded
+codes (arXiv 2210.03142, for diffusion).
 
 Shapes: B batch, T frames, P digits of a frame, V levels of a digit.
 """
@@ -22,13 +23,15 @@ def guided_logits(teacher: SpeechLM, batch: Batch, guidance: float) -> Tensor:
         teacher: in eval mode, trained with some of its texts hidden.
         batch: its text, frames and reading positions are all seen, its voices as far as the student knows them, which
             else learned to guess voices.
-        guidance: 1 = what the teacher predicts by itself; more = further from what it predicts without the text.
+        guidance: 1 = what the teacher predicts by itself; more = further from what it predicts without text and voice.
     """
     given = batch.ids, batch.text_lengths, batch.digits, batch.positions
     nothing = torch.zeros(len(batch.frames), dtype=torch.bool, device=batch.frames.device)
-    voices = dict(reference=batch.reference, packing=batch.packing)
-    seen = teacher(*given, **voices).digits.float()
-    unseen = teacher(*given, **voices, text_known=nothing).digits.float()
+    nobody = batch.reference
+    if nobody is not None:
+        nobody = nobody._replace(speaker_known=nothing, frames=nobody.frames * 0)
+    seen = teacher(*given, reference=batch.reference, packing=batch.packing).digits.float()
+    unseen = teacher(*given, reference=nobody, packing=batch.packing, text_known=nothing).digits.float()
     return unseen + guidance * (seen - unseen)
 
 

@@ -45,6 +45,29 @@ def test_some_speakers_come_first(corpora, tmp_path):
     assert speakers == ["cid", "bob+dan@0.5", "ann", "bob", "ann+bob@0.4"]
 
 
+def test_few_speakers_alone_and_the_first_of_each(corpora, tmp_path):
+    join(*corpora, "--only", "bob", "cid", "--out", tmp_path / "few.jsonl")
+    assert [one.speaker for one in manifest.read(tmp_path / "few.jsonl")] == ["bob", "cid"], "no blends"
+    rows = [Utterance(f"{i}", f"wavs/{i}.wav", "Some words.", "ab"[i % 3 == 2]) for i in range(9)]
+    manifest.write(tmp_path / "ours/manifest.jsonl", rows)
+    join(corpora[0], "--each", "2", "--out", tmp_path / "each.jsonl")
+    assert [one.id for one in manifest.read(tmp_path / "each.jsonl")] == ["ours-0", "ours-1", "ours-2", "ours-5"]
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["join", "x", "--each", "-1"],
+        ["kokoro", "--texts", "x", "--styles", "x", "--workers", "0"],
+        ["teacher", "--texts", "x", "--hours", "nan"],
+        ["hear", "x", "--most", "-0.1"],
+    ],
+)
+def test_numbers_out_of_range_are_named(command, tmp_path):
+    with pytest.raises(UserError, match=rf"got {command[-2]} {command[-1]}; expected [01] or more"):
+        prepare_corpus.main([*command, "--out", str(tmp_path / "out.jsonl")])
+
+
 def test_mistakes_are_named(corpora, tmp_path):
     out = tmp_path / "all.jsonl"
     with pytest.raises(UserError, match="no speaker is called eve; there are ann, bob, cid, dan"):

@@ -1,4 +1,7 @@
-"""Guidance of a model with a reader: the second row knows the length of the text, where it is read, and no more."""
+"""Guidance of a model with a reader: the second row knows the length of the text, where it is read, and no more.
+
+In a model of many voices it does not know whose voice it is, either, where the prompt says what stands there then.
+"""
 
 from dataclasses import replace
 
@@ -17,7 +20,7 @@ SAMPLING = SamplingConfig(temperature=0.7, reader_temperature=1.0, max_frames=60
 
 def prompt_of(lm, length: int = 9, seed: int = 0) -> Prompt:
     ids = torch.randint(40, (length,), generator=torch.Generator().manual_seed(seed))
-    return Prompt(ids, lm.voice_prefix(toys.random_codes(1, 20)[0]))
+    return Prompt(ids, lm.voice_prefix(toys.random_codes(1, 20)[0]), nobody=lm.voice_prefix(None))
 
 
 def said(frames) -> list[tuple]:
@@ -25,22 +28,29 @@ def said(frames) -> list[tuple]:
 
 
 @torch.no_grad()
-@pytest.mark.parametrize("shape", [{}, MANY_VOICES], ids=["one voice", "many voices"])
+@pytest.mark.parametrize(("shape", "stays"), [({}, False), (MANY_VOICES, False), (MANY_VOICES, True)])
 @pytest.mark.parametrize("guidance", [1.0, 2.5])
-def test_decoding_equals_teacher_forcing_of_both_branches(shape, guidance):
+def test_decoding_equals_teacher_forcing_of_both_branches(shape, stays, guidance):
     """At temperature 0 every digit is the likeliest of the guided logits; the text alone says where it is read."""
     lm = toys.toy_lm(toys.toy_lm_config(**shape))
     for block in lm.blocks:  # so that it matters where text that is hidden is read
         for layer in (block.attention.qkv, block.attention.output, block.gate_up, block.down):
             layer.weight.mul_(6)
     lm.reader.value.weight.mul_(20)
+    for part in (lm.speaker, lm.prefix) if shape else ():  # so that it matters who speaks
+        part.nobody.normal_(generator=torch.Generator().manual_seed(3))
     prompt = prompt_of(lm)
+    if stays:
+        prompt = replace(prompt, nobody=None)
     frames = list(generate(lm, prompt, replace(SAMPLING, temperature=0.0, guidance=guidance)))
     digits = codes_to_digits(torch.stack([frame.codes for frame in frames])[None], toys.LEVELS)
     positions = torch.tensor([[frame.position for frame in frames]])
-    prefix = None if prompt.prefix is None else prompt.prefix[None]
+    voices = prompt.prefix, prompt.prefix if stays else prompt.nobody
     given = prompt.ids[None], torch.tensor([len(prompt.ids)]), digits, positions
-    outputs = [lm(*given, prefix=prefix, text_known=torch.tensor([known])) for known in (True, False)]
+    outputs = [
+        lm(*given, prefix=None if voice is None else voice[None], text_known=torch.tensor([known]))
+        for voice, known in zip(voices, (True, False), strict=True)
+    ]
     seen, unseen = (output.digits[0] for output in outputs)
     advance = positions[0].diff(prepend=torch.zeros(1, dtype=torch.long))[:, None]
     sure = torch.tensor([frame.confidence for frame in frames])

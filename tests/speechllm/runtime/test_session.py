@@ -52,12 +52,14 @@ def exported(tmp_path, **shape) -> tuple[SpeechLM, dict[str, RuntimeLM]]:
     return SpeechLM.from_pretrained(tmp_path), {p: RuntimeLM.load(tmp_path, p) for p in ("float32", "int8")}
 
 
-def prompts(length: int = 9, seed: int = 0, prefix: torch.Tensor | None = None) -> tuple[Prompt, Prompt]:
+def prompts(
+    length: int = 9, seed: int = 0, prefix: torch.Tensor | None = None, nobody: torch.Tensor | None = None
+) -> tuple[Prompt, Prompt]:
     """The same prompt for either engine."""
     ids = torch.randint(40, (length,), generator=torch.Generator().manual_seed(seed))
     unguided = torch.tensor([3, 4])
-    as_arrays = Prompt(ids.numpy(), None if prefix is None else prefix.numpy(), unguided.numpy())
-    return Prompt(ids, prefix, unguided), as_arrays
+    given = prefix, unguided, nobody
+    return Prompt(ids, *given), Prompt(ids.numpy(), *(None if part is None else part.numpy() for part in given))
 
 
 def spoken(frames) -> list[tuple]:
@@ -103,7 +105,9 @@ def test_the_bounds_of_a_reader_are_those_of_torch(tmp_path, settings):
 def test_guidance_is_that_of_torch(tmp_path, shape, guidance_frames):
     model, by_precision = exported(tmp_path, **SHAPES[shape])
     settings = replace(SAMPLING, guidance=1.7, guidance_frames=guidance_frames)
-    given, arrays = prompts(prefix=model.voice_prefix(None))
+    voice = torch.ones(toys.toy_lm_config(**SHAPES[shape]).prefix_positions, model.config.dim)
+    prefixes = {} if not len(voice) else dict(prefix=voice, nobody=voice * -0.5)
+    given, arrays = prompts(**prefixes)
     assert_same(generate(model, given, settings), without_torch.generate(by_precision["float32"], arrays, settings))
 
 

@@ -61,6 +61,19 @@ def test_a_teacher_is_told_whose_voice_it_is():
     assert (wanted - others).abs().max() > 1e-3
 
 
+def test_guidance_goes_on_from_what_nobody_in_particular_says():
+    teacher, batch = toys.toy_lm(toys.toy_lm_config(speaker_dim=6)), batch_of()
+    torch.nn.init.normal_(teacher.speaker.nobody, generator=torch.Generator().manual_seed(0))
+    reference = Reference(torch.eye(6)[:4], torch.ones(4, dtype=torch.bool), batch.digits[:, :1], torch.zeros(4).long())
+    with torch.no_grad():
+        given = batch.ids, batch.text_lengths, batch.digits, batch.positions
+        seen = teacher(*given, reference=reference).digits
+        nobody = teacher.voice_prefix(None).expand(4, -1, -1)
+        unseen = teacher(*given, prefix=nobody, text_known=torch.zeros(4, dtype=torch.bool)).digits
+    found = guided_logits(teacher, batch._replace(reference=reference), 3.0)
+    torch.testing.assert_close(found, 3 * seen - 2 * unseen, atol=1e-4, rtol=1e-4)
+
+
 def test_a_student_learns_to_say_it_in_one_pass():
     teacher, batch = toys.toy_lm(seed=1), batch_of()
     module = LitSpeechLM(SpeechLM(toys.toy_lm_config(dim=64)), LMOptim(guidance=2.0, hidden_texts=1.0), teacher)
