@@ -17,6 +17,7 @@ from codec.export.graph import Graph
 from codec.export.layers import TIME, Layers
 from codec.lite.config import CodecConfig
 from codec.lite.features import ENVELOPE_MEAN, ENVELOPE_SCALE, MEAN_LOG_F0, NOISE_MEAN, num_features
+from codec.lite.sharpness import sharpness_of
 from codec.lite.vocoder import LOUDEST, MOST_NOISE
 
 # 8-bit numbers for a value in products in 8 bits. Errors of features are errors of pitch and last; of the large
@@ -47,7 +48,7 @@ class LiteDecoderGraph:
 
     def write(self) -> None:
         """Write all of it."""
-        features, envelope = self.envelope(self.features(self.values()))
+        features, envelope = self.envelope(self.sharpened(self.features(self.values())))
         log_f0 = self.log_f0(features)
         self.filters(envelope, log_f0, self.noise_share(features))
         f0 = self.graph.op("Exp", self.graph.op("Squeeze", log_f0, self.graph.ints(1, 3)))
@@ -77,6 +78,16 @@ class LiteDecoderGraph:
         direct = layers.frames(layers.linear("decoder.linear", values), self.width)
         direct = layers.delay("decoder", direct, self.width, graph.size(x, TIME))
         return graph.op("Add", layers.frames(detail, self.width), direct)
+
+    def sharpened(self, features: str) -> str:
+        """Vocoder.sharpened, where the configuration says so."""
+        if not self.config.vocoder_sharpness:
+            return features
+        graph = self.graph
+        x = self.layers.window("vocoder.input", features, self.width, 1)
+        now, beside = graph.part(x, 1, -1, axis=TIME), [graph.part(x, 0, -2, axis=TIME), graph.part(x, 2, axis=TIME)]
+        moved = graph.op("Sub", graph.op("Add", now, now), graph.op("Add", *beside))
+        return graph.op("Add", now, graph.op("Mul", sharpness_of(self.config), moved))
 
     def envelope(self, features: str) -> tuple[str, str]:
         """Vocoder.forward: features -> those that are certain, and their log envelope [B, 1, S, F]."""

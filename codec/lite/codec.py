@@ -121,7 +121,7 @@ class LiteCodec(Codec):
 def decoding_context(config: CodecConfig) -> int:
     """Codec frames on each side that one frame's filters depend on, from the kernels between codes and filters."""
     slow, fast = (k // 2 for k in config.kernel_sizes)
-    fine_reach = (config.decoder_blocks[1] + config.vocoder_blocks) * fast
+    fine_reach = (config.decoder_blocks[1] + config.vocoder_blocks) * fast + (config.vocoder_sharpness > 0)
     return config.decoder_blocks[0] * slow + math.ceil(fine_reach / config.stack)
 
 

@@ -5,7 +5,9 @@ from typing import Any
 
 from codec.rates import Rates, check_sizes
 
-LEAST = {"levels": 2, "encoder_blocks": 0, "decoder_blocks": 0, "vocoder_blocks": 0}  # all else is 1 or more
+MAY_BE_NONE = ("encoder_blocks", "decoder_blocks", "vocoder_blocks", "vocoder_sharpness", "highpass_hz")
+LEAST = {"levels": 2, **dict.fromkeys(MAY_BE_NONE, 0)}  # all else is 1 or more
+MOST_SHARPNESS = 2.0  # what moves fastest is then three and a half times as large
 MOST_HIGHPASS_HZ = 20.0  # a third of the lowest pitch, which so stays as it is
 
 
@@ -27,6 +29,7 @@ class CodecConfig(Rates):
     decoder_blocks: tuple[int, int] = (3, 4)
     vocoder_dim: int = 256  # width at STFT rate
     vocoder_blocks: int = 5
+    vocoder_sharpness: float = 0.0  # of features over time, see sharpness.py; 0 = as they are
     kernel_sizes: tuple[int, int] = (3, 7)  # at codec frame rate, at STFT rate
     expansion: int = 3  # hidden width of a ConvNeXt block relative to its own
     highpass_hz: float = 0.0  # the analysis does not see what is slower; 0 = it sees all
@@ -45,6 +48,9 @@ class CodecConfig(Rates):
             raise ValueError(f"got kernel_sizes={self.kernel_sizes}; both must be odd")
         if not 0 <= self.highpass_hz <= MOST_HIGHPASS_HZ:
             raise ValueError(f"got highpass_hz={self.highpass_hz}; expected 0..{MOST_HIGHPASS_HZ}, below any voice")
+
+        if not 0 <= self.vocoder_sharpness <= MOST_SHARPNESS:
+            raise ValueError(f"got vocoder_sharpness={self.vocoder_sharpness}; expected 0..{MOST_SHARPNESS}")
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> "CodecConfig":

@@ -13,6 +13,7 @@ from codec.dsp.envelope import bins_from_aperiodicity, bins_from_mel, minimum_ph
 from codec.lite.config import CodecConfig
 from codec.lite.convnext import Blocks, Past
 from codec.lite.features import ENVELOPE_MEAN, ENVELOPE_SCALE, NOISE_MEAN, features_to_f0, num_features
+from codec.lite.sharpness import sharpness_of
 from codec.precision import Constants
 
 LOUDEST = 6.0  # nats, of an envelope
@@ -33,10 +34,11 @@ class Vocoder(Constants):
 
     from_mel: Tensor
     from_bands: Tensor
+    sharpness: Tensor
 
     def __init__(self, config: CodecConfig):
         super().__init__()
-        dim, self.n_mels = config.vocoder_dim, config.n_mels
+        dim, self.n_mels, self.config = config.vocoder_dim, config.n_mels, config
         self.sample_rate, self.n_fft = config.sample_rate, config.n_fft
         self.input = nn.Linear(num_features(config), dim)
         self.blocks = Blocks(config.vocoder_blocks, dim, config.kernel_sizes[1], config.expansion)
@@ -51,6 +53,7 @@ class Vocoder(Constants):
         return {
             "from_mel": bins_from_mel(self.sample_rate, self.n_fft, self.n_mels),
             "from_bands": bins_from_aperiodicity(self.sample_rate, self.n_fft),
+            "sharpness": torch.from_numpy(sharpness_of(self.config)),
         }
 
     def envelope(self, features: Tensor) -> Tensor:
@@ -67,9 +70,17 @@ class Vocoder(Constants):
         detail = self.output(self.norm(x)).float()
         return self.interpolated(features) + detail
 
+    def sharpened(self, features: Tensor, past: Past, last: bool) -> Tensor:
+        """Features that move as fast as those of the recording did; beyond both ends lie zeros."""
+        x = past.window(self.input, features, 1, last)
+        now = x[:, 1:-1]
+        return now + self.sharpness * (2 * now - x[:, :-2] - x[:, 2:])
+
     def forward(self, features: Tensor, past: Past | None = None, last: bool = True) -> Filters:
         """Features -> the filters that are certain; without a past, those of the whole utterance."""
         past = Past() if past is None else past
+        if self.config.vocoder_sharpness:
+            features = self.sharpened(features, past, last)
         x = self.blocks(self.input(features), past, last)
         features = past.delay(self, features, x.shape[1])
         return self.filters(features, self.detailed(features, x))

@@ -29,6 +29,7 @@ def test_a_configuration_survives_json():
         ({"n_fft": 768}, r"got n_fft=768, stft_hop=256; expected a multiple of 2 \* stft_hop"),
         ({"kernel_sizes": [3, 4]}, r"got kernel_sizes=\(3, 4\); both must be odd"),
         ({"highpass_hz": 30.0}, "got highpass_hz=30.0; expected 0..20.0, below any voice"),
+        ({"vocoder_sharpness": -0.1}, "got vocoder_sharpness=-0.1; expected 0..2.0"),
         ({"stft_hop": 0}, "got stft_hop=0; expected 1 or more"),
         ({"decoder_dims": [512, -1]}, r"got decoder_dims=\(512, -1\); expected 1 or more, each"),
         ({"levels": [8, 1]}, r"got levels=\(8, 1\); expected 2 or more, each"),
@@ -40,9 +41,14 @@ def test_what_cannot_be_built_is_refused(changes, message):
         CodecConfig.from_dict(changes)
 
 
+def test_what_can_be_off_is_off_by_a_whole_number_too():
+    config = CodecConfig.from_dict({"highpass_hz": 0, "vocoder_sharpness": 0})
+    assert config == CodecConfig() and config.code_space() == CodecConfig().code_space()
+
+
 def test_decoder_and_vocoder_are_no_part_of_the_code_space():
     config = CodecConfig()
-    assert CodecConfig(decoder_blocks=(1, 1), vocoder_dim=8).code_space() == config.code_space()
+    assert CodecConfig(decoder_blocks=(1, 1), vocoder_dim=8, vocoder_sharpness=0.5).code_space() == config.code_space()
     for change in ({"levels": (8, 8)}, {"encoder_dims": (8, 8)}, {"kernel_sizes": (5, 7)}, {"name": "other"}):
         assert CodecConfig(**change).code_space() != config.code_space()
 

@@ -1,12 +1,17 @@
 """The vocoder: the filters it makes of features, and how they sound."""
 
+import dataclasses
 import math
 
 import pytest
 import torch
 
 import toys
+from codec.dsp.constants import NUM_BANDS
+from codec.dsp.mel import mel_centres
+from codec.lite.convnext import Past
 from codec.lite.features import ENVELOPE_MEAN, ENVELOPE_SCALE, extract_features, features_to_f0, num_features
+from codec.lite.sharpness import FROM_HZ
 
 CONFIG = toys.TOY_CODEC
 BANDS = CONFIG.n_mels
@@ -24,7 +29,30 @@ def test_a_vocoder_that_refines_nothing_takes_features_at_their_word():
     assert filters.harmonic.shape == filters.phase.shape == filters.noise.shape == shape
     amplitude = math.log(4 * 180 / toys.RATE) / 2
     power = (2 * (filters.harmonic - amplitude)).exp() + (2 * filters.noise).exp()
-    assert torch.allclose(power, torch.tensor(-6.0).exp(), rtol=1e-4)
+    inside = power[:, 1:-1]  # beyond both ends lie zeros, from which the outer frames are moved away
+    assert torch.allclose(inside, torch.tensor(-6.0).exp(), rtol=1e-4)
+
+
+def sharpened(features: torch.Tensor, sharpness: float = 0.6) -> torch.Tensor:
+    config = dataclasses.replace(CONFIG, vocoder_sharpness=sharpness)
+    return toys.toy_codec(config=config).vocoder.sharpened(features, Past(), True)
+
+
+def test_what_moves_evenly_stays_and_what_moves_fast_moves_further():
+    bands = mel_centres(CONFIG.sample_rate, BANDS) >= FROM_HZ
+    moved = torch.tensor([*bands, *[False] * NUM_BANDS, True, False])  # pitch is the last but one
+    even = torch.arange(9.0)[None, :, None].expand(1, 9, len(moved))
+    torch.testing.assert_close(sharpened(even)[:, 1:-1], even[:, 1:-1])
+    fast = torch.tensor([1.0, -1.0]).repeat(5)[None, :, None].expand(1, 10, len(moved))
+    found = sharpened(fast)[:, 1:-1] / fast[:, 1:-1]
+    torch.testing.assert_close(found, torch.where(moved, 1 + 0.6 * 4 / 3, 1.0).expand_as(found))
+
+
+def test_without_sharpness_features_are_taken_as_they_are():
+    config = dataclasses.replace(CONFIG, vocoder_sharpness=0.0)
+    features = torch.randn(1, 12, num_features(CONFIG), generator=torch.Generator().manual_seed(0))
+    plain, sharp = (toys.toy_codec(config=one).vocoder(features) for one in (config, CONFIG))
+    assert plain.f0.equal(features_to_f0(features)) and not sharp.f0.equal(plain.f0)
 
 
 @torch.no_grad()
