@@ -9,9 +9,9 @@ import toys
 from codec import Codec
 
 FRAMES, HOP = 33, toys.HOP
-# Of the peak, -60 dB. A product over one frame rounds otherwise than one over many, sharpness makes nearly twice as much of
-# it, and the pulses' phase sums up what that does to f0; of random codes f0 jumps by octaves. pipelines/tts.py always cuts alike, so its audio is the same to
-# the bit, streamed or not (tests/pipelines/test_tts.py).
+# Of the peak, -60 dB. A product over one frame rounds otherwise than one over many, sharpness makes nearly twice as
+# much of it, and the pulses' phase sums up what that does to f0; of random codes f0 jumps by octaves. Speech is always
+# cut alike, so it is the same to the bit, streamed or not (tests/pipelines/speaking/test_pieces.py).
 TOLERANCE = 1e-3
 
 
