@@ -26,7 +26,6 @@ TOY_CODEC = CodecConfig(
     decoder_blocks=(1, 1),
     vocoder_dim=16,
     vocoder_blocks=2,
-    vocoder_sharpness=0.5,
     expansion=2,
 )
 TOY_SPEC = CodeSpec(RATE / HOP, 8, LEVELS, "toy")

@@ -94,8 +94,10 @@ def test_a_codec_describes_itself(toy_codec):
 
 
 @torch.no_grad()
-def test_a_frame_of_filters_depends_on_no_more_than_its_context(toy_codec):
-    reach, at, stack = decoding_context(toys.TOY_CODEC), 12, toys.TOY_CODEC.stack
+@pytest.mark.parametrize("sharpness", [0.0, 0.5])
+def test_a_frame_of_filters_depends_on_no_more_than_its_context(sharpness):
+    toy_codec = toys.toy_codec(config=replace(toys.TOY_CODEC, vocoder_sharpness=sharpness))
+    reach, at, stack = decoding_context(toy_codec.config), 12, toy_codec.config.stack
     codes = toys.random_codes(1, 25)
     changed = codes.clone()
     changed[:, :, at] = (changed[:, :, at] + 1000) % 2016
