@@ -12,7 +12,7 @@ from codec.export.lite import LiteDecoderGraph
 from codec.export.lite_encoder import LiteEncoderGraph
 from codec.hifigan.codec import HiFiGANCodec
 from codec.interface import Codec
-from codec.lite.codec import LiteCodec
+from codec.lite.codec import LiteCodec, fine_reach
 from codec.lite.config import CodecConfig
 from codec.runtime.facts import Facts
 
@@ -87,9 +87,8 @@ def context(config: CodecConfig) -> int:
     A sample hears windows that begin up to half of n_fft later, and the last of them pulses on the way to one more
     frame. `LiteCodec.context` is larger or smaller by one: it counts in whole codec frames.
     """
-    slow, fast = (kernel // 2 for kernel in config.kernel_sizes)
-    frames = (config.decoder_blocks[1] + config.vocoder_blocks) * fast + config.n_fft / 2 / config.stft_hop + 0.5
-    return config.decoder_blocks[0] * slow + ceil(frames / config.stack)
+    frames = fine_reach(config) + config.n_fft / 2 / config.stft_hop + 0.5
+    return config.decoder_blocks[0] * (config.kernel_sizes[0] // 2) + ceil(frames / config.stack)
 
 
 def common_facts(codec: Codec, weights: WeightFile) -> dict[str, Any]:

@@ -120,9 +120,13 @@ class LiteCodec(Codec):
 
 def decoding_context(config: CodecConfig) -> int:
     """Codec frames on each side that one frame's filters depend on, from the kernels between codes and filters."""
-    slow, fast = (k // 2 for k in config.kernel_sizes)
-    fine_reach = (config.decoder_blocks[1] + config.vocoder_blocks) * fast + (config.vocoder_sharpness > 0)
-    return config.decoder_blocks[0] * slow + math.ceil(fine_reach / config.stack)
+    return config.decoder_blocks[0] * (config.kernel_sizes[0] // 2) + math.ceil(fine_reach(config) / config.stack)
+
+
+def fine_reach(config: CodecConfig) -> int:
+    """STFT frames on each side that what works at their rate sees, from the decoder's fine blocks to the filters."""
+    blocks = config.decoder_blocks[1] + config.vocoder_blocks
+    return blocks * (config.kernel_sizes[1] // 2) + (config.vocoder_sharpness > 0)
 
 
 def synthesise(codec: LiteCodec, filters: Filters) -> Tensor:

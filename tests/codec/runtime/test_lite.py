@@ -71,6 +71,18 @@ def test_audio_comes_as_early_as_it_can(light, codes):
     assert stream.push(codes[:, :, light.context + 1 : 30]).shape[2] == (29 - light.context) * light.hop_length
 
 
+@pytest.mark.parametrize("sharpness", [0.0, 0.5])
+@pytest.mark.parametrize("blocks", [1, 2, 3])
+def test_no_later_than_its_context_says_whatever_its_shape(tmp_path, sharpness, blocks):
+    config = dataclasses.replace(toys.TOY_CODEC, vocoder_sharpness=sharpness, vocoder_blocks=blocks)
+    codec.save(toys.toy_codec(config=config), tmp_path)
+    export_onnx(codec.load(tmp_path), tmp_path)
+    light, codes = codec.runtime.load(tmp_path, "float32"), toys.random_codes(1, 30).numpy()
+    for first in (1, 3):
+        assert light.stream().push(codes[:, :, : light.context + first]).shape[2] == first * light.hop_length
+    assert np.array_equal(streamed(light, codes, [1, 4]), light.decode(codes))
+
+
 def test_float32_is_torch(exported, reference, codes):
     """But for what the pulses' phase sums up of the rounding of f0."""
     with torch.inference_mode():
