@@ -52,7 +52,9 @@ def export_lite(
     for old in folder.glob("decode-*.onnx"):
         old.unlink()
     config = codec.config
-    sizes = {name: getattr(config, name) for name in ("n_fft", "stft_hop", "n_mels", "highpass_hz")}
+    sizes = {
+        name: getattr(config, name) for name in ("n_fft", "stft_hop", "n_mels", "highpass_hz", "vocoder_sharpness")
+    }
     shared = {"family": "lite", "context": context(config), **sizes, **common_facts(codec, weights)}
     for precision in precisions:
         graph = Graph(weights, constants)

@@ -48,7 +48,6 @@ class CodecConfig(Rates):
             raise ValueError(f"got kernel_sizes={self.kernel_sizes}; both must be odd")
         if not 0 <= self.highpass_hz <= MOST_HIGHPASS_HZ:
             raise ValueError(f"got highpass_hz={self.highpass_hz}; expected 0..{MOST_HIGHPASS_HZ}, below any voice")
-
         if not 0 <= self.vocoder_sharpness <= MOST_SHARPNESS:
             raise ValueError(f"got vocoder_sharpness={self.vocoder_sharpness}; expected 0..{MOST_SHARPNESS}")
 

@@ -15,7 +15,7 @@ from codec.dsp.constants import NUM_BANDS
 from codec.dsp.mel import mel_centres
 from codec.lite.config import CodecConfig
 
-FROM_HZ = 1300.0  # below, harmonics are told apart and bands move as fast as in the recording
+FROM_HZ = 1300.0  # below, nothing was gained by it, see docs/codec-lite.md
 
 
 def sharpness_of(config: CodecConfig) -> np.ndarray:

@@ -27,6 +27,7 @@ class Facts(Rates):
     stft_hop: int = 0  # samples, of the same
     n_mels: int = 0  # bands of the envelope that is coded
     highpass_hz: float = 0.0  # the analysis does not see what is slower; 0 = it sees all
+    vocoder_sharpness: float = 0.0  # of decoded features over time
     # What the decoder keeps of a stream, by name: shapes at its start, without the batch, where all is zero.
     states: dict[str, tuple[int, ...]] = field(default_factory=dict)
 

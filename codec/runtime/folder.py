@@ -24,7 +24,7 @@ def load(folder: str | Path, precision: str = "int8", threads: int = 1) -> Runti
         threads: of one call.
 
     Raises:
-        FileNotFoundError, ValueError: not a codec folder, without graphs, or with those of other weights.
+        FileNotFoundError, ValueError: not a codec folder, without graphs, or with those of something else.
     """
     folder = Path(folder)
     if precision not in PRECISIONS:
@@ -36,6 +36,10 @@ def load(folder: str | Path, precision: str = "int8", threads: int = 1) -> Runti
     if decoder.facts.weights != digest(folder / "model.safetensors"):
         raise ValueError(f"the graphs in {folder} belong to other weights; run lfsc-tts export-onnx again")
     values = json.loads((folder / "config.json").read_text("utf-8"))
+    sharpness = values.get("vocoder_sharpness", 0.0)  # what decodes depends on it, and no weight does
+    if sharpness != decoder.facts.vocoder_sharpness:
+        made = f"were made for vocoder_sharpness={decoder.facts.vocoder_sharpness}"
+        raise ValueError(f"the graphs in {folder} {made}, config.json has {sharpness}; run lfsc-tts export-onnx again")
     licence = Licence.from_dict(values["licence"]) if "licence" in values else None
     return FAMILIES[decoder.facts.family](decoder, folder / "encode-float32.onnx", threads, licence)
 

@@ -1,6 +1,6 @@
 """The graph of one decoding step of one request: the mirror of inference/step.py.
 
-Shapes: R rows (2 where guidance needs a second one, that does not see the text; else 1), M cache positions, S text
+Shapes: R rows (2 where guidance needs a second one, without text and voice; else 1), M cache positions, S text
 tokens, P digits of a step, K codebooks of a step, V levels of the largest digit, D width, H heads of queries, G of keys
 and values, E channels of a head, W reader window.
 

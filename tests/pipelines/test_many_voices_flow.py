@@ -1,5 +1,6 @@
 """A voice of many people: recordings in, more speakers by warping, trained for some steps, spoken in both engines."""
 
+import dataclasses
 import json
 from pathlib import Path
 
@@ -120,6 +121,16 @@ def test_speakers_differ_and_both_engines_agree(root):
     assert (a.voice.speaker, b.voice.speaker, default.voice.speaker) == ("a", "b", "a")
     for name, tts in (("a", a), ("b", b)):
         assert codes_of(voice(root, name, engine="torch")) == codes_of(tts)
+
+
+@pytest.mark.parametrize("engine", ["onnx", "torch"])
+def test_guidance_puts_nobody_in_place_of_the_voice(root, engine):
+    speaker = voice(root, "a", engine=engine).voice
+    prompt = speaker.prompt([4, 5, 6], speaker.prefix)
+    assert np.array_equal(prompt.nobody, speaker.voice_prefix(None))
+    assert not np.allclose(prompt.nobody, prompt.prefix, atol=0.1)
+    published = dataclasses.replace(speaker, unguided=np.array([1]))
+    assert published.prompt([4, 5, 6], speaker.prefix).nobody is None, "guided by the text alone, its voice stays"
 
 
 def test_a_blend_lies_between_its_two(root):

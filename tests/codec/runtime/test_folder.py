@@ -1,5 +1,6 @@
 """Codec folders without torch: what is missing or does not belong together is said, and torch is not imported."""
 
+import json
 import shutil
 import subprocess
 import sys
@@ -39,6 +40,13 @@ def test_other_weights_are_refused(folder):
     weights[-1] ^= 1
     (folder / "model.safetensors").write_bytes(weights)
     with pytest.raises(ValueError, match="belong to other weights"):
+        codec.runtime.load(folder)
+
+
+def test_another_sharpness_than_that_of_the_graphs_is_refused(folder):
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps(config | {"vocoder_sharpness": 0.25}))
+    with pytest.raises(ValueError, match=r"made for vocoder_sharpness=0.5, config.json has 0.25; run lfsc-tts export"):
         codec.runtime.load(folder)
 
 
