@@ -23,7 +23,7 @@ import multiprocessing
 import os
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -92,8 +92,10 @@ def ended_with(pool: ProcessPoolExecutor) -> Iterator[None]:
         raise
 
 
-def teacher(texts: Path, hours: float, out: Path, workers: int, styles: Path | None = None) -> list[Utterance]:
-    """Let the teacher read `texts` until `hours` of speech are on disk; with `styles`, many speakers."""
+def teacher(
+    texts: Path, hours: float, out: Path, workers: int, styles: Path | None = None, speakers: Sequence[str] = ()
+) -> list[Utterance]:
+    """Let the teacher read `texts` until `hours` of speech are on disk; with `styles`, many speakers, or `speakers`."""
     if not texts.is_file():
         raise UserError(f"{texts} does not exist; make it with pipelines/corpus_texts.py")
     sentences = [line for line in read_text(texts).split("\n") if line.strip()]
@@ -102,7 +104,7 @@ def teacher(texts: Path, hours: float, out: Path, workers: int, styles: Path | N
     starts, read = range(0, len(sentences), CHUNK), 0
     utterances: list[Utterance] = []
     with ProcessPoolExecutor(workers, initializer=leave_signals) as pool, ended_with(pool):
-        speak = partial(kokoro.speak_chunk, styles=styles) if styles else speak_chunk
+        speak = partial(kokoro.speak_chunk, styles=styles, speakers=speakers) if styles else speak_chunk
         jobs = [pool.submit(speak, sentences[start : start + CHUNK], start, out) for start in starts]
         for job in track(jobs, "speaking"):
             listing, read = job.result(), min(read + CHUNK, len(sentences))
@@ -151,6 +153,7 @@ def arguments(prog: str | None) -> argparse.ArgumentParser:
     many = commands.add_parser("kokoro", help="let many synthetic speakers read a text file")
     many.add_argument("--texts", type=Path, required=True, help="one sentence per line")
     many.add_argument("--styles", type=Path, required=True, help="folder of style tables, package/voices of kokoro-js")
+    many.add_argument("--speakers", nargs="+", default=[], help="who reads, in turn; else all, and blends of two")
     many.add_argument("--hours", type=float, default=6.0, help="hours of speech to make")
     many.add_argument("--workers", type=int, default=os.cpu_count() or 1, help="processes, one core each")
     many.add_argument("--out", type=Path, required=True, help="folder for wavs/ and manifest.jsonl")
@@ -205,8 +208,9 @@ def main(argv: list[str] | None = None, prog: str | None = None) -> None:
     elif args.command in ("teacher", "kokoro"):
         styles = getattr(args, "styles", None)
         if styles:
-            kokoro.load(styles)  # says what is missing before any process starts
-        utterances = teacher(args.texts, args.hours, args.out, args.workers, styles)
+            # says what is missing before any process starts
+            kokoro.check_speakers(kokoro.load(styles), args.speakers)
+        utterances = teacher(args.texts, args.hours, args.out, args.workers, styles, getattr(args, "speakers", ()))
         out = args.out / "manifest.jsonl"
     elif args.command == "join":
         utterances, out = join(args.manifests, args.out, args.exclude, args.first, args.only, args.each), args.out

@@ -11,6 +11,7 @@ Shapes: N samples.
 
 import json
 import random
+from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
 
@@ -98,15 +99,39 @@ def load(styles: Path) -> Kokoro:
     return Kokoro(styles)
 
 
-def speak_chunk(sentences: list[str], first: int, out: Path, styles: Path, seed: int = 7) -> Path:
-    """Read sentences[i] into wavs/{first + i}.wav, every second by a blend, and list them in parts/{first}.jsonl."""
+def check_speakers(kokoro: Kokoro, speakers: list[str]) -> None:
+    """Raises UserError unless each of `speakers` is a voice, or a blend of two."""
+    for speaker in speakers:
+        try:
+            kokoro.style(speaker)
+        except (KeyError, ValueError):
+            raise UserError(
+                f"got --speakers {speaker!r}; expected one of {', '.join(kokoro.styles)}, or a blend such as "
+                "af_bella+af_sky@0.4"
+            ) from None
+
+
+def reader_of(number: int, voices: list[str], blends: list[str]) -> str:
+    """Whose turn sentence `number` is: a voice and a blend in turn, or voices alone if there are no blends."""
+    if not blends:
+        return voices[number % len(voices)]
+    return blends[number // 2 % len(blends)] if number % 2 else voices[number // 2 % len(voices)]
+
+
+def speak_chunk(
+    sentences: list[str], first: int, out: Path, styles: Path, speakers: Sequence[str] = (), seed: int = 7
+) -> Path:
+    """Read sentences[i] into wavs/{first + i}.wav and list them in parts/{first}.jsonl.
+
+    Voices and blends take turns; or `speakers`, if they are named, and nobody else.
+    """
     listing = out / "parts" / f"{first:06d}.jsonl"
     if listing.exists():
         return listing
     kokoro, utterances = load(styles), []
-    voices, blends = cast(list(kokoro.styles), seed)
+    voices, blends = (list(speakers), []) if speakers else cast(list(kokoro.styles), seed)
     for number, sentence in enumerate(sentences, first):
-        speaker = blends[number // 2 % len(blends)] if number % 2 else voices[number // 2 % len(voices)]
+        speaker = reader_of(number, voices, blends)
         audio, phonemes = kokoro(sentence, speaker, random.Random(number).uniform(*SPEEDS))
         audio = soxr.resample(audio / max(1.0, float(np.abs(audio).max()) / 0.98), KOKORO_RATE, SAMPLE_RATE)
         file = out / "wavs" / f"{number:06d}.wav"

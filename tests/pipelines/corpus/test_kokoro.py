@@ -54,6 +54,23 @@ def test_a_chunk_is_read_by_voices_and_blends_in_turn(tmp_path, monkeypatch):
     assert len(fake.asked) == 3, "what is there is not read again"
 
 
+def test_named_speakers_read_alone(tmp_path, monkeypatch):
+    fake = Fake()
+    monkeypatch.setattr(kokoro, "load", lambda styles: fake)
+    for name in ("wavs", "parts"):
+        (tmp_path / name).mkdir()
+    speakers = ["bf_d", "af_a+af_b@0.4"]
+    listing = kokoro.speak_chunk(["One.", "Two.", "Three."], 0, tmp_path, tmp_path, speakers)
+    assert [one.speaker for one in manifest.read(listing)] == ["bf_d", "af_a+af_b@0.4", "bf_d"]
+
+
+@pytest.mark.parametrize("name", ["nobody", "af_a+nobody@0.4", "af_a+af_b", "af_a+af_b@half"])
+def test_speakers_that_are_not_there_are_said(name):
+    kokoro.check_speakers(Fake(), ["af_a", "af_a+af_b@0.4"])
+    with pytest.raises(UserError, match="expected one of af_a"):
+        kokoro.check_speakers(Fake(), ["af_a", name])
+
+
 def test_missing_tables_are_said(tmp_path):
     with pytest.raises(UserError, match=r"holds no \*.bin style tables"):
         kokoro.Kokoro(tmp_path)
