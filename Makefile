@@ -202,6 +202,32 @@ $(RUNS)/voice/voice.yaml: $(RUNS)/lm/.done
 intelligibility: $(VENV)/.judges  ## CER, WER, MOS and similarity of VOICE; ARGS="--limit 20" shortens it
 	$(BIN)/python benchmarks/intelligibility.py --voice "$$SAY_VOICE" $(ARGS)
 
+# What codec_quality.py and voices.py judge by, and no training may see. Held-out speakers and the dev set are of Kokoro's
+# corpus (docs/voices.md), the people of Debian's packages.
+JUDGE := data/judge
+JUDGE_SETS := $(addprefix $(JUDGE)/,human.jsonl heart.jsonl held.jsonl dev.jsonl)
+KOKORO ?= data/kokoro/manifest.jsonl
+
+.PHONY: judge-sets
+judge-sets: $(JUDGE_SETS)  ## recordings that codecs and voices are judged by (needs apt-get and the manifest KOKORO)
+
+$(JUDGE)/human.jsonl: | $(VENV)/.test
+	mkdir -p $(SOURCES)/recordings
+	cd $(SOURCES)/recordings && { apt-get download pocketsphinx-testdata asterisk-core-sounds-en \
+		asterisk-core-sounds-en-g722 || { echo 'run `apt-get update` first' >&2; exit 2; }; }
+	cd $(SOURCES)/recordings && for package in *.deb; do dpkg-deb -x $$package .; done
+	$(BIN)/python benchmarks/human_recordings.py $(SOURCES)/recordings --out $@
+
+$(JUDGE)/heart.jsonl: benchmarks/texts/sentences.txt | $(VENV)/.test
+	$(BIN)/python pipelines/prepare_corpus.py teacher --texts $< --hours 1 --out $(JUDGE)/heart
+	$(BIN)/python pipelines/prepare_corpus.py join $(JUDGE)/heart/manifest.jsonl --each 30 --out $@
+
+$(JUDGE)/held.jsonl: $(KOKORO) | $(VENV)/.test
+	$(BIN)/python pipelines/prepare_corpus.py join $< --only am_puck bf_lily ff_siwis hm_omega zm_yunxi --each 8 --out $@
+
+$(JUDGE)/dev.jsonl: $(KOKORO) | $(VENV)/.test
+	$(BIN)/python pipelines/prepare_corpus.py join $< --only im_nicola pf_dora jf_nezumi hf_beta --each 6 --out $@
+
 .PHONY: clean
 clean:  ## remove .venv and caches, never data/, runs/ or voices/
 	rm -rf $(VENV) build *.egg-info .pytest_cache .mypy_cache .ruff_cache
