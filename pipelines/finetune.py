@@ -33,6 +33,7 @@ from pipelines.shared.atomic import write_atomically  # noqa: E402
 from pipelines.shared.errors import UserError, guard, resumable  # noqa: E402
 from pipelines.shared.flags import check_ranges  # noqa: E402
 from pipelines.speaking.card import find_voice, read_card  # noqa: E402
+from pipelines.speaking.loading import RECOGNISER  # noqa: E402
 from pipelines.speaking.synthesis import TTS  # noqa: E402
 from speechllm.data.shards import open_shards  # noqa: E402
 from speechllm.data.speakers import read_speakers  # noqa: E402
@@ -58,6 +59,7 @@ provenance:
   base: {base}
 speaker: {name}
 sampling: {sampling}
+tries: {tries}
 speakers:
   {name}: {{about: made from recordings}}
 figures: {figures}
@@ -119,15 +121,11 @@ class Work:
         """A voice folder of a checkpoint."""
         out.mkdir(parents=True, exist_ok=True)
         write_atomically(out / "voice.yaml", card)
-        paths = [
-            "--lm",
-            str(lm),
-            "--codec",
-            str(self.base / "codec"),
-            "--tokenizer",
-            str(self.base / "tokenizer.model"),
-        ]
-        export_voice.main([*paths, "--shards", str(self.codes / "new"), "--out", str(out)])
+        parts = {"--lm": lm, "--codec": self.base / "codec", "--tokenizer": self.base / "tokenizer.model"}
+        if (self.base / RECOGNISER).is_dir():
+            parts["--recogniser"] = self.base / RECOGNISER
+        parts |= {"--shards": self.codes / "new", "--out": out}
+        export_voice.main([str(part) for pair in parts.items() for part in pair])
         return TTS.from_pretrained(str(out))
 
     def card(self, corpus: Corpus, score: Score | None = None) -> str:
@@ -136,7 +134,7 @@ class Work:
         if score is not None and score.error_rate is not None:
             figures["cer"] = round(score.error_rate, 4)
         base = read_card(self.base)
-        facts = dict(name=self.name, minutes=corpus.minutes, base=self.base.name)
+        facts = dict(name=self.name, minutes=corpus.minutes, base=self.base.name, tries=base.get("tries", 1))
         return CARD.format(**facts, sampling=json.dumps(base.get("sampling", {})), figures=json.dumps(figures))
 
     def judge(self) -> Judge:

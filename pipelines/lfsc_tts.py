@@ -33,6 +33,7 @@ COMMANDS = {  # name: module with a main(argv, prog), what it does
     "warp-corpus": ("pipelines.warp_corpus", "features -> those of more speakers"),
     "encode-speakers": ("pipelines.encode_speakers", "code shards -> who speaks in them"),
     "align-corpus": ("pipelines.align_corpus", "code shards -> which token every frame speaks"),
+    "train-recogniser": ("pipelines.train_recogniser", "code shards -> what reads back what a voice wrote"),
     "train-lm": ("pipelines.train_lm", "aligned shards -> speech LM"),
     "make-pairs": ("pipelines.make_pairs", "voice + texts -> pairs of a better and a worse try"),
     "train-preferences": ("pipelines.train_preferences", "pairs -> speech LM that prefers the better tries"),

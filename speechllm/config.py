@@ -162,6 +162,34 @@ class LMConfig(LMShape):
         return {name: values[name] for name in ("codes", "vocab_size", "tokenizer_fingerprint")} | values
 
 
+@dataclass(frozen=True)
+class RecogniserConfig:
+    """A recogniser of what codes say, see model/recogniser.py."""
+
+    codes: CodeSpec
+    tokenizer_fingerprint: str
+    sounds: tuple[int, ...]  # the text tokens that have a sound; stress, spaces and punctuation have none
+    dim: int = 256  # width
+    frame_blocks: int = 3  # blocks at one step a frame
+    step_blocks: int = 3  # blocks at `steps_per_frame`
+    steps_per_frame: int = 2  # a frame of 21.5 a second can hold more than one sound
+    expansion: int = 3  # hidden width of a block, times its own
+    good: float = 0.5  # nats per sound; what is read back so well is taken as right
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "sounds", tuple(self.sounds))
+        if not self.sounds or min(self.sounds) < 0 or len(set(self.sounds)) < len(self.sounds):
+            raise ValueError("expected sounds, each a different token")
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> "RecogniserConfig":
+        """Build from a parsed JSON mapping; unknown keys are an error."""
+        unknown = sorted(set(values) - {field.name for field in fields(cls)})
+        if unknown:
+            raise ValueError(f"got unknown keys {unknown} of a recogniser")
+        return cls(**{**values, "codes": CodeSpec(**values["codes"])})
+
+
 # The whole numbers of SamplingConfig, and the least that each may be.
 COUNTS = {
     "seed": 0,

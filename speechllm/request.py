@@ -3,7 +3,8 @@
 Shapes: S text tokens, Q positions of a voice prefix, D width, K codebooks.
 """
 
-from collections.abc import Iterable, Sequence
+import math
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
@@ -129,11 +130,30 @@ def seeds_of_tries(sampling: SamplingConfig, tries: int) -> list[SamplingConfig]
     return [replace(sampling, seed=(sampling.seed + number * SEED_STEP) % 2**63) for number in range(tries)]
 
 
-def surest(tries: Iterable[Try], min_plausible_frames: int) -> Sequence[Frame]:
-    """The try that the model was surest of; one that hit a limit or is too short only if all are like that."""
+@dataclass(frozen=True)
+class Check:
+    """How a try is compared with its text."""
 
-    def score(one: Try) -> tuple[bool, float]:
+    misread: Callable[[Sequence[Frame]], float]  # how far frames are from saying it, nats per sound
+    good: float  # a try that is no farther is taken, and no other one is made
+
+
+def surest(tries: Iterable[Try], min_plausible_frames: int, check: Check | None = None) -> Sequence[Frame]:
+    """The try that says its text: the first that is read back well, else the one that is misread least.
+
+    Without a check it is the one that the model was surest of. A try that hit a limit or is too short is taken only if
+    all are like that.
+    """
+    best: Sequence[Frame] = []
+    best_score = False, -math.inf
+    for one in tries:
         plausible = one.ended and len(one.frames) >= min_plausible_frames
-        return plausible, sum(frame.confidence for frame in one.frames) / max(len(one.frames), 1)
-
-    return max(tries, key=score).frames
+        if check:
+            score = plausible, -check.misread(one.frames)
+        else:
+            score = plausible, sum(frame.confidence for frame in one.frames) / max(len(one.frames), 1)
+        if not best or score > best_score:
+            best, best_score = one.frames, score
+        if check and plausible and -score[1] <= check.good:
+            break
+    return best

@@ -38,6 +38,9 @@ def add_flags(parser: argparse.ArgumentParser, port: int, bodies: bool = True) -
     parser.add_argument("--threads", type=int, help="that speak; default: all cores, divided by --replicas")
     parser.add_argument("--streams", type=int, default=0, help="at once; 0 = as many as are measured to be real time")
     parser.add_argument(
+        "--tries", type=int, default=1, help="speak a sentence so often at most, until it is read back right"
+    )
+    parser.add_argument(
         "--no-watermark", dest="watermark", action="store_false", help="no inaudible mark that the speech is synthetic"
     )
     parser.add_argument("--log-text", action="store_true", help="write what is spoken into the log")
@@ -59,6 +62,8 @@ def settings_of(args: argparse.Namespace, servers: int = 1, **further: Any) -> S
     threads = max(1, (os.cpu_count() or 1) // servers) if args.threads is None else args.threads
     if not 1 <= threads <= MOST_THREADS:
         raise UserError(f"got --threads {threads}; expected 1 to {MOST_THREADS}")
+    if args.tries < 0:
+        raise UserError(f"got --tries {args.tries}; expected 1 or more, or 0 for what each voice asks for")
     if args.streams < 0:
         raise UserError(f"got --streams {args.streams}; expected 0 or more")
     names = {flag: name for flag, (name, _, _) in LIMITS.items() if hasattr(args, name)}
@@ -74,6 +79,7 @@ def settings_of(args: argparse.Namespace, servers: int = 1, **further: Any) -> S
         voices=tuple(args.voice),
         threads=threads,
         streams=args.streams,
+        tries=args.tries,
         watermark=args.watermark,
         log_text=args.log_text,
         limits=Limits(**limits),

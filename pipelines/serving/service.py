@@ -51,7 +51,7 @@ class Service:
 
     def __init__(self, settings: Settings):
         self.settings, self.metrics = settings, Metrics()
-        self.voices = Voices(settings.voices or without_torch())
+        self.voices = Voices(settings.voices or without_torch(), settings.tries)
         own: dict[str, RuntimeCodec] = {name: tts.codec for name, tts in self.voices.loaded.items()}
         self.codecs = Codecs(own, settings.codecs)
         self.scheduler = Scheduler(settings.threads)

@@ -41,6 +41,7 @@ class Settings:
     codecs: tuple[Path, ...] = ()  # folders with graphs, beside those of the voices
     threads: int = 1  # that speak
     streams: int = 0  # at once; 0 = as measured
+    tries: int = 1  # of a sentence at most, see TTS; 0 = as the voice says
     keys: tuple[str, ...] = ()  # none = everybody may speak
     hosts: tuple[str, ...] = ()  # that a Host header may name, without ports; none = any
     origins: tuple[str, ...] = ()  # of pages, beside the server's own

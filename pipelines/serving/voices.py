@@ -49,12 +49,14 @@ class Voices:
 
     Args:
         names: of shipped voices, or folders; the first is the one that speaks if nobody is named.
+        tries: of a sentence, see TTS.
 
     Raises:
         UserError: no such voice, or one that cannot be loaded.
     """
 
-    def __init__(self, names: Sequence[str]):
+    def __init__(self, names: Sequence[str], tries: int = 1):
+        self.tries = tries
         self.loaded: dict[str, TTS] = {}
         self.speakers: dict[str, Speakers] = {}
         self.people: dict[str, Who] = {}
@@ -70,7 +72,7 @@ class Voices:
     def load(self, name: str) -> None:
         """Load one voice, and note who speaks in it."""
         folder = find_voice(name)
-        tts = TTS.from_pretrained(name, engine="onnx", threads=1)
+        tts = TTS.from_pretrained(name, engine="onnx", tries=self.tries, threads=1)
         tts.frontend.load()
         if folder.name in self.loaded:
             raise UserError(f"two voices are called {folder.name}; rename a folder")

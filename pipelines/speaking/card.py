@@ -43,6 +43,9 @@ def read_card(folder: Path) -> dict[str, Any]:
     if not isinstance(card, dict):
         raise UserError(f"{path} is not a voice card: expected `key: value` lines")
     build(SamplingConfig, card.get("sampling", {}), f"{path}: sampling.")
+    tries = card.get("tries", 1)
+    if not isinstance(tries, int) or isinstance(tries, bool) or tries < 1:
+        raise UserError(f"{path}: got tries: {tries!r}; expected a whole number, at least 1")
     return card
 
 

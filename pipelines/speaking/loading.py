@@ -4,6 +4,7 @@ voices/heart/voice.yaml          provenance, licences, sampling defaults, measur
              tokenizer.model
              lm/                 SpeechLM.save_pretrained, and its graphs from speechllm.export
              codec/              codec.save, and its graphs from codec.export
+             recogniser/         of a voice that reads back what it wrote: from train_recogniser.py
 """
 
 from dataclasses import replace
@@ -19,8 +20,11 @@ from pipelines.speaking.card import frontend_maker, read_card
 from pipelines.speaking.prompts import Findings, read_prompt, speaker_of
 from pipelines.speaking.speakers import choose, read_speakers
 from pipelines.speaking.voice import ENGINES, PROMPTED, Voice
-from speechllm.config import Precision
+from speechllm.config import LMConfig, Precision, RecogniserConfig
 from speechllm.runtime.lm import RuntimeLM, has_graphs
+from speechllm.runtime.recogniser import RuntimeRecogniser
+
+RECOGNISER = "recogniser"  # folder
 
 
 def load_voice(
@@ -54,6 +58,7 @@ def load_voice(
     try:
         load = load_onnx if onnx else load_torch
         voice = load(folder, sound_folder, card, make_frontend, precision, threads or 1)
+        recogniser = RuntimeRecogniser.load(folder / RECOGNISER) if (folder / RECOGNISER).is_dir() else None
         speakers = read_speakers(folder, card.get("speaker"))
     except UserError:
         raise
@@ -64,11 +69,20 @@ def load_voice(
         raise UserError(f"this voice speaks codes of codec {wanted}, {sound_folder} is {found}")
     if make_frontend().tokenizer.fingerprint != voice.lm.config.tokenizer_fingerprint:
         raise UserError(f"the tokenizer of {folder} is not the one its LM was trained with; restore the folder")
+    if recogniser:
+        check_recogniser(recogniser.config, voice.lm.config, folder)
+        voice = replace(voice, recogniser=recogniser)
     if speakers:
         return replace(voice, prefix=speakers.prefix(speaker, voice), speaker=speaker or speakers.default)
     if speaker:
         raise UserError(f"the voice {folder.name} has one speaker; leave out {speaker!r}")
     return voice
+
+
+def check_recogniser(config: RecogniserConfig, lm: LMConfig, folder: Path) -> None:
+    """Raise UserError unless a recogniser knows the codes and the tokens of a speech LM."""
+    if (config.codes, config.tokenizer_fingerprint) != (lm.codes, lm.tokenizer_fingerprint):
+        raise UserError(f"{folder / RECOGNISER} is for another codec or tokenizer than the voice; remove it")
 
 
 def with_prompt(voice: Voice, path: Path, consent: bool) -> Voice:

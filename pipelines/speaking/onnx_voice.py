@@ -9,6 +9,7 @@ import numpy as np
 from codec.runtime import RuntimeCodec
 from pipelines.speaking.voice import Decoder, Voice
 from speechllm import Frame, Prompt, SamplingConfig
+from speechllm.request import Check
 from speechllm.runtime.generate import best_of, generate
 from speechllm.runtime.lm import RuntimeLM
 
@@ -55,10 +56,10 @@ class OnnxVoice(Voice):
         return generate(self.lm, prompt, sampling)
 
     def best_of(
-        self, prompt: Prompt, sampling: SamplingConfig, tries: int, min_plausible_frames: int
+        self, prompt: Prompt, sampling: SamplingConfig, tries: int, min_plausible_frames: int, check: Check | None
     ) -> Sequence[Frame]:
         """See Voice."""
-        return best_of(self.lm, prompt, sampling, tries, min_plausible_frames)
+        return best_of(self.lm, prompt, sampling, tries, min_plausible_frames, check)
 
     def decoder(self) -> Decoder:
         """See Voice."""

@@ -53,7 +53,8 @@ class TTS:
 
     Args:
         voice: of pipelines.speaking.loading.load_voice.
-        tries: how often a sentence is spoken, in one batch, to choose from; 0 = as the voice thinks best for the text.
+        tries: how often a sentence is spoken at most, until it is read back right, or, without a recogniser, to keep
+            what the LM was surest of; its audio begins when all of it is written. 0 = as voice and text ask for.
         threads: with 2, speech LM and codec have a thread each, which changes no sample; 0 = 2 where it pays.
     """
 
@@ -179,8 +180,6 @@ class TTS:
         has_reader = bool(self.voice.lm.config.reader_layer)
         return passages(chunks, manner, self.frontend.reads_phonemes, has_reader)
 
-    # first stage: text -> codes
-
     def write(self, sentences: Iterable[Passage], seed: int = 0, first: int = 0, **sampling: Any) -> Iterator[Written]:
         """Codes of a text, sentence by sentence; `first` is the number of the first in the text."""
         prefix, heard = self.voice.prefix, np.empty((self.codec.num_codebooks, 0), np.int64)
@@ -222,10 +221,11 @@ class TTS:
 
     def frames(self, prepared: FrontendOutput, sampling: SamplingConfig, prefix: Any) -> Iterable[Frame]:
         """The codec frames of one prepared sentence; as they are made, if there is one try."""
-        prompt, tries = self.voice.prompt(prepared.ids, prefix), self.tries or prepared.tries
+        prompt, tries = self.voice.prompt(prepared.ids, prefix), self.tries or max(prepared.tries, self.voice.tries)
         if tries == 1:
             return self.voice.generate(prompt, sampling)
-        return self.voice.best_of(prompt, sampling, tries, prepared.min_plausible_frames)
+        check = self.voice.check(prepared.ids)
+        return self.voice.best_of(prompt, sampling, tries, prepared.min_plausible_frames, check)
 
     def write_sentence(self, prepared: FrontendOutput, sampling: SamplingConfig, prefix: Any) -> Iterator[Written]:
         """Codes of one prepared sentence, as many at a time as are rendered at once."""
@@ -243,8 +243,6 @@ class TTS:
         if not frames:
             return np.empty((self.codec.num_codebooks, 0), np.int64)
         return np.stack([frame.codes for frame in frames], axis=1)
-
-    # second stage: codes -> audio
 
     def render(self, written: Iterable[Written], manner: Manner) -> Iterator[Piece]:
         """The audio of codes, and when its words are heard."""

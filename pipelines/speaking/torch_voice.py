@@ -13,6 +13,7 @@ from speechllm import Frame, Prompt, SamplingConfig, SpeechLM
 from speechllm.config import Precision
 from speechllm.inference.generate import Engines
 from speechllm.inference.weights import packed
+from speechllm.request import Check
 
 
 class TorchDecoder:
@@ -60,10 +61,10 @@ class TorchVoice(Voice):
         return map(as_array, self.engines.generate(prompt, sampling))
 
     def best_of(
-        self, prompt: Prompt, sampling: SamplingConfig, tries: int, min_plausible_frames: int
+        self, prompt: Prompt, sampling: SamplingConfig, tries: int, min_plausible_frames: int, check: Check | None
     ) -> Sequence[Frame]:
         """See Voice."""
-        found = self.engines.best_of(prompt, sampling, tries, min_plausible_frames)
+        found = self.engines.best_of(prompt, sampling, tries, min_plausible_frames, check)
         return [as_array(frame) for frame in found]
 
     def decoder(self) -> Decoder:

@@ -13,6 +13,8 @@ from typing import Any, ClassVar, Protocol
 import numpy as np
 
 from speechllm import Frame, Prompt, SamplingConfig
+from speechllm.request import Check
+from speechllm.runtime.recogniser import RuntimeRecogniser
 from speechllm.text.frontend import Frontend
 
 ENGINES = ("auto", "onnx", "torch")
@@ -42,6 +44,7 @@ class Voice(ABC):
     speaker: str = ""  # whose prefix it is, in a voice of many
     findings: Any = None  # of a prompt: what the recording is like, see prompts.Findings
     unguided: Any = None  # ids that guidance reads in place of a text, int64 [S]
+    recogniser: RuntimeRecogniser | None = None  # that reads back what was written, to speak again where it is wrong
     keeps_first: bool = False  # whoever speaks first goes on: the prefix is then made from what was said
     process: int = field(default_factory=os.getpid)  # that loaded it
 
@@ -62,6 +65,15 @@ class Voice(ABC):
         """What guidance reads in place of the prefix; None where published weights are guided by the text alone."""
         return self.voice_prefix(None) if self.unguided is None else None
 
+    @property
+    def tries(self) -> int:
+        """How often a sentence is spoken at most, unless somebody says."""
+        return self.card.get("tries", 1) if self.recogniser else 1
+
+    def check(self, ids: list[int]) -> Check | None:
+        """How tries of a text are told apart; None = by how sure the LM was."""
+        return self.recogniser.check(ids) if self.recogniser else None
+
     @abstractmethod
     def prompt(self, ids: list[int], prefix: Any) -> Prompt:
         """A text, and who is to speak it, as `generate` takes them."""
@@ -72,9 +84,9 @@ class Voice(ABC):
 
     @abstractmethod
     def best_of(
-        self, prompt: Prompt, sampling: SamplingConfig, tries: int, min_plausible_frames: int
+        self, prompt: Prompt, sampling: SamplingConfig, tries: int, min_plausible_frames: int, check: Check | None
     ) -> Sequence[Frame]:
-        """Frames of the surest of several tries."""
+        """Frames of the best of several tries."""
 
     @abstractmethod
     def decoder(self) -> Decoder:

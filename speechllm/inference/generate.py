@@ -4,7 +4,7 @@ One request alone is an engine of one slot: the frames are those of the same req
 `best_of` make an engine just large enough; who speaks often keeps Engines.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from threading import Lock
 
@@ -12,7 +12,7 @@ from speechllm.config import Precision, SamplingConfig
 from speechllm.inference.engine import Engine
 from speechllm.inference.weights import packed
 from speechllm.model.speech_lm import SpeechLM
-from speechllm.request import Frame, Prompt, Try, frame_limit, seeds_of_tries, surest
+from speechllm.request import Check, Frame, Prompt, Try, frame_limit, seeds_of_tries, surest
 
 
 class Engines:
@@ -51,11 +51,16 @@ class Engines:
             yield from spoken(engine, prompt, sampling)
 
     def best_of(
-        self, prompt: Prompt, sampling: SamplingConfig, tries: int = 1, min_plausible_frames: int = 0
+        self,
+        prompt: Prompt,
+        sampling: SamplingConfig,
+        tries: int = 1,
+        min_plausible_frames: int = 0,
+        check: Check | None = None,
     ) -> list[Frame]:
         """See `best_of`."""
-        with self.take(tries * slots_of(sampling)) as engine:
-            return best(engine, prompt, sampling, tries, min_plausible_frames)
+        with self.take((1 if check else tries) * slots_of(sampling)) as engine:
+            return best(engine, prompt, sampling, tries, min_plausible_frames, check)
 
 
 def generate(
@@ -95,26 +100,41 @@ def best_of(
     precision: Precision = "float32",
     tries: int = 1,
     min_plausible_frames: int = 0,
+    check: Check | None = None,
 ) -> list[Frame]:
-    """Speak text several times in one batch, and keep what the model was surest of.
+    """Speak text several times, and keep the try that says it: the first that is read back well, or the best of them.
 
-    A try that ran into its limit, or has fewer than `min_plausible_frames` frames, is kept only if all are like that.
-    The first try is what `generate` gives.
+    Without a check all tries are made in one batch, and what the model was surest of is kept. A try that ran into its
+    limit, or has fewer than `min_plausible_frames` frames, is kept only if all are like that. The first try is what
+    `generate` gives.
     """
-    engine = engine_for(model, prompt, sampling, precision, tries)
-    return best(engine, prompt, sampling, tries, min_plausible_frames)
+    engine = engine_for(model, prompt, sampling, precision, 1 if check else tries)
+    return best(engine, prompt, sampling, tries, min_plausible_frames, check)
 
 
 def best(
-    engine: Engine, prompt: Prompt, sampling: SamplingConfig, tries: int, min_plausible_frames: int
+    engine: Engine,
+    prompt: Prompt,
+    sampling: SamplingConfig,
+    tries: int,
+    min_plausible_frames: int,
+    check: Check | None,
 ) -> list[Frame]:
-    """The surest of several tries, of an engine that has no other requests."""
-    heard = {engine.submit(prompt, settings): Try() for settings in seeds_of_tries(sampling, tries)}
-    limit = frame_limit(engine.config, len(prompt.ids), sampling.max_frames)
+    """`best_of`, of an engine that has no other requests."""
+    settings = seeds_of_tries(sampling, tries)
+    batches = [[one] for one in settings] if check else [settings]
+    made = (one for batch in batches for one in tries_of(engine, prompt, batch))
+    return list(surest(made, min_plausible_frames, check))
+
+
+def tries_of(engine: Engine, prompt: Prompt, settings: Sequence[SamplingConfig]) -> list[Try]:
+    """One prompt spoken in several ways at once."""
+    heard = {engine.submit(prompt, one): Try() for one in settings}
+    limit = frame_limit(engine.config, len(prompt.ids), settings[0].max_frames)
     while engine.busy:
         for ticket, frame, last in engine.step():
             heard[ticket].add(engine.config, frame, last, limit)
-    return list(surest(heard.values(), min_plausible_frames))
+    return list(heard.values())
 
 
 def slots_of(sampling: SamplingConfig) -> int:

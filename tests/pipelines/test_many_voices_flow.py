@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -23,15 +24,19 @@ from pipelines import (
     extract_features,
     finetune,
     train_lm,
+    train_recogniser,
     train_tokenizer,
     warp_corpus,
 )
 from pipelines.shared.errors import UserError
+from pipelines.speaking.manner import Manner
 from pipelines.speaking.provenance import provenance
 from pipelines.speaking.synthesis import TTS
 from speechllm import SpeechLM
 from speechllm.data.shards import open_shards
 from speechllm.data.speakers import read_speakers
+from speechllm.request import Frame, seeds_of_tries
+from speechllm.text.tokenizer import Tokenizer
 
 ROOT = Path(__file__).resolve().parents[2]
 TEXT = "Hello there."
@@ -75,10 +80,14 @@ def root(tmp_path_factory) -> Path:
     lm.speaker.linear.weight.data *= 20
     lm.save_pretrained(root / "lm/lm")
     (root / "voice").mkdir()
-    card = "name: many\nspeaker: a\nspeakers:\n  a: {sex: female}\n  b: {sex: male}\n"
+    paths = ["--shards", root / "codes", "--tokenizer", root / "tokenizer.model", "--steps", 3, "--dim", 8]
+    run(train_recogniser.main, *paths, "--out", root / "recogniser")
+    card = "name: many\ntries: 3\nsampling: {temperature: 0.9}\n"
+    card += "speaker: a\nspeakers:\n  a: {sex: female}\n  b: {sex: male}\n"
     (root / "voice/voice.yaml").write_text(card)
     paths = ["--lm", root / "lm/lm", "--codec", root / "codec", "--tokenizer", root / "tokenizer.model"]
     shards = ["--shards", root / "codes", "--aligner", root / "aligner.safetensors"]
+    shards += ["--recogniser", root / "recogniser"]
     run(export_voice.main, *paths, *shards, "--out", root / "voice")
     return root
 
@@ -180,6 +189,62 @@ def test_recordings_that_say_too_little_of_a_voice_are_refused(root, tmp_path):
         voice(root, prompt=tmp_path / "nothing.wav", consent=True)
 
 
+def written(tts: TTS) -> list:
+    """The codes of TEXT, as `synthesize` has them."""
+    return np.concatenate([np.stack([frame.codes for frame in part.frames]) for part in sentences(tts)]).tolist()
+
+
+def sentences(tts: TTS) -> list:
+    return [part for part in tts.write(tts.passages([TEXT], Manner())) if part.frames]
+
+
+@pytest.mark.parametrize("engine", ["onnx", "torch"])
+def test_a_voice_reads_back_what_it_wrote_and_keeps_what_is_read_best(root, engine):
+    tts, once = voice(root, "a", engine=engine), voice(root, "a", engine=engine, tries=1)
+    prepared = tts.frontend(TEXT)
+    check = tts.voice.check(prepared.ids)
+    prompt, spoken = tts.voice.prompt(prepared.ids, tts.voice.prefix), []
+    for settings in seeds_of_tries(dataclasses.replace(tts.sampling, seed=0), 3):
+        spoken.append([np.asarray(frame.codes).tolist() for frame in tts.voice.generate(prompt, settings)])
+    misread = [check.misread([Frame(codes, 0, 1.0) for codes in one]) for one in spoken]
+    assert len(set(misread)) == 3, "tries differ"
+    assert written(once) == spoken[0]
+    for good in (0.0, misread[1]):
+        wanted = next((n for n, nats in enumerate(misread) if nats <= good), int(np.argmin(misread)))
+        config = dataclasses.replace(tts.voice.recogniser.config, good=good)
+        reader = dataclasses.replace(tts.voice.recogniser, config=config)
+        assert written(tts.sharing(dataclasses.replace(tts.voice, recogniser=reader))) == spoken[wanted]
+    assert np.array_equal(np.concatenate(list(tts.stream(TEXT))), tts.synthesize(TEXT).audio)
+
+
+def test_a_recogniser_that_does_not_fit_is_said(root, tmp_path):
+    folder = shutil.copytree(root / "voice", tmp_path / "voice")
+    path = folder / "recogniser/config.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"tokenizer_fingerprint": "other"}))
+    with pytest.raises(UserError, match="is for another codec or tokenizer than the voice"):
+        TTS.from_pretrained(str(folder))
+    (folder / "recogniser/recogniser.onnx").unlink()
+    with pytest.raises(UserError, match=r"has no recogniser.onnx; expected a recogniser from train-recogniser"):
+        TTS.from_pretrained(str(folder))
+    shutil.rmtree(folder / "recogniser")
+    assert TTS.from_pretrained(str(folder)).voice.tries == 1, "without one there is nothing to choose by"
+    (folder / "voice.yaml").write_text("name: many\ntries: none\n")
+    with pytest.raises(UserError, match="got tries: 'none'; expected a whole number, at least 1"):
+        TTS.from_pretrained(str(folder))
+
+
+def test_training_a_recogniser_again_or_on_other_shards_is_said(root, tmp_path, capsys):
+    paths = ["--shards", root / "codes", "--tokenizer", root / "tokenizer.model"]
+    run(train_recogniser.main, *paths, "--out", root / "recogniser")
+    assert "there already; remove it to train another one" in capsys.readouterr().out
+    with pytest.raises(UserError, match="got --steps 0; expected"):
+        run(train_recogniser.main, *paths, "--out", tmp_path, "--steps", 0)
+    other = Tokenizer.train(("abc", "cab"), 20, "char", "abc")
+    other.save(tmp_path / "other.model")
+    with pytest.raises(UserError, match="was made with another tokenizer"):
+        run(train_recogniser.main, *paths[:3], tmp_path / "other.model", "--out", tmp_path)
+
+
 def finetune_arguments(root: Path, out: Path) -> list[object]:
     data, work = root / "recordings", root / "work"
     rounds = ["--steps", 2, "--max-steps", 4, "--precision", "32-true", "--threads", 1]
@@ -209,6 +274,7 @@ def test_a_voice_is_made_from_recordings(root, monkeypatch, capsys):
     left_out = (root / "work/left_out.jsonl").read_text()
     assert "no speech is heard" in left_out and "expected 1 to 15 s" in left_out
     speech = TTS.from_pretrained(str(out)).synthesize("Hello.")
+    assert (out / "recogniser/recogniser.onnx").is_file() and "tries: 3" in (out / "voice.yaml").read_text()
     assert len(speech.audio) and TTS.from_pretrained(str(out)).voice.speaker == "mine"
     page = (out / "report.html").read_text()
     assert page.count("<audio") == 3 + 2 * 2 and "http" not in page.replace("http-equiv", "")
