@@ -73,7 +73,7 @@ def main(argv: list[str] | None = None) -> None:
     torch.set_num_threads(1)
     load_jiwer()
     sentences, recognizer = read_sentences(args.texts, args.sentences), load_recognizer(args.asr, 1)
-    speakers = list(people(args.voice, threads=1).values())
+    speakers = list(people(args.voice, tries=1, threads=1).values())
     where, command = environment(PACKAGES), command_line("guidance.py", argv)
     for weight in args.weights:  # what loads at the first use is no cost of speaking
         speakers[0].synthesize(sentences[0], guidance=weight)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from benchmarks.tries import chosen, measure, predicts, table
+from benchmarks.tries import chosen, made, measure, predicts, table
 from stand_ins import Deaf, Speaker
 
 ROWS = [
@@ -10,6 +10,7 @@ ROWS = [
     {"confidence": [0.5, 0.6, 0.4], "errors": [3, 1, 0], "characters": 10},
     {"confidence": [0.5, 0.5, 0.5], "errors": [2, 2, 2], "characters": 20},
 ]
+MISREAD = [0.5, 0.7, 9.0], [3.0, 0.9, 0.1], [3.0, 3.0, 2.0]
 
 
 def test_people_take_turns_and_say_all_tries_of_a_sentence():
@@ -23,6 +24,15 @@ def test_the_surest_and_the_best_are_taken():
     assert chosen(ROWS, 1, "surest") == [0, 3, 2]
     assert chosen(ROWS, 3, "surest") == [0, 1, 2]
     assert chosen(ROWS, 3, "best") == [0, 0, 2]
+
+
+def test_what_is_read_back_well_is_taken_and_ends_the_tries():
+    read = [row | {"misread": misread, "good": 1.0} for row, misread in zip(ROWS, MISREAD, strict=True)]
+    assert chosen(read, 1, "read back") == [0, 3, 2]
+    assert chosen(read, 3, "read back") == [0, 1, 2]
+    assert made(read, 1) == 1 and made(read, 3) == (1 + 2 + 3) / 3
+    assert predicts(read) == pytest.approx(5 / 6)
+    assert table(read, 2).splitlines()[-1].endswith("| 1.67 |")
 
 
 def test_prediction_counts_pairs_that_differ():
