@@ -78,7 +78,12 @@ def add_voice_flags(parser: argparse.ArgumentParser) -> None:
         "--i-have-consent", action="store_true", help="of whoever speaks in the prompt; the files will say so"
     )
     parser.add_argument("--language", default="", help="with gepard: en, es, pt or nl, to mark the text as such")
-    parser.add_argument("--tries", type=int, default=0, help="speak so often, keep the surest; 0 = as the voice says")
+    parser.add_argument(
+        "--tries",
+        type=int,
+        default=0,
+        help="speak a sentence so often at most, until it is read back right; 0 = as the voice says",
+    )
     parser.add_argument("--seed", type=int, default=0, help="same text and seed, same speech")
     parser.add_argument("--temperature", type=float, help="liveliness, 0 to 2; default as the voice says")
     parser.add_argument("--precision", choices=PRECISIONS, help="of the LM's weights; default as the voice says")
