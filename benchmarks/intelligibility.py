@@ -91,13 +91,15 @@ def arguments(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--systems", nargs="+", default=list(SYSTEMS), help=f"some of: {' '.join(SYSTEMS)}")
     parser.add_argument("--precision", default="int8", choices=PRECISIONS, help="of the LM's weights in decoding")
     parser.add_argument("--speed", type=float, default=1.0, help="of the voice alone")
+    parser.add_argument("--tries", type=int, default=0, help="of a sentence at most; 0 = as the voice says")
     parser.add_argument("--seed", type=int, default=0, help="of synthesis and of the bootstrap")
     parser.add_argument("--threads", type=int, default=1, help="CPU threads, for synthesis as for the judges")
     parser.add_argument("--out", type=Path, default=RESULTS / "intelligibility", help="for OUT.json, .md and .png")
     parser.add_argument("--wavs", type=Path, help="folder in which to keep the audio")
     args = parser.parse_args(argv)
-    if args.threads < 1:
-        raise UserError(f"got --threads {args.threads}; expected at least 1")
+    for name, least in (("threads", 1), ("tries", 0)):
+        if getattr(args, name) < least:
+            raise UserError(f"got --{name} {getattr(args, name)}; expected at least {least}")
     return args
 
 
@@ -105,14 +107,15 @@ def main(argv: list[str] | None = None) -> None:
     args = arguments(argv)
     sentences = read_sentences(args.sentences, args.limit)
     torch.set_num_threads(args.threads)
-    teacher, systems = load_systems(args.systems, args.voice, args.precision, args.threads, args.speed)
+    told = args.precision, args.threads, args.speed
+    teacher, systems = load_systems(args.systems, args.voice, *told, tries=args.tries)
     panel = load_panel(args.asr, args.threads)
     where = environment(PACKAGES)  # before the work, so that the load average is not our own
     judged = evaluate(teacher, systems, sentences, panel, args.seed, args.wavs)
 
     summary = {name: summarize([clip for clip in judged if clip.system == name], args.seed) for name in systems}
     command = command_line("intelligibility.py", argv)
-    settings = {key: getattr(args, key) for key in ("voice", "asr", "seed", "threads", "precision", "speed")}
+    settings = {key: getattr(args, key) for key in ("voice", "asr", "seed", "threads", "precision", "speed", "tries")}
     report = {"command": command, **settings, "environment": where, "summary": named(summary)}
     report["sentences"] = [asdict(clip) for clip in judged]
     caption = (

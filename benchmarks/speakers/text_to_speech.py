@@ -98,6 +98,7 @@ def load_systems(
     threads: int = 1,
     speed: float = 1.0,
     prompt: Path | None = None,
+    tries: int = 0,
 ) -> tuple[System | None, dict[str, System]]:
     """The teacher, whether or not it is to be judged, and the systems asked for, in their order.
 
@@ -106,7 +107,7 @@ def load_systems(
         voice: its name or folder, or that of a speaker; see speakers.choose.
         precision, threads: of its networks.
         speed: it speaks at.
-        prompt: see TTS.from_pretrained. Whoever measures has their consent.
+        prompt, tries: see TTS.from_pretrained. Whoever measures has their consent.
 
     Raises:
         UserError: other names, or none that is installed.
@@ -118,7 +119,7 @@ def load_systems(
     rate = TEACHER_RATE
     if "codec" in names or "voice" in names:
         tts = TTS.from_pretrained(
-            voice, precision=precision, threads=threads, prompt=prompt, consent=prompt is not None
+            voice, precision=precision, threads=threads, prompt=prompt, consent=prompt is not None, tries=tries
         )
         rate = tts.codec.sample_rate
         found["voice"] = voice_system(tts, speed)

@@ -41,7 +41,7 @@ class TTS:
     seeds: list[int] = []
 
     @classmethod
-    def from_pretrained(cls, voice, precision="int8", threads=0, prompt=None, consent=False):
+    def from_pretrained(cls, voice, precision="int8", threads=0, prompt=None, consent=False, tries=0):
         cls.seeds = []
         return cls()
 
