@@ -14,6 +14,7 @@ FRAMES_AT_LEAST = 64  # frames any text may have
 SLOWEST_RATE = 21.533203125  # Hz; limits in frames are meant at this rate and grow with a faster one
 STUCK_S = 2.0  # a voice without a reader that hardly changes so long is over
 SEED_STEP = 7_368_787  # from try to try
+AGAIN_TEMPERATURE = 0.3  # of a try after one that was wrong, at least; at 0.1 most are alike
 HIDDEN = -1  # in place of the id of a token that may not be seen: the model knows that there is one, not which
 
 
@@ -125,9 +126,17 @@ class Try:
         self.ended |= last and (frame is None or not config.stop_after) and len(self.frames) < limit
 
 
-def seeds_of_tries(sampling: SamplingConfig, tries: int) -> list[SamplingConfig]:
-    """The settings of each try; the first are those given."""
-    return [replace(sampling, seed=(sampling.seed + number * SEED_STEP) % 2**63) for number in range(tries)]
+def settings_of_tries(sampling: SamplingConfig, tries: int, again: bool = False) -> list[SamplingConfig]:
+    """The settings of each try; the first are those given.
+
+    Args:
+        sampling: of the first.
+        tries: how many.
+        again: whether a further try is made where one was wrong: it is freer, as a careful one would say the same.
+    """
+    others = replace(sampling, temperature=max(sampling.temperature, AGAIN_TEMPERATURE)) if again else sampling
+    seeds = [(sampling.seed + number * SEED_STEP) % 2**63 for number in range(tries)]
+    return [replace(others if number else sampling, seed=seed) for number, seed in enumerate(seeds)]
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from speechllm.config import Precision, SamplingConfig
 from speechllm.inference.engine import Engine
 from speechllm.inference.weights import packed
 from speechllm.model.speech_lm import SpeechLM
-from speechllm.request import Check, Frame, Prompt, Try, frame_limit, seeds_of_tries, surest
+from speechllm.request import Check, Frame, Prompt, Try, frame_limit, settings_of_tries, surest
 
 
 class Engines:
@@ -121,7 +121,7 @@ def best(
     check: Check | None,
 ) -> list[Frame]:
     """`best_of`, of an engine that has no other requests."""
-    settings = seeds_of_tries(sampling, tries)
+    settings = settings_of_tries(sampling, tries, check is not None)
     batches = [[one] for one in settings] if check else [settings]
     made = (one for batch in batches for one in tries_of(engine, prompt, batch))
     return list(surest(made, min_plausible_frames, check))

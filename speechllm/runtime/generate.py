@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from speechllm.config import SamplingConfig
-from speechllm.request import Check, Frame, Prompt, Try, frame_limit, seeds_of_tries, surest
+from speechllm.request import Check, Frame, Prompt, Try, frame_limit, settings_of_tries, surest
 from speechllm.runtime.lm import RuntimeLM
 from speechllm.runtime.session import Session
 
@@ -24,7 +24,7 @@ def best_of(
     check: Check | None = None,
 ) -> Sequence[Frame]:
     """Speak text several times, and keep the try that says it; see inference/generate.py."""
-    made = (one_try(lm, prompt, settings) for settings in seeds_of_tries(sampling, tries))
+    made = (one_try(lm, prompt, settings) for settings in settings_of_tries(sampling, tries, check is not None))
     return surest(made, min_plausible_frames, check)
 
 

@@ -35,7 +35,7 @@ from pipelines.speaking.synthesis import TTS
 from speechllm import SpeechLM
 from speechllm.data.shards import open_shards
 from speechllm.data.speakers import read_speakers
-from speechllm.request import Frame, seeds_of_tries
+from speechllm.request import Frame, settings_of_tries
 from speechllm.text.tokenizer import Tokenizer
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -204,7 +204,7 @@ def test_a_voice_reads_back_what_it_wrote_and_keeps_what_is_read_best(root, engi
     prepared = tts.frontend(TEXT)
     check = tts.voice.check(prepared.ids)
     prompt, spoken = tts.voice.prompt(prepared.ids, tts.voice.prefix), []
-    for settings in seeds_of_tries(dataclasses.replace(tts.sampling, seed=0), 3):
+    for settings in settings_of_tries(dataclasses.replace(tts.sampling, seed=0), 3):
         spoken.append([np.asarray(frame.codes).tolist() for frame in tts.voice.generate(prompt, settings)])
     misread = [check.misread([Frame(codes, 0, 1.0) for codes in one]) for one in spoken]
     assert len(set(misread)) == 3, "tries differ"

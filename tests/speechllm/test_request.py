@@ -2,7 +2,8 @@
 
 import pytest
 
-from speechllm.request import Check, Frame, Try, surest
+from speechllm.config import SamplingConfig
+from speechllm.request import Check, Frame, Try, settings_of_tries, surest
 
 
 def one(name: str, confidence: float = 0.5, ended: bool = True, frames: int = 8) -> Try:
@@ -50,6 +51,17 @@ def test_after_a_good_try_no_other_is_made():
 
     surest(tries(), 0, check(a=5.0, b=0.5, c=0.1))
     assert made == ["a", "b"]
+
+
+def test_a_further_try_has_its_own_seed_and_is_freer_where_one_was_wrong():
+    first, second = settings_of_tries(SamplingConfig(temperature=0.1, seed=3), 2)
+    assert first == SamplingConfig(temperature=0.1, seed=3) and second.temperature == 0.1 and second.seed != 3
+    assert [one.temperature for one in settings_of_tries(SamplingConfig(temperature=0.1), 3, again=True)] == [
+        0.1,
+        0.3,
+        0.3,
+    ]
+    assert [one.temperature for one in settings_of_tries(SamplingConfig(temperature=0.9), 2, again=True)] == [0.9, 0.9]
 
 
 def test_a_try_of_no_frames_is_kept_where_there_is_no_other():
