@@ -63,6 +63,8 @@ class TTS:
         self.threads = threads or (min(2, os.cpu_count() or 1) if voice.two_stages else 1)
         self.frontend, self.reading = voice.make_frontend(), threading.Lock()
         self.sampling = SamplingConfig(**voice.card.get("sampling", {}))
+        if (tries or voice.tries) > 1:
+            voice.make_ready_to_read()
 
     @classmethod
     def from_pretrained(

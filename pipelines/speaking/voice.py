@@ -12,6 +12,7 @@ from typing import Any, ClassVar, Protocol
 
 import numpy as np
 
+from pipelines.shared.errors import UserError
 from speechllm import Frame, Prompt, SamplingConfig
 from speechllm.request import Check
 from speechllm.runtime.recogniser import RuntimeRecogniser
@@ -69,6 +70,14 @@ class Voice(ABC):
     def tries(self) -> int:
         """How often a sentence is spoken at most, unless somebody says."""
         return self.card.get("tries", 1) if self.recogniser else 1
+
+    def make_ready_to_read(self) -> None:
+        """Load the recogniser, if there is one, before the first sentence is spoken."""
+        try:
+            if self.recogniser:
+                assert self.recogniser.graph
+        except ValueError as error:
+            raise UserError(f"the voice {self.name} cannot be loaded: {error}") from error
 
     def check(self, ids: list[int]) -> Check | None:
         """How tries of a text are told apart; None = by how sure the LM was."""

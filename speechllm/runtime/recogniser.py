@@ -7,7 +7,7 @@ import json
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 
 import numpy as np
@@ -22,17 +22,17 @@ GRAPH = "recogniser.onnx"
 
 @dataclass(frozen=True)
 class RuntimeRecogniser:
-    """The graph of a recogniser. Safe to share between threads."""
+    """A recogniser, whose graph is loaded when it is first asked for. Safe to share between threads."""
 
+    folder: Path
     config: RecogniserConfig
-    graph: onnxruntime.InferenceSession
 
     @classmethod
-    def load(cls, folder: Path, threads: int = 1) -> "RuntimeRecogniser":
-        """Load a folder written by Recogniser.save and export_recogniser.
+    def load(cls, folder: Path) -> "RuntimeRecogniser":
+        """Find a recogniser in a folder written by Recogniser.save and export_recogniser.
 
         Raises:
-            FileNotFoundError, ValueError: no recogniser, one without its graph, or one that is broken.
+            FileNotFoundError, ValueError: no recogniser, one without its graph, or one whose config.json is broken.
         """
         for name in ("config.json", WEIGHTS, GRAPH):
             if not (folder / name).is_file():
@@ -41,10 +41,15 @@ class RuntimeRecogniser:
             config = RecogniserConfig.from_dict(json.loads((folder / "config.json").read_text("utf-8")))
         except (ValueError, TypeError, KeyError) as error:
             raise ValueError(f"{folder} is not a readable recogniser: {error}") from error
-        graph = load_graph(folder / GRAPH, threads)
-        if graph.get_modelmeta().custom_metadata_map.get("weights") != digest(folder / WEIGHTS):
-            raise ValueError(f"the graph in {folder} was made from other weights; restore the folder")
-        return cls(config, graph)
+        return cls(folder, config)
+
+    @cached_property
+    def graph(self) -> onnxruntime.InferenceSession:
+        """The network; ValueError where it is broken, or of other weights than those beside it."""
+        graph = load_graph(self.folder / GRAPH, threads=1)
+        if graph.get_modelmeta().custom_metadata_map.get("weights") != digest(self.folder / WEIGHTS):
+            raise ValueError(f"the graph in {self.folder} was made from other weights; restore the folder")
+        return graph
 
     def check(self, ids: Sequence[int] | np.ndarray) -> Check:
         """How tries of a text, int64 [S], are told apart."""
