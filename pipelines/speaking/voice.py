@@ -15,7 +15,6 @@ import numpy as np
 from pipelines.shared.errors import UserError
 from speechllm import Frame, Prompt, SamplingConfig
 from speechllm.request import Check
-from speechllm.runtime.recogniser import RuntimeRecogniser
 from speechllm.text.frontend import Frontend
 
 ENGINES = ("auto", "onnx", "torch")
@@ -45,7 +44,7 @@ class Voice(ABC):
     speaker: str = ""  # whose prefix it is, in a voice of many
     findings: Any = None  # of a prompt: what the recording is like, see prompts.Findings
     unguided: Any = None  # ids that guidance reads in place of a text, int64 [S]
-    recogniser: RuntimeRecogniser | None = None  # that reads back what was written, to speak again where it is wrong
+    recogniser: Any = None  # a RuntimeRecogniser, that reads back what was written, to speak again where it is wrong
     keeps_first: bool = False  # whoever speaks first goes on: the prefix is then made from what was said
     process: int = field(default_factory=os.getpid)  # that loaded it
 
@@ -69,7 +68,7 @@ class Voice(ABC):
     @property
     def tries(self) -> int:
         """How often a sentence is spoken at most, unless somebody says."""
-        return self.card.get("tries", 1) if self.recogniser else 1
+        return int(self.card.get("tries", 1)) if self.recogniser else 1
 
     def make_ready_to_read(self) -> None:
         """Load the recogniser, if there is one, before the first sentence is spoken."""
@@ -81,7 +80,8 @@ class Voice(ABC):
 
     def check(self, ids: list[int]) -> Check | None:
         """How tries of a text are told apart; None = by how sure the LM was."""
-        return self.recogniser.check(ids) if self.recogniser else None
+        found: Check | None = self.recogniser.check(ids) if self.recogniser else None
+        return found
 
     @abstractmethod
     def prompt(self, ids: list[int], prefix: Any) -> Prompt:

@@ -9,9 +9,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-import onnxruntime
 
 from speechllm.config import RecogniserConfig
 from speechllm.request import Check, Frame
@@ -44,8 +44,8 @@ class RuntimeRecogniser:
         return cls(folder, config)
 
     @cached_property
-    def graph(self) -> onnxruntime.InferenceSession:
-        """The network; ValueError where it is broken, or of other weights than those beside it."""
+    def graph(self) -> Any:
+        """The network, an ONNX Runtime session; ValueError where it is broken or of other weights."""
         graph = load_graph(self.folder / GRAPH, threads=1)
         if graph.get_modelmeta().custom_metadata_map.get("weights") != digest(self.folder / WEIGHTS):
             raise ValueError(f"the graph in {self.folder} was made from other weights; restore the folder")

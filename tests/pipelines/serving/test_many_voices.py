@@ -1,4 +1,4 @@
-"""A voice of many people over HTTP: a speaker, a blend and a prompt, each with the samples of `lfsc-tts say`."""
+"""A voice of many people over HTTP: speaker, blend and prompt, each with the samples of `lfsc-tts say --tries 1`."""
 
 import base64
 import io
@@ -12,6 +12,7 @@ import pytest
 import soundfile
 
 from pipelines.serving.settings import Settings
+from pipelines.serving.voices import Voices
 from pipelines.shared.resources import VOICES
 from pipelines.speaking.command_line import main as say
 from pipelines.speaking.provenance import from_tags
@@ -43,8 +44,8 @@ def prompt_of(path) -> dict:
 
 
 def said(tmp_path, *flags: str) -> np.ndarray:
-    """What the command line speaks, int16 [N]."""
-    say(["--text", TEXT, "--seed", "3", "--out", str(tmp_path / "said.wav"), *flags])
+    """What the command line speaks, int16 [N]: once, as the server does."""
+    say(["--text", TEXT, "--seed", "3", "--tries", "1", "--out", str(tmp_path / "said.wav"), *flags])
     return soundfile.read(tmp_path / "said.wav", dtype="int16")[0]
 
 
@@ -62,6 +63,12 @@ def test_people_and_blends_speak_as_on_the_command_line(english, tmp_path, name)
     assert np.array_equal(samples, said(tmp_path, "--voice", name))
     assert answer.headers["x-voice"] == facts["speaker"] == name.rpartition(":")[2]
     assert "consent" not in facts and "x-prompt" not in answer.headers
+
+
+@pytest.mark.parametrize(("given", "found"), [([], 1), ([0], 4), ([2], 2)])
+def test_the_server_speaks_once_unless_told_otherwise(given, found):
+    tts = Voices(["english"], *given).loaded["english"]
+    assert (tts.tries or tts.voice.tries) == found
 
 
 def test_a_prompt_speaks_as_on_the_command_line(english, recording, tmp_path):

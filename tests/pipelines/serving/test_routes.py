@@ -159,6 +159,7 @@ def test_mistakes_of_who_starts_it_are_one_line():
         ("--threads=0", "got --threads 0"),
         ("--threads=100000", "got --threads 100000"),
         ("--streams=-1", "got --streams -1"),
+        ("--tries=-1", "got --tries -1; expected 1 or more, or 0"),
         ("--queue=-1", "got --queue -1"),
         ("--max-wait=0", "got --max-wait 0"),
         ("--max-audio=nan", "got --max-audio nan"),
