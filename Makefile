@@ -222,6 +222,9 @@ $(JUDGE)/heart.jsonl: benchmarks/texts/sentences.txt | $(VENV)/.test
 	$(BIN)/python pipelines/prepare_corpus.py teacher --texts $< --hours 1 --out $(JUDGE)/heart
 	$(BIN)/python pipelines/prepare_corpus.py join $(JUDGE)/heart/manifest.jsonl --each 30 --out $@
 
+$(KOKORO):
+	@echo 'got KOKORO=$@, which is not there; docs/voices.md has the command that makes it' >&2; exit 2
+
 $(JUDGE)/held.jsonl: $(KOKORO) | $(VENV)/.test
 	$(BIN)/python pipelines/prepare_corpus.py join $< --only am_puck bf_lily ff_siwis hm_omega zm_yunxi --each 8 --out $@
 

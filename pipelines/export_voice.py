@@ -70,7 +70,7 @@ def main(argv: list[str] | None = None, prog: str | None = None) -> None:
     codec, lm = load_codec(args.codec or shipped_codec()), SpeechLM.from_pretrained(args.lm)
     Tokenizer.load(args.tokenizer)
     if args.recogniser:
-        assert RuntimeRecogniser.load(args.recogniser).graph  # says what is wrong before anything is written
+        _ = RuntimeRecogniser.load(args.recogniser).graph  # says what is wrong before anything is written
     if bool(lm.config.prefix_positions) != bool(args.shards):
         raise UserError("a voice of many takes --shards, where its speakers are heard; a voice of one takes none")
     args.out.mkdir(parents=True, exist_ok=True)

@@ -124,9 +124,17 @@ def speak_chunk(
     """Read sentences[i] into wavs/{first + i}.wav and list them in parts/{first}.jsonl.
 
     Voices and blends take turns; or `speakers`, if they are named, and nobody else.
+
+    Raises:
+        UserError: what is there already was read by others.
     """
     listing = out / "parts" / f"{first:06d}.jsonl"
     if listing.exists():
+        others = sorted({one.speaker for one in manifest.read(listing)} - set(speakers)) if speakers else []
+        if others:
+            raise UserError(
+                f"{out} was begun with other speakers, such as {others[0]}; name the same, or another --out"
+            )
         return listing
     kokoro, utterances = load(styles), []
     voices, blends = (list(speakers), []) if speakers else cast(list(kokoro.styles), seed)

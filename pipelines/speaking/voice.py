@@ -74,7 +74,7 @@ class Voice(ABC):
         """Load the recogniser, if there is one, before the first sentence is spoken."""
         try:
             if self.recogniser:
-                assert self.recogniser.graph
+                _ = self.recogniser.graph
         except ValueError as error:
             raise UserError(f"the voice {self.name} cannot be loaded: {error}") from error
 

@@ -62,6 +62,8 @@ def test_named_speakers_read_alone(tmp_path, monkeypatch):
     speakers = ["bf_d", "af_a+af_b@0.4"]
     listing = kokoro.speak_chunk(["One.", "Two.", "Three."], 0, tmp_path, tmp_path, speakers)
     assert [one.speaker for one in manifest.read(listing)] == ["bf_d", "af_a+af_b@0.4", "bf_d"]
+    with pytest.raises(UserError, match="begun with other speakers, such as af_a.af_b@0.4; name the same"):
+        kokoro.speak_chunk(["One.", "Two.", "Three."], 0, tmp_path, tmp_path, ["bf_d"])
 
 
 @pytest.mark.parametrize("name", ["nobody", "af_a+nobody@0.4", "af_a+af_b", "af_a+af_b@half"])
