@@ -35,6 +35,7 @@ COMMANDS = {  # name: module with a main(argv, prog), what it does
     "align-corpus": ("pipelines.align_corpus", "code shards -> which token every frame speaks"),
     "train-recogniser": ("pipelines.train_recogniser", "code shards -> what reads back what a voice wrote"),
     "train-lm": ("pipelines.train_lm", "aligned shards -> speech LM"),
+    "speak-corpus": ("pipelines.speak_corpus", "voice + texts -> code shards of what it said right"),
     "make-pairs": ("pipelines.make_pairs", "voice + texts -> pairs of a better and a worse try"),
     "train-preferences": ("pipelines.train_preferences", "pairs -> speech LM that prefers the better tries"),
     "export-onnx": ("pipelines.export_onnx", "codec -> graphs beside it, that run without torch"),

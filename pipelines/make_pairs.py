@@ -20,31 +20,16 @@ from rich.progress import track
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from pipelines.corpus.hearing import Ear, can_hear, plain  # noqa: E402
+from pipelines.corpus.hearing import Ear, can_hear  # noqa: E402
 from pipelines.corpus.rejects import Reject, report  # noqa: E402
+from pipelines.corpus.sentences import sentences_of  # noqa: E402
 from pipelines.preferences.pairs import FILE, Pair, by_sentence, pair_of, write_pairs  # noqa: E402
 from pipelines.preferences.tries import CHUNK, FOLDER, Speaking, Try, is_there, read_tries  # noqa: E402
 from pipelines.shared.errors import UserError, guard, resumable  # noqa: E402
-from pipelines.shared.text_files import read_text  # noqa: E402
 from pipelines.speaking.people import people  # noqa: E402
 from pipelines.speaking.speakers import choose  # noqa: E402
 from speechllm import SamplingConfig  # noqa: E402
 from speechllm.data.shards import Shard  # noqa: E402
-
-
-def sentences_of(texts: Path, exclude: Sequence[Path]) -> list[str]:
-    """The lines of a file, each once, without those of other files; how a line is spelt does not count."""
-    for path in (texts, *exclude):
-        if not path.is_file():
-            raise UserError(f"{path} does not exist; expected a text file, one sentence a line")
-    known = {plain(line) for path in exclude for line in read_text(path).split("\n")} | {""}
-    found: dict[str, str] = {}
-    for line in read_text(texts).split("\n"):
-        if plain(line) not in known:
-            found.setdefault(plain(line), line.strip())
-    if not found:
-        raise UserError(f"{texts} has no sentence that is not excluded")
-    return list(found.values())
 
 
 def speaking_of(args: argparse.Namespace) -> tuple[Speaking, str]:

@@ -1,0 +1,107 @@
+"""A voice speaks sentences for its own training, and keeps those that it reads back right.
+
+    python pipelines/speak_corpus.py --voice english --texts data/texts.txt --sentences 5000 --out data/codes/spoken \\
+        --exclude benchmarks/texts/sentences.txt benchmarks/texts/tuning.txt
+
+The speakers of the voice take turns, and each speaks under the guidance and as often as the voice's card says; what its
+recogniser does not find good after that is left out. train_lm.py learns from OUT, best beside the recordings the voice
+was made from, which alone say what its speakers sound like: nobody is shown a voice by what was spoken here. Half an
+hour of one core makes six hours. An interrupted run continues with the same command.
+"""
+
+import argparse
+import hashlib
+import json
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from rich.progress import track
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from pipelines.corpus.sentences import sentences_of  # noqa: E402
+from pipelines.preferences.tries import is_there  # noqa: E402
+from pipelines.shared.errors import UserError, guard, resumable  # noqa: E402
+from pipelines.speaking.manner import Manner  # noqa: E402
+from pipelines.speaking.people import people  # noqa: E402
+from pipelines.speaking.speakers import choose  # noqa: E402
+from pipelines.speaking.synthesis import TTS  # noqa: E402
+from speechllm.data.shards import Example, Shard, write_shard  # noqa: E402
+from speechllm.data.speakers import write_speakers  # noqa: E402
+
+CHUNK = 100  # sentences of a shard, which an interruption costs at most
+
+
+def say(tts: TTS, number: int, text: str) -> Example | None:
+    """A sentence as the voice speaks it; None of what is not one sentence, or was not read back right."""
+    try:
+        passages = [passage.text for passage in tts.passages([text], Manner()) if passage.text]
+        prepared = tts.frontend(passages[0])
+    except (ValueError, IndexError):  # nothing to say
+        return None
+    if len(passages) > 1 or len(prepared.ids) > tts.voice.lm.config.max_text:
+        return None
+    frames = list(tts.frames(prepared, replace(tts.sampling, seed=number), tts.voice.prefix))
+    check = tts.voice.check(prepared.ids)
+    assert check
+    if not frames or check.misread(frames) > check.good:
+        return None
+    codes = torch.from_numpy(np.stack([frame.codes for frame in frames]).astype(np.int64))
+    positions = torch.tensor([frame.position for frame in frames])
+    return Example(f"spoken-{number:06d}", torch.tensor(prepared.ids), codes, positions)
+
+
+def write(path: Path, voices: dict[str, TTS], sentences: Sequence[str], first: int, made: str) -> None:
+    """Speak sentences, the first of which has the number `first`, into a shard; `made` says with what."""
+    names, found, speakers = list(voices), [], []
+    for number, text in enumerate(sentences, first):
+        speaker = names[number % len(names)]
+        example = say(voices[speaker], number, text)
+        if example:
+            found.append(example)
+            speakers.append(speaker)
+    config = voices[names[0]].voice.lm.config
+    notes = {"made": made, "sentences": list(sentences)}
+    texts = {key: json.dumps(value, ensure_ascii=False) for key, value in notes.items()}
+    write_shard(path, found, config.codes, config.tokenizer_fingerprint, texts)
+    shard = Shard(path, aligned=False)
+    write_speakers(shard, speakers, torch.zeros(len(found), config.speaker_dim))  # no vectors: see above
+    shard.write_positions([one.positions for one in found if one.positions is not None])
+
+
+@resumable
+def main(argv: list[str] | None = None, prog: str | None = None) -> None:
+    parser = argparse.ArgumentParser(prog, description=__doc__.split("\n")[0])
+    parser.add_argument("--voice", default="english", help="name or folder of a voice that reads back what it wrote")
+    parser.add_argument("--texts", type=Path, required=True, help="text file, one sentence a line")
+    parser.add_argument("--exclude", type=Path, nargs="*", default=[], help="files of sentences to leave out")
+    parser.add_argument("--sentences", type=int, help="only the first N of those that remain")
+    parser.add_argument("--out", type=Path, required=True, help="folder for the shards")
+    args = parser.parse_args(argv)
+
+    sentences = sentences_of(args.texts, args.exclude)[: args.sentences]
+    voices, folder = people(args.voice, threads=1), choose(args.voice).folder
+    one = next(iter(voices.values())).voice
+    if one.recogniser is None or not one.lm.config.reader_layer:
+        raise UserError(f"got --voice {args.voice}; expected one that reads back what it wrote: train_recogniser.py")
+    weights = hashlib.sha256((folder / "lm/model.safetensors").read_bytes()).hexdigest()[:8]
+    args.out.mkdir(parents=True, exist_ok=True)
+    for first in track(range(0, len(sentences), CHUNK), "speaking"):
+        path, chunk = args.out / f"{first:06d}.safetensors", sentences[first : first + CHUNK]
+        made = f"{len(voices)} speakers of {folder.name} (LM {weights})"
+        if not is_there(path, chunk, made):
+            write(path, voices, chunk, first, made)
+    shards = [shard for path in sorted(args.out.glob("*.safetensors")) if len(shard := Shard(path, aligned=False))]
+    count, frames = sum(map(len, shards)), sum(len(shard.tensors["codes"]) for shard in shards)
+    if not count:
+        raise UserError(f"no line of {args.texts} was read back right by {args.voice}")
+    hours = frames / one.lm.config.codes.frame_rate / 3600
+    print(f"{args.out}: {count:,} of {len(sentences):,} sentences were read back right, {hours:.2f} h")
+
+
+if __name__ == "__main__":
+    guard(main)
