@@ -38,8 +38,8 @@ from pipelines.encoding.batches import batches_of  # noqa: E402
 from pipelines.encoding.encoder import Encoder  # noqa: E402
 from pipelines.encoding.on_ray import RayRunner  # noqa: E402
 from pipelines.encoding.places import is_url  # noqa: E402
-from pipelines.encoding.plan import Settings, open_plan  # noqa: E402
-from pipelines.encoding.planning import plan_manifest  # noqa: E402
+from pipelines.encoding.plan import Plan, Settings, open_plan  # noqa: E402
+from pipelines.encoding.planning import check_manifest, plan_manifest  # noqa: E402
 from pipelines.encoding.running import here, run  # noqa: E402
 from pipelines.encoding.tasks import Job, code_spec  # noqa: E402
 from pipelines.formats.registry import CONTEXT, WRITERS, writer_of  # noqa: E402
@@ -94,7 +94,7 @@ class Folder:
 def arguments(prog: str | None) -> argparse.ArgumentParser:
     """The flags."""
     parser = argparse.ArgumentParser(prog, description=__doc__.split("\n")[0])
-    parser.add_argument("--manifest", help="not needed where there is a plan; with --plan also a URL")
+    parser.add_argument("--manifest", help="where there is a plan, only the one it was made of; with --plan also a URL")
     parser.add_argument("--codec", type=Path, help="codec folder; default: the codec for any voice")
     parser.add_argument("--tokenizer", type=Path, required=True, help="tokenizer.model")
     parser.add_argument("--out", required=True, help="folder for the shards; with --plan also a URL")
@@ -169,11 +169,21 @@ def encode_planned(args: argparse.Namespace) -> None:
             raise UserError(f"{args.plan} holds no plan, and no --manifest is given to make one of")
         settings = Settings(load_codec(codec).fingerprint, Tokenizer.load(args.tokenizer).fingerprint, args.reread)
         plan_manifest(args.manifest, plan, settings, args.max_rejects)
-    elif args.reread and not open_plan(plan).settings.reread:
-        raise UserError(f"got --reread, and {plan} was made without it; plan again in another folder, or leave it out")
+    else:
+        check_plan(args, open_plan(plan))
     how = args.format, args.context, args.device, args.compile, args.threads, args.readers
     runner = RayRunner(args.ray, args.ray_workers) if args.ray else here
     run(Job(plan, codec, args.tokenizer, args.out, *how), args.max_rejects, args.part, runner, args.verify)
+
+
+def check_plan(args: argparse.Namespace, plan: Plan) -> None:
+    """Raise UserError where what is asked for is not what was planned."""
+    if args.reread and not plan.settings.reread:
+        raise UserError(
+            f"got --reread, and {plan.folder} was made without it; plan again in another folder, or leave it out"
+        )
+    if args.manifest:
+        check_manifest(args.manifest, plan)
 
 
 def encode_manifest(args: argparse.Namespace) -> None:

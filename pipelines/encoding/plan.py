@@ -76,6 +76,7 @@ class Plan:
     rejected: int  # already while planning
     hours: float
     shards: tuple[Entry, ...]
+    manifest: str = ""  # SHA-256 of the one it was made of; empty = not known
 
     @property
     def hash(self) -> str:
@@ -101,6 +102,7 @@ class Plan:
         """What plan.json holds."""
         values = {"version": VERSION, "hash": self.hash, "settings": asdict(self.settings), "root": self.root}
         totals = {"utterances": self.utterances, "rejected": self.rejected, "hours": self.hours}
+        values["manifest"] = self.manifest
         return values | totals | {"shards": [[one.name, one.offset, one.hash] for one in self.shards]}
 
 
@@ -120,7 +122,8 @@ def open_plan(folder: Path) -> Plan:
             raise UserError(f"{path} is of version {values['version']}, expected {VERSION}; plan again")
         entries = tuple(Entry(name, int(offset), line) for name, offset, line in values["shards"])
         totals = values["utterances"], values["rejected"], values["hours"]
-        plan = Plan(folder, Settings(**values["settings"]), str(values["root"]), *totals, entries)
+        settings, manifest = Settings(**values["settings"]), str(values.get("manifest", ""))  # older ones do not say
+        plan = Plan(folder, settings, str(values["root"]), *totals, entries, manifest)
         whole = plan.hash == values["hash"] and all(one.name.isdigit() for one in entries)  # a name becomes a path
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         if isinstance(error, UserError):

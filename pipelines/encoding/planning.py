@@ -1,11 +1,13 @@
 """Manifest -> plan, in memory that does not grow with it: lines are checked one by one and sorted on disk."""
 
+import hashlib
 import itertools
 import json
 import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from pipelines.corpus.manifest import parse
 from pipelines.corpus.rejects import MOST, Reject, report
@@ -28,12 +30,34 @@ class Counts:
     utterances: int = 0
     seconds: float = 0.0
     bad: list[Reject] = field(default_factory=list)  # lines that are none of a manifest
+    content: Any = field(default_factory=hashlib.sha256)  # of the whole manifest
 
 
 def plan_manifest(place: str, folder: Path, settings: Settings, most: float = MOST) -> Plan:
     """`make_plan` of a manifest by path or URL."""
     with local(place) as path:
         return make_plan(path, folder, settings, most, parent(place) if is_url(place) else "")
+
+
+def check_manifest(place: str, plan: Plan) -> None:
+    """Raise UserError where a plan was made of another manifest, by path or URL, than this, or of what it was before.
+
+    Plans of before manifests were remembered are taken as they are.
+    """
+    if not plan.manifest:
+        return
+    with local(place) as path:
+        if not path.is_file():
+            raise UserError(f"{place} is not a manifest file; leave out --manifest: {plan.folder} has all of it")
+        content = hashlib.sha256()
+        with path.open("rb") as file:
+            while block := file.read(LONGEST_LINE):
+                content.update(block)
+    if content.hexdigest() != plan.manifest:
+        raise UserError(
+            f"got --manifest {place}, and {plan.folder} was made of another one, or of what was in it before; plan it "
+            "in another folder, or leave out --manifest"
+        )
 
 
 def make_plan(manifest: Path, folder: Path, settings: Settings, most: float = MOST, root: str = "") -> Plan:
@@ -71,7 +95,7 @@ def make_plan(manifest: Path, folder: Path, settings: Settings, most: float = MO
         os.fsync(file.fileno())
     root = root or os.path.relpath(manifest.resolve().parent, folder.resolve())
     totals = counts.utterances - twice, len(counts.bad) + twice, counts.seconds / 3600
-    plan = Plan(folder, settings, root, *totals, tuple(entries))
+    plan = Plan(folder, settings, root, *totals, tuple(entries), counts.content.hexdigest())
     write_atomically(folder / "plan.json", json.dumps(plan.save()))
     return plan
 
@@ -83,6 +107,7 @@ def keyed_lines(manifest: Path, counts: Counts) -> Iterator[bytes]:
             raw = file.readline(LONGEST_LINE)
             if not raw:
                 return
+            counts.content.update(raw)
             text = raw.removeprefix(b"\xef\xbb\xbf") if number == 1 else raw
             if not text.strip():
                 continue

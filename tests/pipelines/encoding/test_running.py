@@ -75,6 +75,20 @@ def test_a_plan_says_how_texts_are_read(root, encode):
     assert files(root / "reread").keys() == files(root / "again").keys()
 
 
+def test_a_plan_is_of_one_manifest(root, encode):
+    encode()
+    (root / "corpus/manifest.jsonl").rename(root / "corpus/other.jsonl")
+    with pytest.raises(UserError, match="manifest.jsonl is not a manifest file; leave out --manifest: .*plan has all"):
+        encode()
+    lines = (root / "corpus/other.jsonl").read_text().splitlines(keepends=True)
+    (root / "corpus/manifest.jsonl").write_text("".join(lines[1:]))
+    with pytest.raises(UserError, match="got --manifest .*manifest.jsonl, and .*plan was made of another one"):
+        encode()
+    before = json.loads((root / "plan/plan.json").read_text())
+    (root / "plan/plan.json").write_text(json.dumps({key: value for key, value in before.items() if key != "manifest"}))
+    encode()  # a plan of before manifests were remembered
+
+
 def test_a_corpus_elsewhere_gives_the_same_shards(root, encode, tmp_path, monkeypatch):
     encode()
     before = files(root / "codes")
