@@ -23,6 +23,7 @@ from pipelines.shared.errors import UserError
 from pipelines.training.averaging import Average
 from pipelines.training.board import FOLDER, Show, Showing, board
 from pipelines.training.dealing import names_of, processes
+from pipelines.training.half_precision import tell_if_slower
 from pipelines.training.log import CsvLog
 from pipelines.training.resume import Checkpoint, Export, Run
 from pipelines.training.sharding import NAME, FullySharded
@@ -123,9 +124,9 @@ def fit(
     if validation is None or not len(validation):
         print("no utterances are held out: nothing is validated", file=sys.stderr)
         validation = None
-    sharded = isinstance(options.get("strategy"), FullySharded)
-    # Of sharded weights nothing is shown: the first process alone would wait for those of the others.
-    loggers, callbacks = logs(run, done, None if sharded else show, options.pop("logger", None) != CSV)
+    if isinstance(options.get("strategy"), FullySharded):
+        show = None  # of sharded weights: the first process alone would wait for those of the others
+    loggers, callbacks = logs(run, done, show, options.pop("logger", None) != CSV)
     callbacks += [Average(how.ema_decay)] if how.ema_decay else []
     callbacks += [RichProgressBar(refresh_rate=5)] if options.get("enable_progress_bar", True) else []
     try:
@@ -142,8 +143,10 @@ def fit(
                 use_distributed_sampler=False,
                 **options,
             )
-            last = str(run.last) if run.last.is_file() else None
-            trainer.fit(module, training, validation, ckpt_path=last, weights_only=True)
+            tell_if_slower(trainer)
+            trainer.fit(
+                module, training, validation, ckpt_path=run.last if run.last.is_file() else None, weights_only=True
+            )
             checkpoint.save(trainer)
     finally:
         stopping.restore()

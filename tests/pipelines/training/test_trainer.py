@@ -164,6 +164,14 @@ def test_a_loss_that_is_no_number_ends_the_run_and_keeps_the_last_checkpoint(tmp
     assert (tmp_path / LAST).read_bytes() == before
 
 
+def test_a_run_says_that_half_precision_is_slower_here(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr("pipelines.training.half_precision.seconds", lambda dtype: dtype.itemsize**-4.0)
+    train(tmp_path / "half", 2, precision="bf16-mixed")
+    assert "this processor multiplies 16 times slower in bf16-mixed" in capsys.readouterr().err
+    train(tmp_path / "whole", 2)
+    assert "slower" not in capsys.readouterr().err
+
+
 def test_without_held_out_utterances_nothing_is_validated_and_that_is_said(tmp_path, capsys):
     train(tmp_path, 4, validation=False)
     assert "nothing is validated" in capsys.readouterr().err
