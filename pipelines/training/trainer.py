@@ -131,22 +131,9 @@ def fit(
     callbacks += [RichProgressBar(refresh_rate=5)] if options.get("enable_progress_bar", True) else []
     try:
         with explained(run, lambda: names_of(training, int(module.step) - done, run.items_per_step)):
-            trainer = lightning.Trainer(
-                max_epochs=1,
-                accumulate_grad_batches=how.accumulate,
-                val_check_interval=how.accumulate * min(how.validate_every, run.max_steps - done),
-                num_sanity_val_steps=0,
-                default_root_dir=run.folder,
-                logger=loggers,
-                callbacks=[stopping, *callbacks, checkpoint],
-                enable_checkpointing=False,
-                use_distributed_sampler=False,
-                **options,
-            )
-            tell_if_slower(trainer)
-            trainer.fit(
-                module, training, validation, ckpt_path=run.last if run.last.is_file() else None, weights_only=True
-            )
+            trainer = trainer_of(run, how, done, loggers, [stopping, *callbacks, checkpoint], options)
+            last = str(run.last) if run.last.is_file() else None
+            trainer.fit(module, training, validation, ckpt_path=last, weights_only=True)
             checkpoint.save(trainer)
     finally:
         stopping.restore()
@@ -155,6 +142,26 @@ def fit(
         print(f"\nstopped after step {steps} of {run.max_steps}; this goes on: {command()}", file=sys.stderr)
     if stopping.received:
         sys.exit(128 + Signals(stopping.received))
+
+
+def trainer_of(
+    run: Run, how: How, done: int, loggers: list[Logger], callbacks: list[Callback], options: dict[str, Any]
+) -> lightning.Trainer:
+    """The trainer of what is left of a run after `done` steps; half precision that is slower here is said."""
+    trainer = lightning.Trainer(
+        max_epochs=1,
+        accumulate_grad_batches=how.accumulate,
+        val_check_interval=how.accumulate * min(how.validate_every, run.max_steps - done),
+        num_sanity_val_steps=0,
+        default_root_dir=run.folder,
+        logger=loggers,
+        callbacks=callbacks,
+        enable_checkpointing=False,
+        use_distributed_sampler=False,
+        **options,
+    )
+    tell_if_slower(trainer)
+    return trainer
 
 
 def write_record(run: Run) -> None:
