@@ -35,6 +35,7 @@ from pipelines.shared.flags import check_ranges  # noqa: E402
 from pipelines.speaking.card import find_voice, read_card  # noqa: E402
 from pipelines.speaking.loading import RECOGNISER  # noqa: E402
 from pipelines.speaking.synthesis import TTS  # noqa: E402
+from pipelines.training.half_precision import fast_precision  # noqa: E402
 from speechllm.data.shards import open_shards  # noqa: E402
 from speechllm.data.speakers import read_speakers  # noqa: E402
 from speechllm.training.ranges import AtLeastOne, Count, Decay, NotNegative, Positive, PositiveShare  # noqa: E402
@@ -113,7 +114,7 @@ class Work:
         flags |= {f"optim.{key}": value for key, value in optim.items()}
         flags |= {"shards": self.codes, "tokenizer": self.base / "tokenizer.model", "run_dir": self.folder / "lm"}
         flags |= {"init_from": self.base / "lm", "held_out": 0, "num_workers": 0, "num_threads": self.args.threads}
-        flags |= {"trainer.enable_model_summary": False, "trainer.precision": self.args.precision}
+        flags |= {"trainer.enable_model_summary": False, "trainer.precision": self.args.precision or fast_precision()}
         texts = {key: str(value).lower() if isinstance(value, bool) else value for key, value in flags.items()}
         train_lm.main([f"--{key}={text}" for key, text in texts.items()])
 
@@ -206,7 +207,7 @@ def main(argv: list[str] | None = None, prog: str | None = None) -> None:
     parser.add_argument("--steps", type=int, default=60, help="of a round")
     parser.add_argument("--max-steps", type=int, default=900, help="of all rounds")
     parser.add_argument("--learning-rate", type=float, default=3e-4)
-    parser.add_argument("--precision", default="bf16-mixed", help="of training: bf16-mixed or 32-true")
+    parser.add_argument("--precision", help="of training: bf16-mixed or 32-true; default: the faster one here")
     parser.add_argument("--threads", type=int, default=0, help="of torch; 0 = all cores")
     parser.add_argument("--work", type=Path, help="working folder; default: runs/finetune/NAME")
     args = parser.parse_args(argv)

@@ -37,6 +37,11 @@ def slower(device: torch.device, precision: str) -> str:
     return f"this processor multiplies {times:.0f} times slower in {precision} than in float32; better leave it out"
 
 
+def fast_precision() -> str:
+    """Which of Lightning's precisions this processor trains faster in."""
+    return "32-true" if slower(torch.device("cpu"), "bf16-mixed") else "bf16-mixed"
+
+
 def tell_if_slower(trainer: lightning.Trainer) -> None:
     """Print what `slower` says of a trainer, in one process of several."""
     said = slower(trainer.strategy.root_device, str(trainer.precision)) if trainer.is_global_zero else ""

@@ -5,7 +5,7 @@ import torch
 
 pytest.importorskip("lightning", reason="the training scripts need lfsc-tts[train]")
 from pipelines.training import half_precision
-from pipelines.training.half_precision import seconds, slower
+from pipelines.training.half_precision import fast_precision, seconds, slower
 
 CPU = torch.device("cpu")
 
@@ -18,6 +18,13 @@ def test_whoever_trains_slower_in_half_precision_is_told(monkeypatch, precision,
     )
     assert not slower(torch.device("cuda"), precision)
     assert not slower(CPU, "32-true")
+
+
+def test_the_faster_precision_is_chosen(monkeypatch):
+    for half, chosen in ((0.7, "32-true"), (0.01, "bf16-mixed")):
+        times = {torch.bfloat16: half, torch.float32: 0.02}
+        monkeypatch.setattr(half_precision, "seconds", times.__getitem__)
+        assert fast_precision() == chosen
 
 
 def test_a_processor_that_computes_in_it_is_not_spoken_of(monkeypatch):
