@@ -57,13 +57,20 @@ class Float32Linear:
 
 
 class BFloat16Linear(Float32Linear):
-    """x W' + b with both factors in bfloat16, the sum in float32."""
+    """x W' + b with both factors in bfloat16, the sum in float32.
+
+    A CPU for which oneDNN has no such product gets the same factors in float32, where theirs are exact.
+    """
 
     def __init__(self, weight: Tensor, bias: Tensor | None):
-        super().__init__(weight.to(torch.bfloat16), None if bias is None else bias.to(torch.bfloat16))
+        self.widened = weight.is_cpu and not packs_bfloat16()
+        dtype = torch.float32 if self.widened else torch.bfloat16
+        parts = [None if part is None else part.to(torch.bfloat16).to(dtype) for part in (weight, bias)]
+        super().__init__(parts[0], parts[1])  # type: ignore[arg-type]
 
     def __call__(self, x: Tensor) -> Tensor:
-        return super().__call__(x.to(torch.bfloat16)).float()
+        x = x.to(torch.bfloat16)
+        return super().__call__(x.float() if self.widened else x).to(torch.bfloat16).float()
 
 
 class Int8Linear:
@@ -99,6 +106,11 @@ KINDS: dict[str, LinearKind] = {"float32": Float32Linear, "bfloat16": BFloat16Li
 def pack(kind: LinearKind, layer: nn.Linear) -> Linear:
     """A trained layer as one of a kind."""
     return kind(layer.weight.detach().float(), None if layer.bias is None else layer.bias.detach().float())
+
+
+def packs_bfloat16() -> bool:
+    """Whether weights in bfloat16 can be packed on this processor: oneDNN, if it is there, refuses some."""
+    return not torch.backends.mkldnn.is_available() or bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
 
 
 def has_bfloat16() -> bool:

@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+from speechllm.inference import linear
 from speechllm.inference.linear import BFloat16Linear, Float32Linear, Int8Linear
 
 
@@ -28,3 +29,19 @@ def test_the_rows_of_a_text_are_padded_and_come_back_without(kind, count):
     layer = kind(weight, bias)
     assert not layer.packed or (count + layer.row_padding(count)) % 32 == 0
     assert torch.allclose(layer(x[:count]), layer(x)[:count], atol=1e-5)
+
+
+@pytest.mark.parametrize("shape", [(256, 768), (3584, 1024)])
+def test_a_processor_without_bfloat16_multiplies_the_same_factors(monkeypatch, shape):
+    """oneDNN raises an error there (mkldnn_reorder_linear_weight: bf16 path needs the cpu support ...)."""
+    weight, bias = torch.randn(shape[1], shape[0]) * shape[0] ** -0.5, torch.randn(shape[1])
+    x = torch.randn(16, shape[0])
+    monkeypatch.setattr(linear, "packs_bfloat16", lambda: False)
+    layer = BFloat16Linear(weight, bias)
+    whole = layer(x)
+    factors = [part.to(torch.bfloat16).double() for part in (x, weight, bias)]
+    exact = torch.nn.functional.linear(*factors)
+    assert torch.equal(whole, whole.to(torch.bfloat16).float())
+    assert ((whole - exact).abs() <= exact.abs() * 2**-7 + 1e-5).all()
+    for count in (1, 2, 3, 15):
+        assert torch.equal(layer(x[:count].clone()), whole[:count])
