@@ -2,6 +2,7 @@
 
 import dataclasses
 import itertools
+import platform
 import threading
 
 import numpy as np
@@ -98,6 +99,11 @@ def test_noise_is_that_of_torch(exported, reference):
     assert np.abs(table - expected).max() <= 1e-6 * np.abs(expected).max()
 
 
+@pytest.mark.xfail(
+    platform.machine() == "x86_64" and not torch.cpu._is_vnni_supported(),
+    reason="ONNX Runtime adds pairs of 8-bit products in 16 bits on such processors: they overflow",
+    strict=False,
+)
 def test_int8_says_nearly_what_float32_says(exported, codes):
     """Magnitudes within half a decibel, pitch within two hundredths of a semitone: what bfloat16 costs too."""
     exact, rounded = (
