@@ -19,7 +19,6 @@ TAIL_S = 12.0  # of speech, in which the last word is looked for
 BEGINNINGS = (  # of inputs that are repeated, confusing, or not written as spoken, and end in a word to be told apart
     "A rose is a rose",
     "I said that that that",
-    "The sixth sick",
     "How much wood",
     "Louis XIV lost",
     "In 2024 there",
