@@ -101,8 +101,8 @@ class Plan:
     def save(self) -> dict[str, Any]:
         """What plan.json holds."""
         values = {"version": VERSION, "hash": self.hash, "settings": asdict(self.settings), "root": self.root}
-        totals = {"utterances": self.utterances, "rejected": self.rejected, "hours": self.hours}
         values["manifest"] = self.manifest
+        totals = {"utterances": self.utterances, "rejected": self.rejected, "hours": self.hours}
         return values | totals | {"shards": [[one.name, one.offset, one.hash] for one in self.shards]}
 
 

@@ -64,9 +64,10 @@ class BFloat16Linear(Float32Linear):
 
     def __init__(self, weight: Tensor, bias: Tensor | None):
         self.widened = weight.is_cpu and not packs_bfloat16()
-        dtype = torch.float32 if self.widened else torch.bfloat16
-        parts = [None if part is None else part.to(torch.bfloat16).to(dtype) for part in (weight, bias)]
-        super().__init__(parts[0], parts[1])  # type: ignore[arg-type]
+        weight, bias = weight.to(torch.bfloat16), None if bias is None else bias.to(torch.bfloat16)
+        if self.widened:
+            weight, bias = weight.float(), None if bias is None else bias.float()
+        super().__init__(weight, bias)
 
     def __call__(self, x: Tensor) -> Tensor:
         x = x.to(torch.bfloat16)

@@ -24,7 +24,11 @@ def test_the_faster_precision_is_chosen(monkeypatch):
     for half, chosen in ((0.7, "32-true"), (0.01, "bf16-mixed")):
         times = {torch.bfloat16: half, torch.float32: 0.02}
         monkeypatch.setattr(half_precision, "seconds", times.__getitem__)
+        monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
         assert fast_precision() == chosen
+        with monkeypatch.context() as patch:
+            patch.setattr(torch.cuda, "is_available", lambda: True)
+            assert fast_precision() == "bf16-mixed"
 
 
 def test_a_processor_that_computes_in_it_is_not_spoken_of(monkeypatch):
