@@ -8,6 +8,7 @@ from codec.licence import Licence
 from codec.runtime.hifigan import HiFiGANRuntime
 from codec.runtime.interface import RuntimeCodec
 from codec.runtime.lite import LiteRuntime
+from codec.runtime.processor import adds_8_bits_exactly
 from codec.runtime.session import Session
 
 FAMILIES = {"hifigan": HiFiGANRuntime, "lite": LiteRuntime}
@@ -20,7 +21,8 @@ def load(folder: str | Path, precision: str = "int8", threads: int = 1) -> Runti
 
     Args:
         folder: of the codec.
-        precision: of the decoder's large products, int8 or float32; a codec without a graph in int8 takes float32.
+        precision: of the decoder's large products, int8 or float32; a codec without a graph in int8 takes float32, and
+            so does every one on a processor that adds 8-bit products wrong.
         threads: of one call.
 
     Raises:
@@ -51,7 +53,8 @@ def decoder_path(folder: Path, precision: str) -> Path:
         FileNotFoundError: there is none.
     """
     path = folder / f"decode-{precision}.onnx"
-    path = path if path.is_file() else folder / "decode-float32.onnx"
+    if not path.is_file() or (precision == "int8" and not adds_8_bits_exactly()):
+        path = folder / "decode-float32.onnx"
     if not path.is_file():
         raise FileNotFoundError(f"{folder} has no {path.name}; write it with lfsc-tts export-onnx")
     return path
