@@ -16,7 +16,9 @@ from benchmarks.texts.hard_texts import HARD_INPUTS
 from speechllm.text.normalizer import Normalizer
 
 TAIL_S = 12.0  # of speech, in which the last word is looked for
-BEGINNINGS = (  # of inputs that are repeated, confusing, or not written as spoken, and end in a word to be told apart
+# Of inputs that are repeated, confusing, or not written as spoken, and end in a word to be told apart, however a processor
+# rounds: the sixth sick sheikh's sheep are heard on some.
+BEGINNINGS = (
     "A rose is a rose",
     "I said that that that",
     "How much wood",
