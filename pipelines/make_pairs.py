@@ -10,7 +10,6 @@ run continues with the same command. train_preferences.py learns from OUT.
 """
 
 import argparse
-import hashlib
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -24,7 +23,7 @@ from pipelines.corpus.hearing import Ear, can_hear  # noqa: E402
 from pipelines.corpus.rejects import Reject, report  # noqa: E402
 from pipelines.corpus.sentences import sentences_of  # noqa: E402
 from pipelines.preferences.pairs import FILE, Pair, by_sentence, pair_of, write_pairs  # noqa: E402
-from pipelines.preferences.tries import CHUNK, FOLDER, Speaking, Try, is_there, read_tries  # noqa: E402
+from pipelines.preferences.tries import CHUNK, FOLDER, Speaking, Try, is_there, named, read_tries  # noqa: E402
 from pipelines.shared.errors import UserError, guard, resumable  # noqa: E402
 from pipelines.speaking.people import people  # noqa: E402
 from pipelines.speaking.speakers import choose  # noqa: E402
@@ -46,9 +45,8 @@ def speaking_of(args: argparse.Namespace) -> tuple[Speaking, str]:
     asked = {"temperature": args.temperature, "guidance": args.guidance}
     sampling = {name: value for name, value in asked.items() if value is not None}
     SamplingConfig(**sampling)  # says what cannot be
-    weights = hashlib.sha256((chosen.folder / "lm/model.safetensors").read_bytes()).hexdigest()[:8]
     changes = "".join(f", {name} {value:g}" for name, value in sampling.items())
-    made = f"{args.tries} tries of {chosen.folder.name} (LM {weights}){changes}"
+    made = f"{args.tries} tries of {named(chosen.folder)}{changes}"
     return Speaking(people(args.voice, tries=1, threads=1), args.tries, sampling, Ear().error_rate), made
 
 

@@ -5,12 +5,11 @@
 
 The speakers of the voice take turns, and each speaks under the guidance and as often as the voice's card says; what its
 recogniser does not find good after that is left out. train_lm.py learns from OUT, best beside the recordings the voice
-was made from, which alone say what its speakers sound like: nobody is shown a voice by what was spoken here. Half an
-hour of one core makes six hours. An interrupted run continues with the same command.
+was made from, which alone say what its speakers sound like: nobody is shown a voice by what was spoken here. An hour of
+one core makes five hours. An interrupted run continues with the same command.
 """
 
 import argparse
-import hashlib
 import json
 import sys
 from collections.abc import Sequence
@@ -24,7 +23,7 @@ from rich.progress import track
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from pipelines.corpus.sentences import sentences_of  # noqa: E402
-from pipelines.preferences.tries import is_there  # noqa: E402
+from pipelines.preferences.tries import is_there, named  # noqa: E402
 from pipelines.shared.errors import UserError, guard, resumable  # noqa: E402
 from pipelines.speaking.manner import Manner  # noqa: E402
 from pipelines.speaking.people import people  # noqa: E402
@@ -69,7 +68,8 @@ def write(path: Path, voices: dict[str, TTS], sentences: Sequence[str], first: i
     texts = {key: json.dumps(value, ensure_ascii=False) for key, value in notes.items()}
     write_shard(path, found, config.codes, config.tokenizer_fingerprint, texts)
     shard = Shard(path, aligned=False)
-    write_speakers(shard, speakers, torch.zeros(len(found), config.speaker_dim))  # no vectors: see above
+    if config.speaker_dim:
+        write_speakers(shard, speakers, torch.zeros(len(found), config.speaker_dim))  # no vectors: see above
     shard.write_positions([one.positions for one in found if one.positions is not None])
 
 
@@ -88,11 +88,10 @@ def main(argv: list[str] | None = None, prog: str | None = None) -> None:
     one = next(iter(voices.values())).voice
     if one.recogniser is None or not one.lm.config.reader_layer:
         raise UserError(f"got --voice {args.voice}; expected one that reads back what it wrote: train_recogniser.py")
-    weights = hashlib.sha256((folder / "lm/model.safetensors").read_bytes()).hexdigest()[:8]
+    made = f"{len(voices)} speakers of {named(folder)}"
     args.out.mkdir(parents=True, exist_ok=True)
     for first in track(range(0, len(sentences), CHUNK), "speaking"):
         path, chunk = args.out / f"{first:06d}.safetensors", sentences[first : first + CHUNK]
-        made = f"{len(voices)} speakers of {folder.name} (LM {weights})"
         if not is_there(path, chunk, made):
             write(path, voices, chunk, first, made)
     shards = [shard for path in sorted(args.out.glob("*.safetensors")) if len(shard := Shard(path, aligned=False))]

@@ -16,8 +16,8 @@ from benchmarks.texts.hard_texts import HARD_INPUTS
 from speechllm.text.normalizer import Normalizer
 
 TAIL_S = 12.0  # of speech, in which the last word is looked for
-# Of inputs that are repeated, confusing, or not written as spoken, and end in a word to be told apart, however a processor
-# rounds: the sixth sick sheikh's sheep are heard on some.
+# Of inputs that are repeated, confusing, or not written as spoken, and end in a word to be told apart on any processor:
+# that of the sixth sick sheikh's sheep is heard or not as rounding will have it.
 BEGINNINGS = (
     "A rose is a rose",
     "I said that that that",

@@ -26,7 +26,7 @@ CONFIGURED = {  # scripts that take a configuration, and what says of which type
     "pipelines/train_lm.py": "TrainLM",
     "pipelines/train_preferences.py": "TrainPreferences",
 }
-SHELL = {"cp", "echo", "mkdir", "aplay", "source", "curl", "hf", "base64", "kubectl", "export"}
+SHELL = {"cp", "echo", "mkdir", "aplay", "source", "curl", "hf", "base64", "kubectl", "export", "git", "tar"}
 
 
 def blocks(language: str) -> list[str]:

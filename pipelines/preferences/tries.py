@@ -4,6 +4,7 @@ A shard OUT/tries/000000.safetensors holds every try of CHUNK sentences, and bes
 were while speaking. What was heard is in its notes. Whoever makes them again finds what is there.
 """
 
+import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -83,6 +84,12 @@ def can_be_said(text: str, tts: TTS) -> bool:
         return len(list(tts.read(text))) == 1
     except ValueError:
         return False
+
+
+def named(folder: Path) -> str:
+    """A voice folder and its LM in a few characters, for the notes of what it spoke."""
+    weights = hashlib.sha256((folder / "lm/model.safetensors").read_bytes()).hexdigest()[:8]
+    return f"{folder.name} (LM {weights})"
 
 
 def is_there(path: Path, sentences: Sequence[str], made: str) -> bool:

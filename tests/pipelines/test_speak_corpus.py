@@ -21,25 +21,30 @@ from speechllm.data.shards import open_shards
 from speechllm.data.speakers import Voices, read_speakers
 from speechllm.export.recogniser import export_recogniser
 from speechllm.model.recogniser import Recogniser
+from speechllm.runtime.recogniser import RuntimeRecogniser
 
 TEXTS = ["Hello there.", "It is.", "It is. It was.", "Yes."]  # the third is more than one sentence
 ALWAYS, NEVER = math.inf, -1.0  # of `good`: what is read back right
 
 
+def write_recogniser(voice: Path) -> Path:
+    """A recogniser of random weights in a voice folder."""
+    lm = SpeechLM.from_pretrained(voice / "lm").config
+    sounds = tuple(range(1, lm.vocab_size))
+    Recogniser(RecogniserConfig(lm.codes, lm.tokenizer_fingerprint, sounds, dim=8)).save(voice / "recogniser")
+    export_recogniser(voice / "recogniser")
+    return voice
+
+
 @pytest.fixture(scope="module")
 def voice(tmp_path_factory) -> Path:
     """A toy of two speakers that reads back what it wrote."""
-    folder = toys.write_voice(
-        tmp_path_factory.mktemp("voices") / "pair", speaker_dim=6, prefix_queries=2, prefix_heads=2
-    )
+    folder = tmp_path_factory.mktemp("voices") / "pair"
+    toys.write_voice(folder, speaker_dim=6, prefix_queries=2, prefix_heads=2)
     vectors = torch.eye(6).numpy()
     made = {name: Speaker(vectors[i], toys.random_codes(1, 5 + i, i)[0].numpy()) for i, name in enumerate("ab")}
     write_speakers(folder, made)
-    lm = SpeechLM.from_pretrained(folder / "lm").config
-    sounds = tuple(range(1, lm.vocab_size))
-    Recogniser(RecogniserConfig(lm.codes, lm.tokenizer_fingerprint, sounds, dim=8)).save(folder / "recogniser")
-    export_recogniser(folder / "recogniser")
-    return folder
+    return write_recogniser(folder)
 
 
 loaded = functools.cache(people)  # a toy is quick to speak, and slow to load
@@ -91,6 +96,25 @@ def test_nobody_is_shown_a_voice_by_what_was_spoken(tmp_path, voice):
     shards = open_shards(tmp_path / "spoken")
     every = [(s, i) for s, shard in enumerate(shards) for i in range(len(shard))]
     assert not Voices(shards, every).members
+
+
+def test_a_voice_of_one_has_no_speakers(tmp_path):
+    make(tmp_path, write_recogniser(toys.write_voice(tmp_path / "one")))
+    shards = open_shards(tmp_path / "spoken")
+    assert sum(map(len, shards)) == 3
+    assert not any(read_speakers(shard) for shard in shards)
+
+
+def test_as_many_tries_are_made_as_the_card_says(tmp_path, voice):
+    folder = toys.copy_voice(voice, tmp_path / "three")
+    (folder / "voice.yaml").write_text((folder / "voice.yaml").read_text() + "tries: 3\n")
+    tts = deciding(people(f"{folder}:a", threads=1)["a"], NEVER)
+    assert tts.voice.tries == 3
+    misread, read = RuntimeRecogniser.misread, []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(RuntimeRecogniser, "misread", lambda *given, **more: (read.append(1), misread(*given, **more))[1])
+        assert speak_corpus.say(tts, 0, TEXTS[0]) is None
+    assert len(read) == 4, "each try, and the one that was taken"
 
 
 def test_what_is_read_back_wrong_is_left_out(tmp_path, voice):
