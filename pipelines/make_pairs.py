@@ -23,10 +23,9 @@ from pipelines.corpus.hearing import Ear, can_hear  # noqa: E402
 from pipelines.corpus.rejects import Reject, report  # noqa: E402
 from pipelines.corpus.sentences import sentences_of  # noqa: E402
 from pipelines.preferences.pairs import FILE, Pair, by_sentence, pair_of, write_pairs  # noqa: E402
-from pipelines.preferences.tries import CHUNK, FOLDER, Speaking, Try, is_there, named, read_tries  # noqa: E402
+from pipelines.preferences.tries import CHUNK, FOLDER, Speaking, Try, choose_people, is_there, named, read_tries  # noqa: E402
 from pipelines.shared.errors import UserError, guard, resumable  # noqa: E402
 from pipelines.speaking.people import people  # noqa: E402
-from pipelines.speaking.speakers import choose  # noqa: E402
 from speechllm import SamplingConfig  # noqa: E402
 from speechllm.data.shards import Shard  # noqa: E402
 
@@ -39,14 +38,12 @@ def speaking_of(args: argparse.Namespace) -> tuple[Speaking, str]:
         raise UserError(f"got --margin {args.margin}; expected more than 0, such as 0.05")
     if not can_hear():
         raise UserError("no recogniser is installed; pip install 'lfsc-tts[eval]'")
-    chosen = choose(args.voice)
-    if chosen.speaker and "+" in chosen.speaker:
-        raise UserError(f"got --voice {args.voice}; expected a voice or one of its speakers, not a blend")
+    chosen = choose_people(args.voice)
     asked = {"temperature": args.temperature, "guidance": args.guidance}
     sampling = {name: value for name, value in asked.items() if value is not None}
     SamplingConfig(**sampling)  # says what cannot be
     changes = "".join(f", {name} {value:g}" for name, value in sampling.items())
-    made = f"{args.tries} tries of {named(chosen.folder)}{changes}"
+    made = f"{args.tries} tries of {named(chosen)}{changes}"
     return Speaking(people(args.voice, tries=1, threads=1), args.tries, sampling, Ear().error_rate), made
 
 

@@ -23,14 +23,15 @@ from rich.progress import track
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from pipelines.corpus.sentences import sentences_of  # noqa: E402
-from pipelines.preferences.tries import is_there, named  # noqa: E402
+from pipelines.preferences.tries import choose_people, is_there, named  # noqa: E402
 from pipelines.shared.errors import UserError, guard, resumable  # noqa: E402
+from pipelines.shared.flags import check_ranges  # noqa: E402
 from pipelines.speaking.manner import Manner  # noqa: E402
 from pipelines.speaking.people import people  # noqa: E402
-from pipelines.speaking.speakers import choose  # noqa: E402
 from pipelines.speaking.synthesis import TTS  # noqa: E402
 from speechllm.data.shards import Example, Shard, write_shard  # noqa: E402
 from speechllm.data.speakers import write_speakers  # noqa: E402
+from speechllm.training.ranges import AtLeastOne  # noqa: E402
 
 CHUNK = 100  # sentences of a shard, which an interruption costs at most
 
@@ -83,18 +84,21 @@ def main(argv: list[str] | None = None, prog: str | None = None) -> None:
     parser.add_argument("--out", type=Path, required=True, help="folder for the shards")
     args = parser.parse_args(argv)
 
+    if args.sentences is not None:
+        check_ranges(args, {"sentences": AtLeastOne})
     sentences = sentences_of(args.texts, args.exclude)[: args.sentences]
-    voices, folder = people(args.voice, threads=1), choose(args.voice).folder
+    made = named(choose_people(args.voice))
+    voices = people(args.voice, threads=1)
     one = next(iter(voices.values())).voice
     if one.recogniser is None or not one.lm.config.reader_layer:
         raise UserError(f"got --voice {args.voice}; expected one that reads back what it wrote: train_recogniser.py")
-    made = f"{len(voices)} speakers of {named(folder)}"
     args.out.mkdir(parents=True, exist_ok=True)
-    for first in track(range(0, len(sentences), CHUNK), "speaking"):
-        path, chunk = args.out / f"{first:06d}.safetensors", sentences[first : first + CHUNK]
+    paths = {first: args.out / f"{first:06d}.safetensors" for first in range(0, len(sentences), CHUNK)}
+    for first, path in track(paths.items(), "speaking"):
+        chunk = sentences[first : first + CHUNK]
         if not is_there(path, chunk, made):
             write(path, voices, chunk, first, made)
-    shards = [shard for path in sorted(args.out.glob("*.safetensors")) if len(shard := Shard(path, aligned=False))]
+    shards = [Shard(path, aligned=False) for path in paths.values()]
     count, frames = sum(map(len, shards)), sum(len(shard.tensors["codes"]) for shard in shards)
     if not count:
         raise UserError(f"no line of {args.texts} was read back right by {args.voice}")

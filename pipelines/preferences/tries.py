@@ -15,6 +15,7 @@ import numpy as np
 import torch
 
 from pipelines.shared.errors import UserError
+from pipelines.speaking.speakers import Chosen, choose
 from pipelines.speaking.synthesis import TTS
 from speechllm.data.shards import Example, Shard, write_shard
 
@@ -86,10 +87,18 @@ def can_be_said(text: str, tts: TTS) -> bool:
         return False
 
 
-def named(folder: Path) -> str:
-    """A voice folder and its LM in a few characters, for the notes of what it spoke."""
-    weights = hashlib.sha256((folder / "lm/model.safetensors").read_bytes()).hexdigest()[:8]
-    return f"{folder.name} (LM {weights})"
+def choose_people(name: str) -> Chosen:
+    """`choose` of a voice or one of its speakers; UserError for a blend, who is in no corpus to learn from."""
+    chosen = choose(name)
+    if chosen.speaker and "+" in chosen.speaker:
+        raise UserError(f"got --voice {name}; expected a voice or one of its speakers, not a blend")
+    return chosen
+
+
+def named(chosen: Chosen) -> str:
+    """Who speaks, with which LM, for the notes of what was spoken."""
+    weights = hashlib.sha256((chosen.folder / "lm/model.safetensors").read_bytes()).hexdigest()[:8]
+    return f"{chosen.speaker} of " * bool(chosen.speaker) + f"{chosen.folder.name} (LM {weights})"
 
 
 def is_there(path: Path, sentences: Sequence[str], made: str) -> bool:

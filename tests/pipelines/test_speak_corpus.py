@@ -58,7 +58,7 @@ def deciding(tts: TTS, good: float) -> TTS:
     return tts.sharing(replace(tts.voice, recogniser=replace(tts.voice.recogniser, config=config)))
 
 
-def make(root: Path, voice: Path, good: float = ALWAYS, say=speak_corpus.say) -> None:
+def make(root: Path, voice: object, *more: object, good: float = ALWAYS, say=speak_corpus.say) -> None:
     """speak_corpus.main, with a voice that decides so."""
 
     def voices(*given, **options) -> dict[str, TTS]:
@@ -70,7 +70,7 @@ def make(root: Path, voice: Path, good: float = ALWAYS, say=speak_corpus.say) ->
         patch.setattr(speak_corpus, "say", say)
         patch.setattr(speak_corpus, "CHUNK", 2)
         paths = ["--voice", voice, "--texts", root / "texts.txt", "--out", root / "spoken"]
-        speak_corpus.main(list(map(str, paths)))
+        speak_corpus.main(list(map(str, [*paths, *more])))
 
 
 def test_sentences_are_kept_as_they_were_spoken_by_whose_turn_it_was(tmp_path, voice, capsys):
@@ -119,7 +119,7 @@ def test_as_many_tries_are_made_as_the_card_says(tmp_path, voice):
 
 def test_what_is_read_back_wrong_is_left_out(tmp_path, voice):
     with pytest.raises(UserError, match=r"no line of .*texts.txt was read back right"):
-        make(tmp_path, voice, NEVER)
+        make(tmp_path, voice, good=NEVER)
 
 
 def test_an_interrupted_run_goes_on_and_other_sentences_are_refused(tmp_path, voice):
@@ -146,6 +146,19 @@ def test_an_interrupted_run_goes_on_and_other_sentences_are_refused(tmp_path, vo
             make(tmp_path, voice)
     finally:
         TEXTS.reverse()
+
+
+def test_fewer_sentences_and_one_speaker_can_be_asked_for(tmp_path, voice, capsys):
+    make(tmp_path, f"{voice}:b", "--sentences", 2)
+    (shard,) = open_shards(tmp_path / "spoken")
+    assert list(read_speakers(shard).names) == ["b", "b"]
+    assert "2 of 2 sentences" in capsys.readouterr().out
+    with pytest.raises(UserError, match=r"was made with b of pair .*, now it is a of pair"):
+        make(tmp_path, f"{voice}:a", "--sentences", 2)
+    with pytest.raises(UserError, match="got --voice .*:a.b@0.5; expected a voice or one of its speakers, not a blend"):
+        make(tmp_path, f"{voice}:a+b@0.5")
+    with pytest.raises(UserError, match="got --sentences 0; expected"):
+        make(tmp_path, voice, "--sentences", 0)
 
 
 def test_a_voice_that_does_not_read_back_is_refused(tmp_path):
