@@ -17,7 +17,8 @@ pytest.importorskip("lightning", reason="training needs lfsc-tts[train]")
 from codec import HiFiGANCodec
 from codec.fsq import GroupedFSQ
 from codec.training.lfsc.module import LitHiFiGAN
-from codec.training.lite.module import CodecOptim, LitCodec
+from codec.training.lite.module import LitCodec
+from codec.training.lite.optim import CodecOptim
 from on_a_fake_gpu import fake_gpu, to_gpu
 from parity.reduced import reduced
 from speechllm import Prompt

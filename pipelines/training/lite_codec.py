@@ -16,7 +16,8 @@ from codec import save as save_codec
 from codec.training.lite.augmentation import Augmentation, Augmenter
 from codec.training.lite.augmented_segments import AugmentedSegments
 from codec.training.lite.linear_start import start_from_components
-from codec.training.lite.module import CodecOptim, LitCodec
+from codec.training.lite.module import LitCodec
+from codec.training.lite.optim import CodecOptim
 from codec.training.ranges import AtLeastOne, Count, Decay, NotNegative, Seed
 from codec.training.segments import AudioSegments, FeatureSegments, Segments
 from pipelines.corpus import manifest
@@ -27,6 +28,7 @@ from pipelines.training.dealing import loader, per_step, processes
 from pipelines.training.resume import Run, part_of, settings_of
 from pipelines.training.shown import copy_of_lite, sounds
 from pipelines.training.trainer import How, adversarial_options, fit
+from speechllm.model.recogniser import Recogniser
 
 DISCRIMINATORS = "discriminators.safetensors"
 START_SEGMENTS = 400  # segments from which training takes its linear start
@@ -43,6 +45,7 @@ class TrainLite:
     init_from: Path | None = None  # a codec folder whose weights to start from
     vocoder_from: Path | None = None  # a codec folder whose vocoder to start from
     discriminators_from: Path | None = None  # the run_dir of a run whose discriminators to start from
+    listener_from: Path | None = None  # a recogniser, of this codec's codes, that the decoder should be right for
     features: Path | None = None  # features to train on in place of audio
     augment: Augmentation | None = None  # how features are changed at every step; None = not at all
     batch_size: AtLeastOne = 16  # segments that each process holds at once
@@ -113,10 +116,38 @@ def new_module(config: TrainLite) -> LitCodec:
         codec.load_state_dict(load_codec(config.init_from, kind=LiteCodec).state_dict())
     if config.vocoder_from:
         codec.vocoder.load_state_dict(load_codec(config.vocoder_from, kind=LiteCodec).vocoder.state_dict())
-    module = LitCodec(codec, config.optim, config.batches_per_step, config.activation_checkpointing)
+    listener = Listener(load_recogniser(config.listener_from, config)) if config.listener_from else None
+    module = LitCodec(codec, config.optim, config.batches_per_step, config.activation_checkpointing, listener)
     if config.discriminators_from:
         module.load_discriminators(config.discriminators_from / DISCRIMINATORS)
     return module
+
+
+class Listener(torch.nn.Module):
+    """Hears sounds in values of codes float32 [B, T, D]: log probabilities of them [B, R, V]."""
+
+    def __init__(self, recogniser: Recogniser):
+        super().__init__()
+        self.recogniser = recogniser
+
+    def forward(self, values: Tensor) -> Tensor:
+        return self.recogniser.read(values)
+
+
+def load_recogniser(folder: Path, config: TrainLite) -> Recogniser:
+    """The one in a folder; UserError if it hears other codes than those that training starts from and keeps."""
+    try:
+        recogniser = Recogniser.load(folder)
+    except (OSError, ValueError) as error:
+        raise UserError(f"--listener_from: {error}") from error
+    known = recogniser.config.codes.codec_fingerprint
+    codes = load_codec(config.init_from, kind=LiteCodec).fingerprint if config.init_from else ""
+    if config.optim.freeze_from or known != codes:
+        raise UserError(
+            f"got --listener_from={folder}, which hears the codes of codec {known}; "
+            "start from that codec (--init_from) and keep its codes (--optim.freeze_from=0)"
+        )
+    return recogniser
 
 
 def train(config: TrainLite) -> None:

@@ -71,6 +71,14 @@ class Recogniser(nn.Module):
         values = digits_to_values(codes_to_digits(codes, levels), levels) * seen
         if hidden is not None:
             values = values * ~hidden[..., None]
+        return self.read(values, seen)
+
+    def read(self, values: Tensor, seen: Tensor | None = None) -> Tensor:
+        """Log probabilities of sounds float32 [B, R, V + 1] from values of digits float32 [B, T, P].
+
+        `seen` float32 [B, T, 1] is 1 where there are frames; None = everywhere.
+        """
+        seen = torch.ones_like(values[..., :1]) if seen is None else seen
         x = self.input(values.transpose(1, 2)).transpose(1, 2) * seen
         for block in self.frame_blocks:
             x = block(x, seen)

@@ -1,11 +1,18 @@
 """Which training a configuration asks for."""
 
 import pytest
+import torch
 
 pytest.importorskip("lightning", reason="the training scripts need lfsc-tts[train]")
 
+import codec
+import toys
+from codec import LiteCodec
 from pipelines import train_codec
+from pipelines.shared.errors import UserError
 from pipelines.training import lfsc_codec, lite_codec
+from speechllm.config import CodeSpec, RecogniserConfig
+from speechllm.model.recogniser import Recogniser
 
 
 @pytest.mark.parametrize(
@@ -33,3 +40,31 @@ def test_help_shows_the_flags_of_the_family(capsys):
         printed = capsys.readouterr().out
         assert not stopped.value.code
         assert printed.startswith("usage: lfsc-tts train-codec ") and shown in printed
+
+
+def test_a_listener_hears_the_codes_that_training_keeps(tmp_path):
+    codec.save(toys.toy_codec(), tmp_path / "codec")
+    known = codec.load(tmp_path / "codec")
+    spec = CodeSpec(known.frame_rate, known.num_codebooks, known.levels, known.fingerprint)
+    Recogniser(RecogniserConfig(spec, "toy", (3, 5), dim=8, frame_blocks=1, step_blocks=1)).save(tmp_path / "listener")
+    begun = dict(
+        manifest=tmp_path, codec=toys.TOY_CODEC, init_from=tmp_path / "codec", listener_from=tmp_path / "listener"
+    )
+    kept = lite_codec.CodecOptim(freeze_from=0, discriminator_channels=4)
+    (listener,) = lite_codec.new_module(lite_codec.TrainLite(**begun, optim=kept)).listener
+    heard = listener(codec_values(known))
+    assert heard.shape == (1, 10, 3) and heard.exp().sum(-1).allclose(heard.new_ones(1, 10))
+
+    changed = begun | {"optim": lite_codec.CodecOptim(freeze_from=5)}
+    others = begun | {"init_from": None, "optim": kept}
+    for wrong in (changed, others):
+        with pytest.raises(UserError, match=r"listener_from.*--init_from.*--optim.freeze_from=0"):
+            lite_codec.new_module(lite_codec.TrainLite(**wrong))
+    (tmp_path / "listener" / "config.json").write_text("{")
+    with pytest.raises(UserError, match="--listener_from: .* is no readable recogniser"):
+        lite_codec.new_module(lite_codec.TrainLite(**begun, optim=kept))
+
+
+def codec_values(known: LiteCodec) -> torch.Tensor:
+    """Values float32 [1, 5, D] of random codes."""
+    return known.quantizer.decode(toys.random_codes(1, 5)).transpose(1, 2)

@@ -1,10 +1,11 @@
 """Losses of the lite family. Each returns a scalar; lower is better. Shapes: B batch, S frames, W values of a frame."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
 
+from codec.lite.codec import LiteCodec
 from codec.training.adversarial import DiscriminatorOutput
 
 
@@ -43,6 +44,26 @@ def over_processes(mean: Tensor) -> Tensor:
     total = mean.clone()
     torch.distributed.all_reduce(total)
     return total / torch.distributed.get_world_size()
+
+
+def listening_loss(codec: LiteCodec, listener: Callable[[Tensor], Tensor], target: Tensor, estimate: Tensor) -> Tensor:
+    """How differently a listener hears decoded features [B, S, W] and those that were wanted, nats per step of his.
+
+    Discriminators ask for features of speech, of any speech; this asks for the same sounds. Both are coded again, and
+    the gradient goes through the encoder.
+
+    Args:
+        codec: that codes them.
+        listener: from values of codes float32 [B, T, D] in [-1, 1] to log probabilities of sounds [B, R, V].
+        target, estimate: features wanted and decoded.
+    """
+
+    def hear(features: Tensor) -> Tensor:
+        return listener(codec.quantizer(codec.encoder(features))[0].transpose(1, 2).float())
+
+    with torch.no_grad():
+        wanted = hear(target)
+    return (wanted.exp() * (wanted - hear(estimate))).sum(-1).mean()
 
 
 def usage_loss(squashed: Tensor) -> Tensor:

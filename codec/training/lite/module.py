@@ -11,7 +11,6 @@ features.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -31,36 +30,13 @@ from codec.training.lite.losses import (
     feature_loss,
     feature_matching_loss,
     levels,
+    listening_loss,
     over_processes,
     usage_loss,
 )
+from codec.training.lite.optim import CodecOptim
 from codec.training.lite.results import Inputs, Part, Results, Term, Whole
-from codec.training.ranges import AtLeastOne, Count, Decay, NotNegative, Positive, Share
 from codec.training.steps import CountsSteps
-
-
-@dataclass(frozen=True)
-class CodecOptim:
-    """Losses and optimisers; see configs/codec/lite-21.5fps.yaml."""
-
-    max_steps: AtLeastOne = 20_000
-    freeze_from: Count = 7_500  # step from which the encoder is frozen and discriminators come in
-    warmup_steps: Count = 50
-    learning_rate: Positive = 2e-3
-    frozen_learning_rate: Positive = 5e-4  # from freeze_from on
-    discriminator_learning_rate: Positive = 3e-4
-    final_learning_rate: Share = 0.05  # share of the learning rate left at freeze_from and at the end
-    betas: tuple[Decay, Decay] = (0.8, 0.99)
-    weight_decay: NotNegative = 1e-3
-    clip_norm: Positive = 5.0
-    parts: tuple[str, ...] = ("features", "vocoder")  # what learns; they can also be trained apart, at the same time
-    usage_weight: NotNegative = 0.0  # of codes that are used alike, until freeze_from
-    feature_weight: NotNegative = 4.0
-    pitch_weight: NotNegative = 8.0
-    envelope_weight: NotNegative = 4.0
-    adversarial_weight: NotNegative = 0.5
-    matching_weight: NotNegative = 2.0
-    discriminator_channels: AtLeastOne = 32
 
 
 class LitCodec(CountsSteps, lightning.LightningModule):
@@ -70,9 +46,18 @@ class LitCodec(CountsSteps, lightning.LightningModule):
         codec, optim: what learns, and how.
         batches_per_step: parts that a batch is passed in, one after the other; the update is the same.
         checkpointing: whether inner values of the codec's blocks are computed anew on the way back.
+        listener: hears sounds in codes, see listening_loss; it learns nothing and is in no checkpoint, and
+            neither does the encoder learn then. None = nobody.
     """
 
-    def __init__(self, codec: LiteCodec, optim: CodecOptim, batches_per_step: int = 1, checkpointing: bool = False):
+    def __init__(
+        self,
+        codec: LiteCodec,
+        optim: CodecOptim,
+        batches_per_step: int = 1,
+        checkpointing: bool = False,
+        listener: torch.nn.Module | None = None,
+    ):
         super().__init__()
         self.automatic_optimization = False
         self.codec, self.optim, self.batches_per_step = codec, optim, batches_per_step
@@ -82,6 +67,10 @@ class LitCodec(CountsSteps, lightning.LightningModule):
         self.discriminators = torch.nn.ModuleDict(
             {name: PatchDiscriminator(channels) for name in ("features", "envelope")}
         )
+        # In a tuple, so that it is no part of this module.
+        self.listener = () if listener is None else (listener.eval().requires_grad_(False),)
+        if listener:
+            codec.encoder.requires_grad_(False)  # what the listener says goes through it, to the decoder
         self.losses: list[Tensor] = []  # of the step so far
         self.register_step()
 
@@ -99,6 +88,11 @@ class LitCodec(CountsSteps, lightning.LightningModule):
     def load_discriminators(self, path: Path) -> None:
         """Read what save_discriminators wrote."""
         self.discriminators.load_state_dict(load_file(path))
+
+    def on_fit_start(self) -> None:
+        """The listener goes where the codec is."""
+        for listener in self.listener:
+            listener.to(self.device)
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Runs begun when discriminators were called judges resume too."""
@@ -220,6 +214,9 @@ class LitCodec(CountsSteps, lightning.LightningModule):
             else:
                 usage = usage_loss(self.codec.quantizer.squash(latents))
             terms.append((self.optim.usage_weight, "usage", usage))
+        if self.frozen and self.listener and "features" in results.pairs:
+            heard = listening_loss(self.codec, self.listener[0], *results.pairs["features"])
+            terms.append((self.optim.listening_weight, "listening", heard))
         for name, (target, estimate) in results.pairs.items():
             terms.append(self.distance(name, target, estimate))
             if self.frozen:

@@ -16,7 +16,8 @@ from codec.training.accumulating import recompute, recomputed, shares_of
 from codec.training.lfsc import module as lfsc_module
 from codec.training.lfsc.module import LitHiFiGAN
 from codec.training.lite import module as lite_module
-from codec.training.lite.module import CodecOptim, LitCodec
+from codec.training.lite.module import LitCodec
+from codec.training.lite.optim import CodecOptim
 from pipelines import train_codec
 from training_toys import TOY, TOY_OPTIM, without_trainer
 

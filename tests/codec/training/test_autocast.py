@@ -13,7 +13,8 @@ from codec.training.adversarial import DiscriminatorOutput, adversarial_loss, di
 from codec.training.lfsc import losses
 from codec.training.lfsc.module import LitHiFiGAN
 from codec.training.lite.losses import feature_matching_loss, usage_loss
-from codec.training.lite.module import CodecOptim, LitCodec
+from codec.training.lite.module import LitCodec
+from codec.training.lite.optim import CodecOptim
 from parity.reduced import reduced
 from training_toys import TOY, TOY_OPTIM, without_trainer
 

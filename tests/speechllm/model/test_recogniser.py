@@ -11,6 +11,7 @@ import torch.nn.functional as F
 
 import toys
 from speechllm.config import RecogniserConfig
+from speechllm.digits import codes_to_digits, digits_to_values
 from speechllm.model.recogniser import Recogniser
 from speechllm.request import Frame
 from speechllm.runtime.recogniser import RuntimeRecogniser, log_probability
@@ -42,6 +43,13 @@ def test_an_utterance_is_read_in_a_batch_as_alone():
     together = model.misread(codes, targets)
     for one, target, among in zip(codes, targets, together, strict=True):
         assert torch.allclose(model.misread([one], [target])[0], among, atol=1e-4)
+
+
+@torch.inference_mode()
+def test_what_is_read_in_codes_is_read_in_their_values():
+    model, (codes,) = recogniser(), utterances(7)
+    values = digits_to_values(codes_to_digits(codes, CONFIG.codes.levels), CONFIG.codes.levels)
+    assert torch.equal(model.read(values[None]), model(codes[None], torch.tensor([7])))
 
 
 def test_tokens_without_a_sound_are_left_out():

@@ -11,8 +11,10 @@ from torch.utils.data import DataLoader
 pytest.importorskip("lightning", reason="the training scripts need lfsc-tts[train]")
 import toys
 from codec import LiteCodec
-from codec.lite.features import extract_features
-from codec.training.lite.module import CodecOptim, LitCodec
+from codec.lite.features import extract_features, num_features
+from codec.training.lite.losses import listening_loss
+from codec.training.lite.module import LitCodec
+from codec.training.lite.optim import CodecOptim
 from codec.training.segments import Segments
 from pipelines.training.resume import Run
 from pipelines.training.trainer import How, fit
@@ -220,6 +222,40 @@ def test_even_use_of_codes_is_learned_where_it_is_wanted(tmp_path):
     used = curve(log, "train/usage")
     assert used[-1] < 0.9 * used[0]
     assert not curve(train(lit(max_steps=2, freeze_from=2), segments(2), tmp_path / "without"), "train/usage")
+
+
+class Sounds(torch.nn.Module):
+    """Hears one of five sounds in every frame of codes."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.linear = torch.nn.Linear(sum(map(len, [toys.TOY_CODEC.levels] * toys.TOY_CODEC.num_codebooks)), 5)
+
+    def forward(self, values: torch.Tensor) -> torch.Tensor:
+        return self.linear(4 * values).log_softmax(-1)
+
+
+def test_what_is_decoded_learns_to_sound_the_same_to_a_listener_and_the_encoder_stays(tmp_path):
+    batch = next(iter(segments(1)))
+    alone = {"feature_weight": 0.0, "adversarial_weight": 0.0, "matching_weight": 0.0, "parts": ("features",)}
+    codec = lit().codec
+    module = LitCodec(codec, CodecOptim(**OPTIM, max_steps=30, freeze_from=0, **alone), listener=Sounds())
+    before = weights(module)
+    heard = curve(train(module, repeated(batch, 30), tmp_path), "train/listening")
+    assert heard[0] > 0 and sum(heard[-3:]) < 0.8 * sum(heard[:3])
+    changed = {name for name, tensor in weights(module).items() if not torch.equal(tensor, before[name])}
+    assert any(name.startswith("codec.decoder.") for name in changed)
+    assert not any(name.startswith(("codec.encoder.", "codec.vocoder.")) for name in changed)
+    assert before.keys() == weights(lit()).keys()  # the listener is in no checkpoint
+
+
+def test_a_listener_hears_nothing_wrong_in_what_was_wanted():
+    codec, features = (
+        lit().codec.requires_grad_(False),
+        torch.randn(2, 8 * toys.TOY_CODEC.stack, num_features(toys.TOY_CODEC)),
+    )
+    assert listening_loss(codec, Sounds(), features, features).item() == pytest.approx(0, abs=1e-6)
+    assert listening_loss(codec, Sounds(), features, -features).item() > 0.01
 
 
 def test_a_step_of_discriminators_and_codec_looks_at_its_losses_once(monkeypatch):
