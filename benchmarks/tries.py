@@ -3,7 +3,8 @@
     python benchmarks/tries.py --voice heart --sentences 50 --tries 3
 
 A try is one seed; whatever people a voice has take turns. A voice with a recogniser of codes reads back each try and
-takes the first that it reads well; one without chooses by how sure its reader was. Whisper, which no choice is made by,
+takes the first that it reads well, and what it speaks again is freer (--again); one without chooses by how sure its
+reader was. Whisper, which no choice is made by,
 says which tries are right. If a voice knows, the chosen try has fewer errors than the first, and some of what the best
 try could have.
 """
@@ -31,20 +32,27 @@ from benchmarks.texts.transcripts import normalize_transcript  # noqa: E402
 from pipelines.shared.errors import UserError, guard  # noqa: E402
 from pipelines.speaking.people import people  # noqa: E402
 from pipelines.speaking.synthesis import TTS  # noqa: E402
-from speechllm.request import Frame  # noqa: E402
+from speechllm.request import AGAIN_TEMPERATURE, Frame  # noqa: E402
 
 PACKAGES = ("faster-whisper", "ctranslate2", "jiwer")
 
 
-def measure(speakers: Sequence[TTS], sentences: list[str], tries: int, recognizer: Any) -> list[dict[str, Any]]:
-    """Character errors of each try of each sentence, and what a voice has to choose by."""
+def measure(
+    speakers: Sequence[TTS], sentences: list[str], tries: int, again: float, recognizer: Any
+) -> list[dict[str, Any]]:
+    """Character errors of each try of each sentence, and what a voice has to choose by.
+
+    Where it reads back, tries after the first are spoken at the temperature `again`, at least.
+    """
     rows = []
     for number, text in enumerate(track(sentences, "speaking and listening")):
         reference = normalize_transcript(text)
         row: dict[str, Any] = {"text": text, "confidence": [], "errors": [], "characters": len(reference)}
         tts = speakers[number % len(speakers)]
+        check = None
         for seed in range(tries):
-            speech = tts.synthesize(text, seed=seed, watermark=False)
+            freer: dict[str, float] = {"temperature": max(tts.sampling.temperature, again)} if check else {}
+            speech = tts.synthesize(text, seed=seed, watermark=False, **freer)
             check = tts.voice.check(speech.sentences[0].ids) if speech.sentences else None
             if check:
                 frames = [Frame(codes, 0, 1.0) for codes in speech.codes.T]
@@ -117,6 +125,9 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--texts", type=Path, default=SENTENCES, help="text file, one sentence a line")
     parser.add_argument("--sentences", type=int, help="only the first N")
     parser.add_argument("--tries", type=int, default=3)
+    parser.add_argument(
+        "--again", type=float, default=AGAIN_TEMPERATURE, help="least temperature of tries after one that was wrong"
+    )
     parser.add_argument("--asr", default="whisper-base", help="as in intelligibility.py")
     parser.add_argument("--out", type=Path, default=RESULTS / "tries", help="for OUT.json and OUT.md")
     args = parser.parse_args(argv)
@@ -126,7 +137,7 @@ def main(argv: list[str] | None = None) -> None:
     load_jiwer()
     speakers, recognizer = list(people(args.voice, tries=1).values()), load_recognizer(args.asr, 1)
     where = environment(PACKAGES)
-    rows = measure(speakers, read_sentences(args.texts, args.sentences), args.tries, recognizer)
+    rows = measure(speakers, read_sentences(args.texts, args.sentences), args.tries, args.again, recognizer)
     command, share = command_line("tries.py", argv), predicts(rows)
     said = f"Of two tries that differ, the one the voice would take has fewer errors {100 * share:.0f} % of the time."
     text = f"{table(rows, args.tries)}\n{said}\n"

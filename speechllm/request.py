@@ -14,7 +14,7 @@ FRAMES_AT_LEAST = 64  # frames any text may have
 SLOWEST_RATE = 21.533203125  # Hz; limits in frames are meant at this rate and grow with a faster one
 STUCK_S = 2.0  # a voice without a reader that hardly changes so long is over
 SEED_STEP = 7_368_787  # from try to try
-AGAIN_TEMPERATURE = 0.3  # of a try after one that was wrong, at least; at 0.1 most are alike
+AGAIN_TEMPERATURE = 0.2  # of a try after one that was wrong, at least; at 0.1 most are alike
 HIDDEN = -1  # in place of the id of a token that may not be seen: the model knows that there is one, not which
 
 

@@ -1,8 +1,14 @@
 """Choosing among tries: the surest, the best, and how well the one predicts the other."""
 
+from dataclasses import replace
+from types import SimpleNamespace
+
 import pytest
 
 from benchmarks.tries import chosen, made, measure, predicts, table
+from pipelines.speaking.pieces import Speech
+from speechllm.config import SamplingConfig
+from speechllm.request import Check
 from stand_ins import Deaf, Speaker
 
 ROWS = [
@@ -15,9 +21,29 @@ MISREAD = [0.5, 0.7, 9.0], [3.0, 0.9, 0.1], [3.0, 3.0, 2.0]
 
 def test_people_take_turns_and_say_all_tries_of_a_sentence():
     asked: list[tuple] = []
-    rows = measure([Speaker(asked, "a"), Speaker(asked, "b")], ["One two", "One", "One"], 2, Deaf())
+    rows = measure([Speaker(asked, "a"), Speaker(asked, "b")], ["One two", "One", "One"], 2, 0.2, Deaf())
     assert [(name, options["seed"]) for name, _, options in asked] == [(n, s) for n in "aba" for s in (0, 1)]
     assert [(row["errors"], row["characters"]) for row in rows] == [([4, 4], 7), ([0, 0], 3), ([0, 0], 3)]
+
+
+class Reader(Speaker):
+    """Reads back what it said."""
+
+    voice = SimpleNamespace(check=lambda ids: Check(lambda frames: 0.7, good=0.5))
+
+    def __init__(self, asked: list[tuple], temperature: float):
+        super().__init__(asked, "reader")
+        self.sampling = SamplingConfig(temperature=temperature)
+
+    def synthesize(self, text: str, **options) -> Speech:
+        return replace(super().synthesize(text, **options), sentences=[SimpleNamespace(ids=[1])])
+
+
+def test_what_is_spoken_again_where_it_is_read_back_is_freer():
+    asked: list[tuple] = []
+    rows = measure([Reader(asked, 0.1), Reader(asked, 0.4)], ["One", "One"], 3, 0.2, Deaf())
+    assert [options.get("temperature") for _, _, options in asked] == [None, 0.2, 0.2, None, 0.4, 0.4]
+    assert [(row["misread"], row["good"]) for row in rows] == [([0.7] * 3, 0.5)] * 2
 
 
 def test_the_surest_and_the_best_are_taken():

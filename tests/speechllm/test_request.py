@@ -58,8 +58,8 @@ def test_a_further_try_has_its_own_seed_and_is_freer_where_one_was_wrong():
     assert first == SamplingConfig(temperature=0.1, seed=3) and second.temperature == 0.1 and second.seed != 3
     assert [one.temperature for one in settings_of_tries(SamplingConfig(temperature=0.1), 3, again=True)] == [
         0.1,
-        0.3,
-        0.3,
+        0.2,
+        0.2,
     ]
     assert [one.temperature for one in settings_of_tries(SamplingConfig(temperature=0.9), 2, again=True)] == [0.9, 0.9]
 
