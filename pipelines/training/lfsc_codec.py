@@ -24,6 +24,7 @@ from pipelines.shared.errors import UserError
 from pipelines.training.dealing import loader, per_step, processes
 from pipelines.training.resume import Run, part_of, settings_of
 from pipelines.training.shown import copy_of_hifigan, sounds
+from pipelines.training.starting import starting_from
 from pipelines.training.trainer import How, adversarial_options, fit
 
 SHOWN = 4  # items of a validation batch that are written to disk
@@ -117,7 +118,8 @@ def train(config: TrainHiFiGAN) -> None:
     torch.manual_seed(config.seed)
     codec = HiFiGANCodec(config.codec)
     if config.init_from:
-        codec.load_state_dict(load_codec(config.init_from, kind=HiFiGANCodec).state_dict())
+        with starting_from("init_from", config.init_from):
+            codec.load_state_dict(load_codec(config.init_from, kind=HiFiGANCodec).state_dict())
     module = LitHiFiGAN(
         codec,
         config.optim,

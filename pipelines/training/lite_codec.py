@@ -27,6 +27,7 @@ from pipelines.shared.errors import UserError
 from pipelines.training.dealing import loader, per_step, processes
 from pipelines.training.resume import Run, part_of, settings_of
 from pipelines.training.shown import copy_of_lite, sounds
+from pipelines.training.starting import starting_from
 from pipelines.training.trainer import How, adversarial_options, fit
 from speechllm.model.recogniser import Recogniser
 
@@ -113,13 +114,16 @@ def new_module(config: TrainLite) -> LitCodec:
     """Codec and discriminators as the first step finds them, but for the linear start."""
     codec = LiteCodec(config.codec)
     if config.init_from:
-        codec.load_state_dict(load_codec(config.init_from, kind=LiteCodec).state_dict())
+        with starting_from("init_from", config.init_from):
+            codec.load_state_dict(load_codec(config.init_from, kind=LiteCodec).state_dict())
     if config.vocoder_from:
-        codec.vocoder.load_state_dict(load_codec(config.vocoder_from, kind=LiteCodec).vocoder.state_dict())
+        with starting_from("vocoder_from", config.vocoder_from):
+            codec.vocoder.load_state_dict(load_codec(config.vocoder_from, kind=LiteCodec).vocoder.state_dict())
     listener = Listener(load_recogniser(config.listener_from, config)) if config.listener_from else None
     module = LitCodec(codec, config.optim, config.batches_per_step, config.activation_checkpointing, listener)
     if config.discriminators_from:
-        module.load_discriminators(config.discriminators_from / DISCRIMINATORS)
+        with starting_from("discriminators_from", config.discriminators_from):
+            module.load_discriminators(config.discriminators_from / DISCRIMINATORS)
     return module
 
 

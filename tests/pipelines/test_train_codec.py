@@ -1,5 +1,7 @@
 """Which training a configuration asks for."""
 
+import dataclasses
+
 import pytest
 import torch
 
@@ -8,6 +10,7 @@ pytest.importorskip("lightning", reason="the training scripts need lfsc-tts[trai
 import codec
 import toys
 from codec import LiteCodec
+from codec.training.lite.module import LitCodec
 from pipelines import train_codec
 from pipelines.shared.errors import UserError
 from pipelines.training import lfsc_codec, lite_codec
@@ -63,6 +66,22 @@ def test_a_listener_hears_the_codes_that_training_keeps(tmp_path):
     (tmp_path / "listener" / "config.json").write_text("{")
     with pytest.raises(UserError, match="--listener_from: .* is no readable recogniser"):
         lite_codec.new_module(lite_codec.TrainLite(**begun, optim=kept))
+
+
+@pytest.mark.parametrize("flag", ["init_from", "vocoder_from", "discriminators_from"])
+def test_what_a_training_cannot_start_from_is_named(tmp_path, flag):
+    wider = dataclasses.replace(toys.TOY_CODEC, encoder_dims=(12, 20), vocoder_dim=20)
+    codec.save(toys.toy_codec(config=wider), tmp_path)
+    others = LitCodec(toys.toy_codec(), lite_codec.CodecOptim(discriminator_channels=8)).discriminators
+    LitCodec.save_discriminators(tmp_path / lite_codec.DISCRIMINATORS, others.state_dict())
+    small = lite_codec.CodecOptim(discriminator_channels=4)
+    config = lite_codec.TrainLite(manifest=tmp_path, codec=toys.TOY_CODEC, optim=small, **{flag: tmp_path})
+    with pytest.raises(UserError, match=rf"--{flag}={tmp_path} has networks of other sizes .*; name one that"):
+        lite_codec.new_module(config)
+    if flag == "discriminators_from":
+        (tmp_path / lite_codec.DISCRIMINATORS).write_bytes(b"nothing")
+        with pytest.raises(ValueError, match=f"{tmp_path}.* does not load: "):
+            lite_codec.new_module(config)
 
 
 def codec_values(known: LiteCodec) -> torch.Tensor:

@@ -17,6 +17,7 @@ from typing import Any
 
 import lightning
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
@@ -86,8 +87,12 @@ class LitCodec(CountsSteps, lightning.LightningModule):
         save_file({name: tensor.detach().cpu().contiguous() for name, tensor in weights.items()}, path)
 
     def load_discriminators(self, path: Path) -> None:
-        """Read what save_discriminators wrote."""
-        self.discriminators.load_state_dict(load_file(path))
+        """Read what save_discriminators wrote; ValueError if it is broken, RuntimeError if it is of other sizes."""
+        try:
+            weights = load_file(path)
+        except SafetensorError as error:
+            raise ValueError(f"{path} does not load: {' '.join(str(error).split())[:200]}") from error
+        self.discriminators.load_state_dict(weights)
 
     def on_fit_start(self) -> None:
         """The listener goes where the codec is."""
