@@ -4,9 +4,8 @@
 
 A try is one seed; whatever people a voice has take turns. A voice with a recogniser of codes reads back each try and
 takes the first that it reads well, and what it speaks again is freer (--again); one without chooses by how sure its
-reader was. Whisper, which no choice is made by,
-says which tries are right. If a voice knows, the chosen try has fewer errors than the first, and some of what the best
-try could have.
+reader was. Whisper, which no choice is made by, says which tries are right. If a voice knows, the chosen try has fewer
+errors than the first, and some of what the best try could have.
 """
 
 import argparse
@@ -133,6 +132,8 @@ def main(argv: list[str] | None = None) -> None:
     args = parser.parse_args(argv)
     if args.tries < 2:
         raise UserError(f"got --tries {args.tries}; expected 2 or more to choose from")
+    if not 0 <= args.again <= 2:
+        raise UserError(f"got --again {args.again}; expected a temperature, 0 to 2")
     torch.set_num_threads(1)
     load_jiwer()
     speakers, recognizer = list(people(args.voice, tries=1).values()), load_recognizer(args.asr, 1)

@@ -151,6 +151,8 @@ def load_recogniser(folder: Path, config: TrainLite) -> Recogniser:
             f"got --listener_from={folder}, which hears the codes of codec {known}; "
             "start from that codec (--init_from) and keep its codes (--optim.freeze_from=0)"
         )
+    if "features" not in config.optim.parts:
+        raise UserError(f"got --listener_from={folder}, which hears features; expected them in --optim.parts")
     return recogniser
 
 

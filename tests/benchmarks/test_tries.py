@@ -5,7 +5,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from benchmarks.tries import chosen, made, measure, predicts, table
+from benchmarks.tries import chosen, made, main, measure, predicts, table
+from pipelines.shared.errors import UserError
 from pipelines.speaking.pieces import Speech
 from speechllm.config import SamplingConfig
 from speechllm.request import Check
@@ -70,3 +71,9 @@ def test_prediction_counts_pairs_that_differ():
 def test_the_table_has_a_line_for_each_number_of_tries():
     lines = table(ROWS, 3).splitlines()
     assert len(lines) == 5 and lines[-1].startswith("| 3 ")
+
+
+@pytest.mark.parametrize("again", ["-1", "2.1", "nan"])
+def test_a_temperature_that_is_none_is_refused(again):
+    with pytest.raises(UserError, match=f"got --again {again}.*; expected a temperature, 0 to 2"):
+        main(["--again", again])

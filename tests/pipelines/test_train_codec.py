@@ -63,6 +63,9 @@ def test_a_listener_hears_the_codes_that_training_keeps(tmp_path):
     for wrong in (changed, others):
         with pytest.raises(UserError, match=r"listener_from.*--init_from.*--optim.freeze_from=0"):
             lite_codec.new_module(lite_codec.TrainLite(**wrong))
+    deaf = begun | {"optim": dataclasses.replace(kept, parts=("vocoder",))}
+    with pytest.raises(UserError, match="which hears features; expected them in --optim.parts"):
+        lite_codec.new_module(lite_codec.TrainLite(**deaf))
     (tmp_path / "listener" / "config.json").write_text("{")
     with pytest.raises(UserError, match="--listener_from: .* is no readable recogniser"):
         lite_codec.new_module(lite_codec.TrainLite(**begun, optim=kept))

@@ -70,7 +70,7 @@ class LitCodec(CountsSteps, lightning.LightningModule):
         )
         # In a tuple, so that it is no part of this module.
         self.listener = () if listener is None else (listener.eval().requires_grad_(False),)
-        if listener:
+        if self.listener:
             codec.encoder.requires_grad_(False)  # what the listener says goes through it, to the decoder
         self.losses: list[Tensor] = []  # of the step so far
         self.register_step()

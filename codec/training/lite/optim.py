@@ -21,7 +21,7 @@ class CodecOptim:
     clip_norm: Positive = 5.0
     parts: tuple[str, ...] = ("features", "vocoder")  # what learns; they can also be trained apart, at the same time
     usage_weight: NotNegative = 0.0  # of codes that are used alike, until freeze_from
-    listening_weight: NotNegative = 1.0  # of what a listener, if there is one, hears, from freeze_from on
+    listening_weight: NotNegative = 0.5  # of what a listener, if there is one, hears, from freeze_from on
     feature_weight: NotNegative = 4.0
     pitch_weight: NotNegative = 8.0
     envelope_weight: NotNegative = 4.0

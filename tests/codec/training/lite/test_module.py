@@ -229,7 +229,7 @@ class Sounds(torch.nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.linear = torch.nn.Linear(sum(map(len, [toys.TOY_CODEC.levels] * toys.TOY_CODEC.num_codebooks)), 5)
+        self.linear = torch.nn.Linear(toys.TOY_CODEC.num_codebooks * len(toys.TOY_CODEC.levels), 5)
 
     def forward(self, values: torch.Tensor) -> torch.Tensor:
         return self.linear(4 * values).log_softmax(-1)
@@ -250,10 +250,9 @@ def test_what_is_decoded_learns_to_sound_the_same_to_a_listener_and_the_encoder_
 
 
 def test_a_listener_hears_nothing_wrong_in_what_was_wanted():
-    codec, features = (
-        lit().codec.requires_grad_(False),
-        torch.randn(2, 8 * toys.TOY_CODEC.stack, num_features(toys.TOY_CODEC)),
-    )
+    codec = lit().codec.requires_grad_(False)
+    frames, width = FRAMES * toys.TOY_CODEC.stack, num_features(toys.TOY_CODEC)
+    features = torch.randn(BATCH, frames, width)
     assert listening_loss(codec, Sounds(), features, features).item() == pytest.approx(0, abs=1e-6)
     assert listening_loss(codec, Sounds(), features, -features).item() > 0.01
 
