@@ -43,11 +43,27 @@ def sounds_of(tokenizer: Tokenizer) -> tuple[int, ...]:
     return tuple(token for token, text in decoded.items() if text.isalpha() and text not in STRESS)
 
 
+def begun_from(folder: Path, config: RecogniserConfig) -> Recogniser:
+    """The recogniser in a folder, of whatever size; UserError where it knows other codes or sounds than `config`."""
+    try:
+        model = Recogniser.load(folder)
+    except (OSError, ValueError) as error:
+        raise UserError(f"--init-from: {error}") from error
+    if replace(config, dim=model.config.dim) != replace(model.config, good=config.good):
+        raise UserError(
+            f"got --init-from {folder}, which hears codes of codec {model.config.codes.codec_fingerprint} and tokens of "
+            f"{model.config.tokenizer_fingerprint}; the shards have {config.codes.codec_fingerprint} and "
+            f"{config.tokenizer_fingerprint}: leave it out, or name one that was trained on such shards"
+        )
+    return model
+
+
 def begin(args: argparse.Namespace, shards: list[Shard], tokenizer: Tokenizer) -> Training:
     """The training, as far as it was when it was interrupted."""
     torch.manual_seed(0)
     config = RecogniserConfig(shards[0].spec, tokenizer.fingerprint, sounds_of(tokenizer), dim=args.dim)
-    training = Training(Recogniser(config), shards, args.steps, args.batch_tokens, args.learning_rate)
+    model = begun_from(args.init_from, config) if args.init_from else Recogniser(config)
+    training = Training(model, shards, args.steps, args.batch_tokens, args.learning_rate)
     path = args.out / CHECKPOINT
     if path.is_file():
         try:
@@ -79,6 +95,7 @@ def main(argv: list[str] | None = None, prog: str | None = None) -> None:
     parser.add_argument("--shards", type=Path, required=True, help="folder of code shards, from encode_corpus.py")
     parser.add_argument("--tokenizer", type=Path, required=True, help="the one the shards were made with")
     parser.add_argument("--out", type=Path, required=True, help="folder to write")
+    parser.add_argument("--init-from", type=Path, help="folder of a recogniser that learns on; its size counts")
     parser.add_argument("--steps", type=int, default=1500)
     parser.add_argument("--batch-tokens", type=int, default=4000, help="text and frames in a batch")
     parser.add_argument("--learning-rate", type=float, default=2e-3)
@@ -95,8 +112,8 @@ def main(argv: list[str] | None = None, prog: str | None = None) -> None:
     if (args.out / GRAPH).is_file():
         print(f"{args.out}: there already; remove it to train another one")
         return
-    args.out.mkdir(parents=True, exist_ok=True)
     training, average = begin(args, shards, tokenizer), 0.0
+    args.out.mkdir(parents=True, exist_ok=True)
     for _ in track(range(training.step, args.steps), "training the recogniser"):
         loss = training.train()
         average = 0.95 * average + 0.05 * loss if average else loss

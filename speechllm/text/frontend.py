@@ -14,6 +14,7 @@ from speechllm.text.phonemizer import Phonemes, Phonemizer
 from speechllm.text.tokenizer import Tokenizer
 
 DASH = re.compile("(?<=.)—(?=.)")
+ENDS, CLAUSES, CLOSING = ".!?…", " ,;:—", ' )"”'  # what ends a text, a part of one, and what stands behind both
 NO_WORDS = Lexicon()
 
 
@@ -116,7 +117,17 @@ class TextFrontend:
         self._check_marks(marks)
         text = self.normalizer.normalize(masked)
         said = self.phonemizer(text)
-        return (unmask_text(text, marks), *unmask(said, marks)) if marks else (text, said, [])
+        if not marks:
+            return text, self.ended(said), []
+        said, pauses = unmask(said, marks)
+        return unmask_text(text, marks), self.ended(said), pauses
+
+    def ended(self, said: Phonemes) -> Phonemes:
+        """The same with a full stop where nothing ends it: no text of the training is without, and speech runs on."""
+        body = said.text.rstrip(CLOSING)
+        if "." not in self.tokenizer.characters or not body or body[-1] in ENDS:
+            return said
+        return said._replace(text=f"{body.rstrip(CLAUSES)}.{said.text[len(body) :].rstrip()}")
 
     def check(self, sentence: str) -> None:
         """See Frontend."""

@@ -60,3 +60,17 @@ def test_what_does_not_fit_is_said(paths, tmp_path):
     Tokenizer.train(("abc", "cab"), 20, "char", "abc").save(tmp_path / "other.model")
     with pytest.raises(UserError, match="was made with another tokenizer"):
         run(train_recogniser.main, *paths[:3], tmp_path / "other.model", "--out", tmp_path)
+
+
+def test_a_recogniser_learns_on(paths, tmp_path):
+    run(train_recogniser.main, *paths, *SHORT, "--out", tmp_path / "first")
+    on = ["--init-from", tmp_path / "first", "--steps", 1, "--learning-rate", 1e-9]
+    run(train_recogniser.main, *paths, *on, "--dim", 12, "--out", tmp_path / "second")
+    one, other = (load_file(tmp_path / name / "model.safetensors") for name in ("first", "second"))
+    assert all(abs(one[name] - other[name]).max() < 1e-3 for name in one), "it began with other weights"
+    config = tmp_path / "first/config.json"
+    config.write_text(config.read_text("utf-8").replace('"tokenizer_fingerprint": "', '"tokenizer_fingerprint": "0'))
+    with pytest.raises(UserError, match="tokens of 0.*leave it out"):
+        run(train_recogniser.main, *paths, *on, "--out", tmp_path / "third")
+    with pytest.raises(UserError, match="--init-from: .*config.json"):
+        run(train_recogniser.main, *paths, "--init-from", tmp_path, "--out", tmp_path / "fourth")

@@ -30,8 +30,8 @@ def frontend(tmp_path_factory):
         ("ACME, Acme and acme.", "ˈækmi, ˈækmi ænd ˈækmi."),
         ("In San José and San José's.", "ɪn sˌæn hOzˈA ænd sˌæn hOzˈAz."),
         ("The [[ˈIlən]] and the [[NAH-vee-uhl]].", "ði ˈIlən ænd ðə nˈɑviəl."),
-        ("[[tʃaɪˈkɒvski]]", "ʧIkˈɑvski"),
-        ("An Nguyen-Smith", "ɐn nwˈɪn smˈɪθ"),
+        ("[[tʃaɪˈkɒvski]]", "ʧIkˈɑvski."),
+        ("An Nguyen-Smith", "ɐn nwˈɪn smˈɪθ."),
         ("nguyen acmes", None),  # written otherwise, and another word: as the G2P reads them
     ],
 )
@@ -64,7 +64,7 @@ def test_a_break_is_a_pause_on_its_punctuation(frontend):
 
 def test_many_given_words_in_one_sentence(frontend):
     text = " ".join(["[[ˈIlən]]", "[[nˈɑviəl]]"] * 40)
-    assert frontend(mark_inline(text)).phonemes == " ".join(["ˈIlən", "nˈɑviəl"] * 40)
+    assert frontend(mark_inline(text)).phonemes == " ".join(["ˈIlən", "nˈɑviəl"] * 40) + "."
 
 
 @pytest.mark.parametrize(
