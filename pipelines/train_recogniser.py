@@ -51,8 +51,8 @@ def begun_from(folder: Path, config: RecogniserConfig) -> Recogniser:
         raise UserError(f"--init-from: {error}") from error
     if replace(config, dim=model.config.dim) != replace(model.config, good=config.good):
         raise UserError(
-            f"got --init-from {folder}, which hears codes of codec {model.config.codes.codec_fingerprint} and tokens of "
-            f"{model.config.tokenizer_fingerprint}; the shards have {config.codes.codec_fingerprint} and "
+            f"got --init-from {folder}, which hears codes of codec {model.config.codes.codec_fingerprint} and "
+            f"tokens of {model.config.tokenizer_fingerprint}; the shards have {config.codes.codec_fingerprint} and "
             f"{config.tokenizer_fingerprint}: leave it out, or name one that was trained on such shards"
         )
     return model

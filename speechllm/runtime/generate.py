@@ -24,18 +24,26 @@ def best_of(
     check: Check | None = None,
 ) -> Sequence[Frame]:
     """Speak text several times, and keep the try that says it; see inference/generate.py."""
-    made = (one_try(lm, prompt, settings) for settings in settings_of_tries(sampling, tries, check is not None))
-    return surest(made, min_plausible_frames, check)
+    return surest(made(lm, prompt, settings_of_tries(sampling, tries, check is not None)), min_plausible_frames, check)
 
 
-def one_try(lm: RuntimeLM, prompt: Prompt, sampling: SamplingConfig) -> Try:
-    """All frames of a text, and how it ended."""
-    limit = frame_limit(lm.config, len(prompt.ids), sampling.max_frames)
-    session, one = Session(lm, prompt, sampling), Try()
+def made(lm: RuntimeLM, prompt: Prompt, settings: Sequence[SamplingConfig]) -> Iterator[Try]:
+    """Tries, each as it is asked for; they share what stands before the first frame."""
+    prefilled = None
+    for sampling in settings:
+        session = Session(lm, prompt, sampling, prefilled)
+        prefilled = session.prefilled
+        yield one_try(session)
+
+
+def one_try(session: Session) -> Try:
+    """All frames of a session, and how it ended."""
+    config, one = session.config, Try()
+    limit = frame_limit(config, len(session.prompt.ids), session.sampling.max_frames)
     while not session.done:
         frames = session.step()
         for index, frame in enumerate(frames):
-            one.add(lm.config, frame, session.done and index == len(frames) - 1, limit)
+            one.add(config, frame, session.done and index == len(frames) - 1, limit)
         if not frames:
-            one.add(lm.config, None, session.done, limit)
+            one.add(config, None, session.done, limit)
     return one

@@ -20,6 +20,7 @@ from speechllm.runtime.noise import Noise
 
 NOISE_STEPS = 32  # steps of random numbers drawn at once, as the torch engine does
 PENDING_AT_FIRST = 0.5  # moves of a steady reader, see inference/sampling.py
+Prefilled = list[dict[str, np.ndarray]]  # what RuntimeLM.prefill gives, for each row
 CARRIED = ("digits", "position", "steps_on_token", "pending_moves")  # what a step gives to the next
 
 
@@ -30,12 +31,13 @@ class Session:
         lm: that speaks.
         prompt: text, and whose voice; arrays.
         sampling: temperature, seed and limits. The same prompt and sampling give the same frames.
+        prefilled: of a session of the same prompt and guidance, which need not be run again; None = it is run.
 
     Raises:
         ValueError: no text or more than the model can hold, or guidance that it cannot give.
     """
 
-    def __init__(self, lm: RuntimeLM, prompt: Prompt, sampling: SamplingConfig):
+    def __init__(self, lm: RuntimeLM, prompt: Prompt, sampling: SamplingConfig, prefilled: Prefilled | None = None):
         prompt.check_text(lm.config.max_text, lm.config.vocab_size)
         prompt.check_guidance(sampling, lm.config, 2)
         self.lm, self.config, self.prompt, self.sampling = lm, lm.config, prompt, sampling
@@ -45,7 +47,8 @@ class Session:
         self.noise, self.unchanged_frames = Noise(sampling.seed), UnchangedFrames()
         self.steps, self.done = 0, False
         self.allocate()
-        self.prefill()
+        self.prefilled = prefilled or self.prefill()
+        self.take(self.prefilled)
         self.bind()
 
     def steps_of(self, frames: int) -> int:
@@ -86,15 +89,17 @@ class Session:
         }
         self.next = {name: np.zeros_like(self.state[name]) for name in CARRIED}
 
-    def prefill(self) -> None:
+    def prefill(self) -> Prefilled:
         """Run the text and the voice, and for a second row what stands in their place."""
-        self.lengths = []
         prompts = [self.prompt] if self.rows == 1 else [self.prompt, self.prompt.unconditional(self.config)]
-        for row, prompt in enumerate(prompts):
-            found = self.lm.prefill(np.asarray(prompt.ids), prompt.prefix)
-            self.lengths.append(found["keys"].shape[2])
+        return [self.lm.prefill(np.asarray(prompt.ids), prompt.prefix) for prompt in prompts]
+
+    def take(self, prefilled: Prefilled) -> None:
+        """Begin behind what was prefilled, which stays as it is."""
+        self.lengths = [found["keys"].shape[2] for found in prefilled]
+        for row, (found, length) in enumerate(zip(prefilled, self.lengths, strict=True)):
             for index, kind in enumerate(("keys", "values")):
-                self.caches[:, index, row, :, : self.lengths[-1]] = found[kind]
+                self.caches[:, index, row, :, :length] = found[kind]
             if self.config.reader_layer and row == 0:
                 self.state |= {name: found[name] for name in ("text", "reader_keys", "reader_values")}
             elif self.config.reader_layer:

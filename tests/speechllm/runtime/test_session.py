@@ -152,11 +152,15 @@ def test_the_voice_of_a_speaker_and_of_a_recording(tmp_path, known):
         assert frames[0].position < 10 and max(frame.position for frame in frames) <= 11
 
 
-def test_the_surest_of_several_tries_is_that_of_torch(tmp_path):
+def test_the_surest_of_several_tries_is_that_of_torch(tmp_path, monkeypatch):
     model, by_precision = exported(tmp_path)
     given, arrays = prompts()
-    ours = without_torch.best_of(by_precision["float32"], arrays, SAMPLING, 4, 3)
+    lm, texts = by_precision["float32"], []
+    prefill = lm.prefill
+    monkeypatch.setattr(lm, "prefill", lambda ids, prefix: texts.append(ids) or prefill(ids, prefix))
+    ours = without_torch.best_of(lm, arrays, SAMPLING, 4, 3)
     assert spoken(ours) == spoken(best_of(model, given, SAMPLING, "float32", 4, 3))
+    assert len(texts) == 1, "every try prefills the text anew"
 
 
 @pytest.mark.parametrize("precision", ["int8", "float32"])
