@@ -15,6 +15,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from zlib import crc32
 
 import numpy as np
 import torch
@@ -36,8 +37,11 @@ from speechllm.training.ranges import AtLeastOne  # noqa: E402
 CHUNK = 100  # sentences of a shard, which an interruption costs at most
 
 
-def say(tts: TTS, number: int, text: str) -> Example | None:
-    """A sentence as the voice speaks it; None of what is not one sentence, or was not read back right."""
+def say(tts: TTS, number: int, text: str, made: str) -> Example | None:
+    """A sentence as the voice speaks it; None of what is not one sentence, or was not read back right.
+
+    Its name tells it from what another voice says, and from other sentences of the same number.
+    """
     try:
         passages = [passage.text for passage in tts.passages([text], Manner()) if passage.text]
         prepared = tts.frontend(passages[0])
@@ -52,7 +56,8 @@ def say(tts: TTS, number: int, text: str) -> Example | None:
         return None
     codes = torch.from_numpy(np.stack([frame.codes for frame in frames]).astype(np.int64))
     positions = torch.tensor([frame.position for frame in frames])
-    return Example(f"spoken-{number:06d}", torch.tensor(prepared.ids), codes, positions)
+    name = f"spoken-{crc32(f'{made} {text}'.encode()):08x}-{number:06d}"
+    return Example(name, torch.tensor(prepared.ids), codes, positions)
 
 
 def write(path: Path, voices: dict[str, TTS], sentences: Sequence[str], first: int, made: str) -> None:
@@ -60,7 +65,7 @@ def write(path: Path, voices: dict[str, TTS], sentences: Sequence[str], first: i
     names, found, speakers = list(voices), [], []
     for number, text in enumerate(sentences, first):
         speaker = names[number % len(names)]
-        example = say(voices[speaker], number, text)
+        example = say(voices[speaker], number, text, made)
         if example:
             found.append(example)
             speakers.append(speaker)

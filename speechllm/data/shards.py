@@ -5,6 +5,7 @@ int64 [n + 1]. Its header holds the CodeSpec, the tokenizer's fingerprint and th
 `NAME.positions`, says for every frame which token is being read; pipelines/align_corpus.py writes it.
 """
 
+import glob
 import hashlib
 import json
 import math
@@ -187,19 +188,15 @@ class Shard:
         write_tensors(self.positions_path, {"positions": joined}, {"shard": self.corpus})
 
 
-def hidden(path: Path) -> bool:
-    """Whether a path leads through a name with a dot in front, as of files that are still being written."""
-    return any(part.startswith(".") for part in path.parts)
-
-
 def open_shards(folder: Path, aligned: bool = True) -> list[Shard]:
-    """All shards of a folder, and of folders in it, that hold utterances; they must agree on codec and tokenizer, and
-    share no utterance.
+    """All shards of a folder, and of folders in it or linked there, that hold utterances; they must agree on codec and
+    tokenizer, and share no utterance. Names with a dot in front are of files that are still being written.
 
     Raises:
         ValueError: they do not, or there are none.
     """
-    paths = [path for path in sorted(folder.rglob("*.safetensors")) if not hidden(path.relative_to(folder))]
+    # Path.rglob would pass over linked folders without a word.
+    paths = sorted(folder / name for name in glob.glob("**/*.safetensors", root_dir=folder, recursive=True))
     shards = [shard for path in paths if len(shard := Shard(path, aligned))]
     if not shards:
         raise ValueError(f"{folder} holds no shards; make them with encode_corpus.py")

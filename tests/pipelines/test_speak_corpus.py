@@ -78,7 +78,7 @@ def test_sentences_are_kept_as_they_were_spoken_by_whose_turn_it_was(tmp_path, v
     shards = open_shards(tmp_path / "spoken")
     examples = [shard[i] for shard in shards for i in range(len(shard))]
     speakers = [name for shard in shards for name in read_speakers(shard).names]
-    assert [one.name for one in examples] == ["spoken-000000", "spoken-000001", "spoken-000003"]
+    assert [one.name[-6:] for one in examples] == ["000000", "000001", "000003"]
     assert speakers == ["a", "b", "b"]
     for one, speaker in zip(examples, speakers, strict=True):
         number = int(one.name[-6:])
@@ -89,6 +89,18 @@ def test_sentences_are_kept_as_they_were_spoken_by_whose_turn_it_was(tmp_path, v
         assert one.codes.tolist() == [frame.codes.tolist() for frame in frames]
         assert one.positions.tolist() == [frame.position for frame in frames]
     assert "3 of 4 sentences were read back right" in capsys.readouterr().out
+
+
+def test_what_is_spoken_at_two_times_is_learned_together(tmp_path, voice):
+    make(tmp_path, voice)
+    other = toys.copy_voice(voice, tmp_path / "other")
+    for name in ("first", "again"):  # by another voice, and the other sentences of it
+        (tmp_path / name).mkdir()
+        make(tmp_path / name, other)
+        TEXTS.reverse()
+    (tmp_path / "first/spoken").rename(tmp_path / "spoken/first")
+    (tmp_path / "again/spoken").rename(tmp_path / "spoken/again")
+    assert sum(map(len, open_shards(tmp_path / "spoken"))) == 9
 
 
 def test_nobody_is_shown_a_voice_by_what_was_spoken(tmp_path, voice):
@@ -113,7 +125,7 @@ def test_as_many_tries_are_made_as_the_card_says(tmp_path, voice):
     misread, read = RuntimeRecogniser.misread, []
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(RuntimeRecogniser, "misread", lambda *given, **more: (read.append(1), misread(*given, **more))[1])
-        assert speak_corpus.say(tts, 0, TEXTS[0]) is None
+        assert speak_corpus.say(tts, 0, TEXTS[0], "by a") is None
     assert len(read) == 4, "each try, and the one that was taken"
 
 
@@ -125,14 +137,14 @@ def test_what_is_read_back_wrong_is_left_out(tmp_path, voice):
 def test_an_interrupted_run_goes_on_and_other_sentences_are_refused(tmp_path, voice):
     say, asked = speak_corpus.say, []
 
-    def interrupted(tts, number, text):
+    def interrupted(tts, number, text, made):
         if number == 3:
             raise KeyboardInterrupt
-        return say(tts, number, text)
+        return say(tts, number, text, made)
 
     with pytest.raises(KeyboardInterrupt, match="the same command resumes"):
         make(tmp_path, voice, say=interrupted)
-    make(tmp_path, voice, say=lambda tts, number, text: (asked.append(number), say(tts, number, text))[1])
+    make(tmp_path, voice, say=lambda tts, number, *given: (asked.append(number), say(tts, number, *given))[1])
     assert asked == [2, 3]
     (tmp_path / "whole").mkdir()
     make(tmp_path / "whole", voice)

@@ -50,6 +50,17 @@ def test_nothing_is_left_beside_a_shard(shard):
     assert sorted(p.name for p in shard.path.parent.iterdir()) == ["000.positions", "000.safetensors"]
 
 
+def test_linked_folders_are_looked_into(shard, tmp_path):
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere/.begun").mkdir()
+    write_shard(tmp_path / "elsewhere/.begun/000.safetensors", examples(), toys.TOY_SPEC, "tok")
+    (tmp_path / "all/more").mkdir(parents=True)
+    (tmp_path / "all/linked").symlink_to(shard.path.parent / "elsewhere", target_is_directory=True)
+    write_shard(tmp_path / "elsewhere/b.safetensors", examples(2, prefix="b"), toys.TOY_SPEC, "tok")
+    write_shard(tmp_path / "all/more/a.safetensors", examples(1, prefix="a"), toys.TOY_SPEC, "tok")
+    assert [len(one) for one in open_shards(tmp_path / "all")] == [2, 1], "in the order of their paths"
+
+
 def test_an_interrupted_write_leaves_no_shard_and_no_damage(shard, monkeypatch):
     before = shard.path.read_bytes()
 
