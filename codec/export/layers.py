@@ -161,6 +161,7 @@ class Layers:
         """
         graph = self.graph
         scale = (np.abs(weight).max(1) / INT8_MOST).astype(np.float32)
+        scale[scale == 0] = 1.0  # a row of zeros
         values = np.rint(weight / scale[:, None]).astype(np.int8).T
         largest = graph.op("ReduceMax", graph.op("Abs", x), graph.ints(1))
         step = graph.op("Mul", largest, graph.floats(1 / INT8_MOST))  # [R, 1]; of a row of zeros it is 0, as the result

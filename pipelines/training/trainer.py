@@ -25,6 +25,7 @@ from pipelines.training.board import FOLDER, Show, Showing, board
 from pipelines.training.dealing import names_of, processes
 from pipelines.training.half_precision import tell_if_slower
 from pipelines.training.log import CsvLog
+from pipelines.training.quiet import quieten
 from pipelines.training.resume import Checkpoint, Export, Run
 from pipelines.training.sharding import NAME, FullySharded
 from pipelines.training.signals import StopOnSignal, command
@@ -119,6 +120,7 @@ def fit(
         UserError: what a user can mend; the message says how.
     """
     options = trainer_options(how.given)
+    quieten()
     write_record(run)
     done, checkpoint, stopping = run.steps_done(), Checkpoint(run, export), StopOnSignal()
     if validation is None or not len(validation):

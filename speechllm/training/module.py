@@ -190,8 +190,8 @@ class LitSpeechLM(lightning.LightningModule):
         if not bool(torch.isfinite(losses["loss"])):
             raise FloatingPointError(f"the loss became {float(losses['loss'])} in step {int(self.step) + 1}")
         self.step += 1
-        self.log_dict({f"train/{name}": value for name, value in losses.items()}, prog_bar=True)
-        self.log("step", float(self.step))  # of the run, for the log, not of this part of it
+        self.log_dict({f"train/{name}": value for name, value in losses.items()}, prog_bar=True, batch_size=1)
+        self.log("step", float(self.step), batch_size=1)  # of the run, for the log, not of this part of it
 
     def configure_gradient_clipping(self, optimizer: Any, *_: Any, **__: Any) -> None:
         """Clip the global norm."""
@@ -201,7 +201,7 @@ class LitSpeechLM(lightning.LightningModule):
         """Loss on held-out utterances, inputs untouched: of all of them, by their frames."""
         losses = self.judged(batch)
         size = len(batch.frames)
-        self.log("step", float(self.step), sync_dist=True)
+        self.log("step", float(self.step), batch_size=1, sync_dist=True)
         self.log_dict(
             {f"val/{name}": value * batch.share for name, value in losses.items()},
             prog_bar=True,

@@ -196,8 +196,8 @@ class LitCodec(CountsSteps, lightning.LightningModule):
         check_finite(self.losses, self.steps)
         self.losses.clear()
         self.count_step()
-        self.log_dict({f"train/{name}": value for name, value in means.values.items()}, prog_bar=True)
-        self.log("step", float(self.steps))  # of the run, for the log, not of this part of it
+        self.log_dict({f"train/{name}": value for name, value in means.values.items()}, prog_bar=True, batch_size=1)
+        self.log("step", float(self.steps), batch_size=1)  # of the run, for the log, not of this part of it
 
     def discriminator_terms(self, number: int, share: float, results: Results) -> list[Term]:
         """What the discriminators learn from."""
@@ -292,5 +292,5 @@ class LitCodec(CountsSteps, lightning.LightningModule):
         """Distances on held-out speech."""
         pairs = self.results(self.inputs(batch)).pairs
         terms = [self.distance(name, *pair) for name, pair in pairs.items()]
-        self.log("step", float(self.steps), sync_dist=True)
+        self.log("step", float(self.steps), batch_size=1, sync_dist=True)
         self.log_dict({f"val/{name}": value for _, name, value in terms}, prog_bar=True, sync_dist=True)

@@ -2,6 +2,8 @@
 
 import csv
 import math
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,6 +15,7 @@ pytest.importorskip("lightning", reason="the training scripts need lfsc-tts[trai
 import toys
 from pipelines import train_lm
 from pipelines.shared.errors import UserError
+from sources import ROOT
 from speechllm import CodeSpec, SpeechLM
 from speechllm.data.shards import Example, Shard, write_shard
 from speechllm.data.speakers import write_speakers
@@ -191,6 +194,23 @@ def test_a_resumed_run_equals_an_uninterrupted_one(run, voices, monkeypatch):
     assert not list(resumed.glob("*.partial"))
     with pytest.raises(UserError, match=rf"has done its {STEPS} steps; raise --optim.max_steps"):
         run("resumed", *voices)
+
+
+def test_nothing_is_said_that_is_of_no_use(run, monkeypatch):
+    """In a process of its own, as a user's terminal shows it: no advertisement, and no warning of a library."""
+
+    def of_its_own() -> None:
+        monkeypatch.setattr("sys.argv", [str(ROOT / "pipelines/train_lm.py"), *sys.argv[1:]])
+        done = subprocess.run([sys.executable, *sys.argv], capture_output=True, text=True, timeout=300)
+        assert not done.returncode, done.stderr[-2000:]
+        said.append(done.stdout + done.stderr)
+
+    said: list[str] = []
+    monkeypatch.setattr(train_lm, "main", of_its_own)
+    run("quiet", "--num_threads=1", "--num_workers=0")
+    for word in ("Warning", "deprecated", "Trying to infer", "litlogger", "weights_only", "TPU", "max_epochs"):
+        assert word not in said[0], f"{word} in {said[0]}"
+    assert "speech LM" in said[0]
 
 
 def test_a_teacher_is_learned_from(run):
