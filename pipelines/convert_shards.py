@@ -25,6 +25,7 @@ from pipelines.formats.content import Content  # noqa: E402
 from pipelines.formats.registry import CONTEXT, WRITERS, Writer, check, find, name_of, read, writer_of  # noqa: E402
 from pipelines.shared.errors import UserError, guard  # noqa: E402
 from pipelines.shared.flags import given  # noqa: E402
+from speechllm.text.frontend import ended  # noqa: E402
 from speechllm.text.normalizer import Normalizer  # noqa: E402
 from speechllm.text.phonemizer import Phonemizer  # noqa: E402
 from speechllm.text.tokenizer import Tokenizer  # noqa: E402
@@ -37,7 +38,7 @@ class Front:
         self.tokenizer, self.normalizer, self.phonemizer = tokenizer, Normalizer(), Phonemizer()
 
     def __call__(self, text: str) -> list[int]:
-        return self.tokenizer.encode(self.phonemizer(self.normalizer.normalize(text)).text)
+        return self.tokenizer.encode(ended(self.phonemizer(self.normalizer.normalize(text)).text, self.tokenizer))
 
 
 def named(content: Content, known: dict[str, manifest.Utterance]) -> Content:

@@ -49,7 +49,8 @@ def begun_from(folder: Path, config: RecogniserConfig) -> Recogniser:
         model = Recogniser.load(folder)
     except (OSError, ValueError) as error:
         raise UserError(f"--init-from: {error}") from error
-    if replace(config, dim=model.config.dim) != replace(model.config, good=config.good):
+    wanted, known = ((one.codes, one.tokenizer_fingerprint, one.sounds) for one in (config, model.config))
+    if wanted != known:
         raise UserError(
             f"got --init-from {folder}, which hears codes of codec {model.config.codes.codec_fingerprint} and "
             f"tokens of {model.config.tokenizer_fingerprint}; the shards have {config.codes.codec_fingerprint} and "

@@ -15,6 +15,7 @@ from pipelines.encoding.audio import Ahead, Recording, read_recording
 from pipelines.encoding.batches import MOST_ITEMS
 from pipelines.encoding.places import joined, local
 from speechllm.data.shards import Example
+from speechllm.text.frontend import ended
 from speechllm.text.normalizer import Normalizer
 from speechllm.text.phonemizer import Phonemizer
 from speechllm.text.tokenizer import Tokenizer
@@ -124,8 +125,8 @@ class Encoder:
         """Those of the manifest, unless they are to be read anew where the tokenizer does not know them."""
         foreign = self.reread and not set(utterance.phonemes) <= set(self.tokenizer.characters)
         if utterance.phonemes and not foreign:
-            return utterance.phonemes
-        return self.phonemizer(self.normalizer.normalize(utterance.text)).text
+            return ended(utterance.phonemes, self.tokenizer)
+        return ended(self.phonemizer(self.normalizer.normalize(utterance.text)).text, self.tokenizer)
 
     def codes(self, utterances: Sequence[Utterance], recordings: Sequence[Recording]) -> list[Tensor]:
         """Codes [K, T] of a batch: of features that are at hand, or else of the audio."""

@@ -117,17 +117,10 @@ class TextFrontend:
         self._check_marks(marks)
         text = self.normalizer.normalize(masked)
         said = self.phonemizer(text)
-        if not marks:
-            return text, self.ended(said), []
-        said, pauses = unmask(said, marks)
-        return unmask_text(text, marks), self.ended(said), pauses
-
-    def ended(self, said: Phonemes) -> Phonemes:
-        """The same with a full stop where nothing ends it: no text of the training is without, and speech runs on."""
-        body = said.text.rstrip(CLOSING)
-        if "." not in self.tokenizer.characters or not body or body[-1] in ENDS:
-            return said
-        return said._replace(text=f"{body.rstrip(CLAUSES)}.{said.text[len(body) :].rstrip()}")
+        pauses: list[Pause] = []
+        if marks:
+            text, (said, pauses) = unmask_text(text, marks), unmask(said, marks)
+        return text, said._replace(text=ended(said.text, self.tokenizer)), pauses
 
     def check(self, sentence: str) -> None:
         """See Frontend."""
@@ -147,6 +140,14 @@ class TextFrontend:
     def load(self) -> None:
         """See Frontend."""
         self.phonemizer.load()
+
+
+def ended(phonemes: str, tokenizer: Tokenizer) -> str:
+    """Phonemes with a full stop where nothing ends them, in training and in speaking alike, or speech runs on."""
+    body = phonemes.rstrip(CLOSING)
+    if "." not in tokenizer.characters or not body or body[-1] in ENDS:
+        return phonemes
+    return f"{body.rstrip(CLAUSES)}.{phonemes[len(body) :].rstrip()}"
 
 
 def _token_at(spans: Sequence[tuple[int, int]], place: int) -> int:

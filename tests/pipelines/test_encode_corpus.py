@@ -16,6 +16,8 @@ from pipelines import align_corpus, encode_corpus, extract_features
 from pipelines.corpus import manifest, parts
 from pipelines.shared.errors import UserError
 from speechllm.data.shards import Shard, open_shards
+from speechllm.text.frontend import TextFrontend
+from speechllm.text.normalizer import Normalizer
 from speechllm.text.phonemizer import Phonemizer
 from speechllm.text.tokenizer import Tokenizer
 
@@ -254,3 +256,12 @@ def test_phonemes_of_another_alphabet_are_read_anew_where_asked(root, encode):
     shards = open_shards(root / "codes")
     assert tokenizer.decode(shards[0][1].ids.tolist()) == Phonemizer()("Hello.").text
     assert tokenizer.decode(shards[0][0].ids.tolist()) == toys.PHONEMES[0]
+
+
+def test_a_text_that_nothing_ends_is_learned_as_it_is_spoken(root, encode):
+    change(root, lambda found: [replace(one, text="Hello,", phonemes="") if one.id == "001" else one for one in found])
+    assert "001" in encode("--max-rejects", 1)
+    tokenizer = Tokenizer.load(root / "tokenizer.model")
+    examples = [shard[i] for shard in open_shards(root / "codes") for i in range(len(shard))]
+    found = next(tokenizer.decode(one.ids.tolist()) for one in examples if one.name == "001")
+    assert found == TextFrontend(Normalizer(), Phonemizer(), tokenizer)("Hello,").phonemes and found.endswith(".")

@@ -250,7 +250,7 @@ def test_bad_utterances_are_rejected_inside_their_shards(root, encode, capsys):
     found = rejects(root / "codes")
     assert sorted(found) == ["000", "001", "002", "006", "007", "008", "009"]
     assert "same id" in found["000"] and "wavs/001.wav is silent" in found["001"]
-    assert "80 characters of phonemes in" in found["002"] and "never seen" in found["006"]
+    assert "81 characters of phonemes in" in found["002"] and "never seen" in found["006"]
     assert "recording of 005 too" in found["007"] and "is not a file" in found["008"]
     assert "lasts 61.00 s; expected 60 s or less" in found["009"]
     assert not any(str(root) in reason for reason in found.values())

@@ -62,6 +62,12 @@ def test_a_break_is_a_pause_on_its_punctuation(frontend):
     assert pauses == [(",", 0.25), (",", 0.25), (";", 0.25), (",", 0.25), ("—", None)]
 
 
+def test_a_break_at_the_end_is_a_pause_on_its_full_stop(frontend):
+    found = frontend(f"One, two {encode(Break(0.25))}")
+    assert found.phonemes == "wˈʌn, tˈu."
+    assert [(found.phonemes[pause.token], pause.duration_s) for pause in found.pauses] == [(".", 0.25)]
+
+
 def test_many_given_words_in_one_sentence(frontend):
     text = " ".join(["[[ˈIlən]]", "[[nˈɑviəl]]"] * 40)
     assert frontend(mark_inline(text)).phonemes == " ".join(["ˈIlən", "nˈɑviəl"] * 40) + "."
