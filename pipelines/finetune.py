@@ -12,6 +12,7 @@ import argparse
 import json
 import sys
 import time
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,15 @@ import soxr
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from pipelines import align_corpus, encode_corpus, encode_speakers, export_voice, train_lm  # noqa: E402
+from pipelines import (  # noqa: E402
+    align_corpus,
+    encode_corpus,
+    encode_speakers,
+    export_voice,
+    extract_features,
+    train_codec,
+    train_lm,
+)
 from pipelines.corpus import manifest  # noqa: E402
 from pipelines.corpus.hearing import Ear, can_hear, read_samples  # noqa: E402
 from pipelines.corpus.rejects import report  # noqa: E402
@@ -36,6 +45,7 @@ from pipelines.speaking.card import find_voice, read_card  # noqa: E402
 from pipelines.speaking.loading import RECOGNISER  # noqa: E402
 from pipelines.speaking.synthesis import TTS  # noqa: E402
 from pipelines.training.half_precision import fast_precision  # noqa: E402
+from pipelines.training.lite_codec import DISCRIMINATORS  # noqa: E402
 from speechllm.data.shards import open_shards  # noqa: E402
 from speechllm.data.speakers import read_speakers  # noqa: E402
 from speechllm.training.ranges import AtLeastOne, Count, Decay, NotNegative, Positive, PositiveShare  # noqa: E402
@@ -48,6 +58,14 @@ RANGES = {
     "max_steps": Count,
     "learning_rate": Positive,
     "threads": Count,
+}
+DECODER = {  # how it is tuned, see train_codec.py
+    "optim.parts": "[features]",
+    "optim.freeze_from": 0,
+    "optim.max_steps": 150,
+    "optim.frozen_learning_rate": 3e-4,
+    "ema_decay": 0.98,
+    "trainer.enable_model_summary": "false",
 }
 PATIENCE = 2  # rounds without a better checkpoint after which training stops
 CARD = """\
@@ -78,6 +96,7 @@ class Work:
         self.codes, self.manifest = self.folder / "codes", self.folder / "manifest.jsonl"
         self.name = args.out.name
         self.wrong = Ear().error_rate if can_hear() else None
+        self.precision: str = args.precision or fast_precision()
 
     def read(self) -> Corpus:
         """The recordings."""
@@ -114,15 +133,42 @@ class Work:
         flags |= {f"optim.{key}": value for key, value in optim.items()}
         flags |= {"shards": self.codes, "tokenizer": self.base / "tokenizer.model", "run_dir": self.folder / "lm"}
         flags |= {"init_from": self.base / "lm", "held_out": 0, "num_workers": 0, "num_threads": self.args.threads}
-        flags |= {"trainer.enable_model_summary": False, "trainer.precision": self.args.precision or fast_precision()}
+        flags |= {"trainer.enable_model_summary": False, "trainer.precision": self.precision}
         texts = {key: str(value).lower() if isinstance(value, bool) else value for key, value in flags.items()}
         train_lm.main([f"--{key}={text}" for key, text in texts.items()])
 
+    @cached_property
+    def codec(self) -> Path:
+        """The base's codec, of the same codes, its decoder tuned to how the speaker sounds, where that can be.
+
+        Codes say what was said and roughly by whom; the rest the decoder fills in with what it knows of many voices.
+        """
+        codec, folder = self.base / "codec", self.folder / "codec"
+        tuned = folder / "tuned"
+        if tuned.is_dir():  # once it has done all its steps
+            return tuned
+        if not (codec / DISCRIMINATORS).is_file():  # a plain distance alone would blur what it learns
+            print(f"{codec} has no discriminators, against which its decoder could be tuned: it stays as it is")
+            return codec
+        shape = json.loads((codec / "config.json").read_text("utf-8"))
+        shape.pop("licence", None)
+        write_atomically(folder / "codec.yaml", json.dumps({"codec": shape}))  # JSON is YAML
+        paths = {"config": folder / "codec.yaml", "manifest": self.manifest}
+        features = {"out": folder / "features"}
+        extract_features.main([f"--{key}={value}" for key, value in (paths | features).items()])
+        flags = paths | {"features": folder / "features", "run_dir": folder / "run"}
+        flags |= {"init_from": codec, "discriminators_from": codec, "validation_items": 0, **DECODER}
+        flags |= {"num_threads": self.args.threads, "trainer.precision": self.precision}
+        train_codec.main([f"--{key}={value}" for key, value in flags.items()])
+        (folder / "run/codec").rename(tuned)
+        return tuned
+
     def export(self, lm: Path, out: Path, card: str) -> TTS:
-        """A voice folder of a checkpoint."""
+        """A voice folder of a checkpoint; what was not trained speaks with the base's codec."""
         out.mkdir(parents=True, exist_ok=True)
         write_atomically(out / "voice.yaml", card)
-        parts = {"--lm": lm, "--codec": self.base / "codec", "--tokenizer": self.base / "tokenizer.model"}
+        codec = self.base / "codec" if lm == self.base / "lm" else self.codec
+        parts = {"--lm": lm, "--codec": codec, "--tokenizer": self.base / "tokenizer.model"}
         if (self.base / RECOGNISER).is_dir():
             parts["--recogniser"] = self.base / RECOGNISER
         parts |= {"--shards": self.codes / "new", "--out": out}

@@ -48,7 +48,18 @@ def test_its_codes_are_those_of_the_paper(codec):
 def test_it_is_small_enough_to_ship():
     files = [path for path in FOLDER.iterdir() if path.is_file()]
     assert sum(path.stat().st_size for path in files) <= 24e6
-    assert {path.name for path in files} == {"card.yaml", "config.json", "model.safetensors", "graphs.data", *GRAPHS}
+    weights = {"model.safetensors", "graphs.data", "discriminators.safetensors"}
+    assert {path.name for path in files} == {"card.yaml", "config.json", *weights, *GRAPHS}
+
+
+def test_its_decoder_can_learn_on():
+    pytest.importorskip("lightning", reason="training needs lfsc-tts[train]")
+    from codec.training.lite.module import LitCodec
+    from codec.training.lite.optim import CodecOptim
+
+    module = LitCodec(load_codec(FOLDER, kind=LiteCodec), CodecOptim())
+    module.load_discriminators(FOLDER / "discriminators.safetensors")
+    assert all(weight.isfinite().all() for weight in module.discriminators.parameters())
 
 
 def outline(path: Path) -> object:

@@ -14,8 +14,11 @@ from safetensors.torch import load_file
 pytest.importorskip("lightning", reason="the training scripts need lfsc-tts[train]")
 pytest.importorskip("hibari", reason="speaking needs hibari-tts")
 import toys
+from codec import load as load_codec
 from codec import save as save_codec
 from codec.export.export import export_onnx
+from codec.training.lite.module import LitCodec
+from codec.training.lite.optim import CodecOptim
 from pipelines import (
     align_corpus,
     encode_corpus,
@@ -32,6 +35,7 @@ from pipelines.shared.errors import UserError
 from pipelines.speaking.manner import Manner
 from pipelines.speaking.provenance import provenance
 from pipelines.speaking.synthesis import TTS
+from pipelines.training.lite_codec import DISCRIMINATORS
 from speechllm import SpeechLM
 from speechllm.data.shards import open_shards
 from speechllm.data.speakers import read_speakers
@@ -246,18 +250,20 @@ def finetune_arguments(root: Path, out: Path) -> list[object]:
 def test_a_voice_is_made_from_recordings(root, monkeypatch, capsys):
     monkeypatch.setattr("pipelines.finetune.can_hear", lambda: False)
     monkeypatch.setattr("pipelines.finetuning.recordings.LEAST_MINUTES", 0.1)
-    monkeypatch.setattr("pipelines.finetuning.judging.SENTENCES", ("Hello.", "It is."))
-    monkeypatch.setattr("pipelines.finetuning.report.SENTENCES", ("Hello.", "It is."))
-    monkeypatch.setattr("pipelines.finetune.SENTENCES", ("Hello.", "It is."))
-    folder, out = root / "recordings", root / "mine"
-    folder.mkdir()
+    for part in ("finetuning.judging", "finetuning.report", "finetune"):
+        monkeypatch.setattr(f"pipelines.{part}.SENTENCES", ("Hello.", "It is."))
+    monkeypatch.setitem(finetune.DECODER, "optim.max_steps", 2)
+    module = LitCodec(toys.toy_codec(), CodecOptim())
+    module.save_discriminators(root / "voice/codec" / DISCRIMINATORS, module.discriminators.state_dict())
+    (folder := root / "recordings").mkdir()
+    out = root / "mine"
     for number in range(6):
         soundfile.write(folder / f"{number}.wav", toys.utterance(number, 2.0), toys.RATE)
         (folder / f"{number}.txt").write_text("Hello there.")
-    soundfile.write(folder / "hiss.wav", 0.1 * np.random.default_rng(0).standard_normal(2 * toys.RATE), toys.RATE)
-    (folder / "hiss.txt").write_text("Hello.")
-    soundfile.write(folder / "brief.wav", toys.utterance(1, 0.8), toys.RATE)
-    (folder / "brief.txt").write_text("Hello.")
+    hiss = 0.1 * np.random.default_rng(0).standard_normal(2 * toys.RATE)
+    for name, audio in {"hiss": hiss, "brief": toys.utterance(1, 0.8)}.items():
+        soundfile.write(folder / f"{name}.wav", audio, toys.RATE)
+        (folder / f"{name}.txt").write_text("Hello.")
     with pytest.raises(UserError, match="--i-have-consent"):
         run(finetune.main, *finetune_arguments(root, out))
     run(finetune.main, *finetune_arguments(root, out), "--i-have-consent")
@@ -265,27 +271,30 @@ def test_a_voice_is_made_from_recordings(root, monkeypatch, capsys):
     assert "6 recordings, 0.2 minutes" in said and "after 2 steps: similarity" in said
     left_out = (root / "work/left_out.jsonl").read_text()
     assert "no speech is heard" in left_out and "expected 1 to 15 s" in left_out
-    speech = TTS.from_pretrained(str(out)).synthesize("Hello.")
     assert (out / "recogniser/recogniser.onnx").is_file() and "tries: 3" in (out / "voice.yaml").read_text()
-    assert len(speech.audio) and TTS.from_pretrained(str(out)).voice.speaker == "mine"
+    mine = TTS.from_pretrained(str(out))
+    assert len(mine.synthesize("Hello.").audio) and mine.voice.speaker == "mine"
+    base, tuned = (load_codec(one / "codec") for one in (root / "voice", out))
+    assert base.fingerprint == tuned.fingerprint
+    assert not torch.equal(base.decoder.output.weight, tuned.decoder.output.weight), "it is tuned to the recordings"
     page = (out / "report.html").read_text()
     assert page.count("<audio") == 3 + 2 * 2 and "http" not in page.replace("http-equiv", "")
     assert "no speech is heard" in page and "prompt alone" in page
-    scores = (root / "work/scores.json").read_text()
+    kept = root / "work/scores.json", root / "work/codec/tuned/model.safetensors"
+    scores, weights = (path.read_bytes() for path in kept)
     run(finetune.main, *finetune_arguments(root, out), "--i-have-consent")
-    assert (root / "work/scores.json").read_text() == scores, "what is done is not done again"
-    base, tuned, kept = (
+    assert [path.read_bytes() for path in kept] == [scores, weights], "what is done is not done again"
+    base, tuned, mean = (
         SpeechLM.from_pretrained(root / lm).state_dict() for lm in ("voice/lm", "work/lm/lm", "work/lm-4")
     )
-    halfway = {name: (base[name] + tuned[name]) / 2 for name in kept}
-    assert all(torch.allclose(kept[name], halfway[name], rtol=1e-3, atol=1e-4) for name in kept)
-    assert not all(torch.allclose(kept[name], tuned[name], atol=1e-4) for name in kept)
+    halfway = {name: (base[name] + tuned[name]) / 2 for name in mean}
+    assert all(torch.allclose(mean[name], halfway[name], rtol=1e-3, atol=1e-4) for name in mean)
+    assert not all(torch.allclose(mean[name], tuned[name], atol=1e-4) for name in mean)
     with pytest.raises(UserError, match=r"got --tuned-share 1; .*work was begun with 0.5; go on with the same"):
         run(finetune.main, *finetune_arguments(root, out), "--i-have-consent", "--tuned-share", 1)
     rounds = [{k: v for k, v in one.items() if k != "tuned_share"} for one in json.loads(scores)]
     (root / "work/scores.json").write_text(json.dumps(rounds))  # as older versions wrote them
     with pytest.raises(UserError, match=r"got --tuned-share 0.5; .*work was begun with 1; go on with the same"):
         run(finetune.main, *finetune_arguments(root, out), "--i-have-consent")
-    options = ["--base", out, "--work", root / "again", "--i-have-consent"]
     with pytest.raises(UserError, match="carries nothing to make other voices from"):
-        run(finetune.main, *finetune_arguments(root, root / "again-out"), *options)
+        run(finetune.main, *finetune_arguments(root, root / "again-out"), "--base", out, "--i-have-consent")
