@@ -46,6 +46,7 @@ from pipelines.speaking.loading import RECOGNISER  # noqa: E402
 from pipelines.speaking.synthesis import TTS  # noqa: E402
 from pipelines.training.half_precision import fast_precision  # noqa: E402
 from pipelines.training.lite_codec import DISCRIMINATORS  # noqa: E402
+from pipelines.training.resume import Run  # noqa: E402
 from speechllm.data.shards import open_shards  # noqa: E402
 from speechllm.data.speakers import read_speakers  # noqa: E402
 from speechllm.training.ranges import AtLeastOne, Count, Decay, NotNegative, Positive, PositiveShare  # noqa: E402
@@ -65,6 +66,8 @@ DECODER = {  # how it is tuned, see train_codec.py
     "optim.max_steps": 150,
     "optim.frozen_learning_rate": 3e-4,
     "ema_decay": 0.98,
+    "segment_frames": 16,  # 0.7 s: shorter than any recording that is used
+    "batch_size": 32,
     "trainer.enable_model_summary": "false",
 }
 PATIENCE = 2  # rounds without a better checkpoint after which training stops
@@ -83,6 +86,11 @@ speakers:
   {name}: {{about: made from recordings}}
 figures: {figures}
 """
+
+
+def steps_of(run_dir: Path) -> int:
+    """Steps that a training in a folder has done; 0 before it has begun."""
+    return Run(run_dir, 0, {}, {}).progress.steps
 
 
 class Work:
@@ -124,7 +132,9 @@ class Work:
         mix_base(self.base, count, self.args.base_share, self.codes / FOLDER / "base.safetensors")
 
     def train(self, steps: int) -> None:
-        """Train on to so many steps."""
+        """Train on to so many steps, unless they are done: then it was broken off while they were judged."""
+        if steps_of(self.folder / "lm") == steps:
+            return
         shape = json.loads((self.base / "lm/config.json").read_text("utf-8"))
         follows = ("codes", "vocab_size", "tokenizer_fingerprint")  # from shards and tokenizer
         flags: dict[str, Any] = {f"model.{key}": value for key, value in shape.items() if key not in follows}
@@ -144,9 +154,9 @@ class Work:
         Codes say what was said and roughly by whom; the rest the decoder fills in with what it knows of many voices.
         """
         codec, folder = self.base / "codec", self.folder / "codec"
-        tuned = folder / "tuned"
-        if tuned.is_dir():  # once it has done all its steps
-            return tuned
+        run_dir = folder / "run"
+        if steps_of(run_dir) == DECODER["optim.max_steps"]:
+            return run_dir / "codec"
         if not (codec / DISCRIMINATORS).is_file():  # a plain distance alone would blur what it learns
             print(f"{codec} has no discriminators, against which its decoder could be tuned: it stays as it is")
             return codec
@@ -156,12 +166,11 @@ class Work:
         paths = {"config": folder / "codec.yaml", "manifest": self.manifest}
         features = {"out": folder / "features"}
         extract_features.main([f"--{key}={value}" for key, value in (paths | features).items()])
-        flags = paths | {"features": folder / "features", "run_dir": folder / "run"}
+        flags = paths | {"features": folder / "features", "run_dir": run_dir}
         flags |= {"init_from": codec, "discriminators_from": codec, "validation_items": 0, **DECODER}
         flags |= {"num_threads": self.args.threads, "trainer.precision": self.precision}
         train_codec.main([f"--{key}={value}" for key, value in flags.items()])
-        (folder / "run/codec").rename(tuned)
-        return tuned
+        return run_dir / "codec"
 
     def export(self, lm: Path, out: Path, card: str) -> TTS:
         """A voice folder of a checkpoint; what was not trained speaks with the base's codec."""

@@ -10,6 +10,7 @@ import torch
 from codec import LiteCodec
 from codec import load as load_codec
 from codec.audio.reading import trim_silence
+from codec.lite.features import extract_features
 from codec.runtime import load as load_runtime
 from pipelines.shared.resources import VOICES, shipped_codec
 from pipelines.shared.settings import load_yaml
@@ -52,14 +53,19 @@ def test_it_is_small_enough_to_ship():
     assert {path.name for path in files} == {"card.yaml", "config.json", *weights, *GRAPHS}
 
 
-def test_its_decoder_can_learn_on():
+def test_its_discriminators_tell_its_speech_from_recordings(codec, speech):
     pytest.importorskip("lightning", reason="training needs lfsc-tts[train]")
+    from codec.training.adversarial import discriminator_loss
     from codec.training.lite.module import LitCodec
     from codec.training.lite.optim import CodecOptim
 
     module = LitCodec(load_codec(FOLDER, kind=LiteCodec), CodecOptim())
     module.load_discriminators(FOLDER / "discriminators.safetensors")
-    assert all(weight.isfinite().all() for weight in module.discriminators.parameters())
+    with torch.inference_mode():
+        real = extract_features(speech[:, 0], codec.config)
+        decoded = codec.decoder(codec.quantizer(codec.encoder(real))[0])
+        loss = discriminator_loss(*map(module.discriminators["features"], (real, decoded)))
+    assert loss < 0.2, "0.14; of any that cannot tell them apart 0.25 or more"
 
 
 def outline(path: Path) -> object:
