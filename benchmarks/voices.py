@@ -21,7 +21,6 @@ from typing import Any
 
 import numpy as np
 import soundfile
-import soxr
 import torch
 from rich.progress import track
 
@@ -34,11 +33,18 @@ from benchmarks.report.environment import environment, origin  # noqa: E402
 from benchmarks.report.intervals import format_interval  # noqa: E402
 from benchmarks.report.markdown import markdown_table  # noqa: E402
 from benchmarks.report.results import RESULTS, command_line, write_results  # noqa: E402
+from benchmarks.speakers.recordings import (  # noqa: E402
+    CONDITIONS,
+    by_speaker,
+    coded,
+    others,
+    prompt_of,
+    read,
+    speak,
+)
 from benchmarks.speakers.text_to_speech import Clip  # noqa: E402
 from benchmarks.texts.sentence_list import SENTENCES, read_sentences  # noqa: E402
-from pipelines.corpus import manifest  # noqa: E402
 from pipelines.shared.errors import UserError, guard  # noqa: E402
-from pipelines.speaking.prompts import SHORTEST_S, speech_of  # noqa: E402
 from pipelines.speaking.speakers import choose, described  # noqa: E402
 from pipelines.speaking.synthesis import TTS  # noqa: E402
 
@@ -52,9 +58,6 @@ UNHEARD = (
     "closer, its recordings through the codec, %", "CAM++ of these",
 )  # fmt: skip
 CLIPS = 2  # recordings that say how a speaker of the corpus sounds
-PROMPT_S = 5.0, 10.0
-CONDITIONS = ("clean", "noise", "8khz", "3s")
-NOISE_DB = 15.0  # of speech above noise
 
 
 @dataclass(frozen=True)
@@ -66,49 +69,11 @@ class Ears:
 
     def hear(self, clips: Sequence[Clip]) -> tuple[np.ndarray, np.ndarray]:
         """What the two say of clips: [n, 192] and [n, 256]."""
-        pairs = [(self.independent.embed(*as_pair(c)), self.conditioned.embed(*as_pair(c))) for c in clips]
+        pairs = [
+            (self.independent.embed(c.audio, c.sample_rate), self.conditioned.embed(c.audio, c.sample_rate))
+            for c in clips
+        ]
         return np.stack([pair[0] for pair in pairs]), np.stack([pair[1] for pair in pairs])
-
-
-def as_pair(clip: Clip) -> tuple[np.ndarray, int]:
-    return clip.audio, clip.sample_rate
-
-
-def read(folder: Path, utterances: Sequence[manifest.Utterance]) -> list[Clip]:
-    """Recordings as clips, mono."""
-    found = [soundfile.read(folder / one.audio, dtype="float32", always_2d=True) for one in utterances]
-    return [Clip(audio.mean(axis=1), rate) for audio, rate in found]
-
-
-def by_speaker(paths: Sequence[Path]) -> dict[str, tuple[Path, list[manifest.Utterance]]]:
-    """Utterances of manifests by speaker, those of a second and more."""
-    found: dict[str, tuple[Path, list[manifest.Utterance]]] = {}
-    for path in paths:
-        groups: dict[str, list[manifest.Utterance]] = defaultdict(list)
-        for one in manifest.read(path):
-            if not 0 < one.duration_s < 1.5:
-                groups[one.speaker].append(one)
-        found |= {name: (path.parent, group) for name, group in groups.items()}
-    return found
-
-
-def speak(tts: TTS, sentences: Sequence[str], seed: int) -> list[Clip]:
-    """The sentences, without the watermark, which is measured by itself."""
-    return [Clip(s.audio, s.sample_rate) for s in (tts.synthesize(t, seed, watermark=False) for t in sentences)]
-
-
-def coded(tts: TTS, clips: Sequence[Clip]) -> list[Clip]:
-    """Recordings as the voice's codec gives them back."""
-    rate, found = tts.sample_rate, []
-    for clip in clips:
-        audio = clip.audio if clip.sample_rate == rate else soxr.resample(clip.audio, clip.sample_rate, rate)
-        found.append(Clip(tts.voice.decode(tts.voice.encode(audio)), rate))
-    return found
-
-
-def others(known: np.ndarray, index: int) -> np.ndarray:
-    """The mean of all recordings but one [n, D], for that one to be compared with."""
-    return mean_embedding(np.delete(known, index, axis=0) if len(known) > 1 else known)
 
 
 def recognised(clips: np.ndarray, known: np.ndarray, strangers: np.ndarray) -> list[bool]:
@@ -152,32 +117,6 @@ def named_rows(args: argparse.Namespace, corpus: dict[str, Any], panel: Panel, e
     return rows
 
 
-def shortest(audio: np.ndarray, rate: int) -> np.ndarray:
-    """The head of a recording that holds as little speech as a prompt may; all of it where that is less."""
-    audio = speech_of(audio, rate)
-    least = round(SHORTEST_S * rate)
-    lengths = range(least, len(audio), rate // 10)
-    return next((audio[:n] for n in lengths if len(speech_of(audio[:n], rate)) >= least), audio)
-
-
-def prompt_of(clips: Sequence[Clip], condition: str, seed: int) -> tuple[np.ndarray, int, int]:
-    """A recording of PROMPT_S made of clips, spoilt; its rate, and how many clips were used."""
-    rate, parts = clips[0].sample_rate, []
-    for clip in clips:
-        parts.append(clip.audio if clip.sample_rate == rate else soxr.resample(clip.audio, clip.sample_rate, rate))
-        if sum(map(len, parts)) >= PROMPT_S[0] * rate:
-            break
-    audio = np.concatenate(parts)[: round(PROMPT_S[1] * rate)]
-    if condition == "3s":
-        audio = shortest(audio, rate)
-    if condition == "noise":
-        power = float(np.mean(audio**2)) * 10 ** (-NOISE_DB / 10)
-        audio = audio + np.random.default_rng(seed).standard_normal(len(audio)).astype(np.float32) * power**0.5
-    if condition == "8khz":
-        audio, rate = soxr.resample(audio, rate, 8000), 8000
-    return audio.astype(np.float32), rate, len(parts)
-
-
 def unheard_rows(args: argparse.Namespace, corpus: dict[str, Any], panel: Panel, ears: Ears) -> list[dict[str, Any]]:
     """Each speaker that is in no training, in each condition of the prompt."""
     human = by_speaker(args.human) if args.human else {}
@@ -185,7 +124,9 @@ def unheard_rows(args: argparse.Namespace, corpus: dict[str, Any], panel: Panel,
     trained = {n: v for n, v in corpus.items() if not set(n.partition("@")[0].split("+")) & set(args.unheard)}
     crowd = np.stack(
         [
-            mean_embedding([ears.independent.embed(*as_pair(clip)) for clip in read(folder, group[:CLIPS])])
+            mean_embedding(
+                [ears.independent.embed(clip.audio, clip.sample_rate) for clip in read(folder, group[:CLIPS])]
+            )
             for folder, group in track(list(trained.values()), "speakers of the training corpus")
         ]
     )
