@@ -23,12 +23,12 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from benchmarks.judges.campplus import CamPlus  # noqa: E402
 from benchmarks.judges.panel import Panel, judge, load_panel, summarize  # noqa: E402
+from benchmarks.judges.recordings import by_speaker, coded, others, prompt_of, read, speak  # noqa: E402
 from benchmarks.judges.similarity import mean_embedding  # noqa: E402
 from benchmarks.report.environment import environment, origin  # noqa: E402
 from benchmarks.report.intervals import bootstrap_mean, format_interval  # noqa: E402
 from benchmarks.report.markdown import markdown_table  # noqa: E402
 from benchmarks.report.results import RESULTS, command_line, write_results  # noqa: E402
-from benchmarks.speakers.recordings import by_speaker, coded, others, prompt_of, read, speak  # noqa: E402
 from benchmarks.speakers.text_to_speech import Clip  # noqa: E402
 from benchmarks.texts.sentence_list import SENTENCES, read_sentences  # noqa: E402
 from benchmarks.texts.transcripts import normalize_transcript  # noqa: E402

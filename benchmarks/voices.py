@@ -28,12 +28,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from benchmarks.judges.campplus import CamPlus  # noqa: E402
 from benchmarks.judges.panel import Panel, judge, load_panel, summarize  # noqa: E402
-from benchmarks.judges.similarity import SpeakerEncoder, mean_embedding  # noqa: E402
-from benchmarks.report.environment import environment, origin  # noqa: E402
-from benchmarks.report.intervals import format_interval  # noqa: E402
-from benchmarks.report.markdown import markdown_table  # noqa: E402
-from benchmarks.report.results import RESULTS, command_line, write_results  # noqa: E402
-from benchmarks.speakers.recordings import (  # noqa: E402
+from benchmarks.judges.recordings import (  # noqa: E402
     CONDITIONS,
     by_speaker,
     coded,
@@ -42,6 +37,11 @@ from benchmarks.speakers.recordings import (  # noqa: E402
     read,
     speak,
 )
+from benchmarks.judges.similarity import SpeakerEncoder, mean_embedding  # noqa: E402
+from benchmarks.report.environment import environment, origin  # noqa: E402
+from benchmarks.report.intervals import format_interval  # noqa: E402
+from benchmarks.report.markdown import markdown_table  # noqa: E402
+from benchmarks.report.results import RESULTS, command_line, write_results  # noqa: E402
 from benchmarks.speakers.text_to_speech import Clip  # noqa: E402
 from benchmarks.texts.sentence_list import SENTENCES, read_sentences  # noqa: E402
 from pipelines.shared.errors import UserError, guard  # noqa: E402

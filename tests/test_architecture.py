@@ -68,7 +68,7 @@ MAY_IMPORT = {
     "benchmarks/timing": "benchmarks/report speechllm",
     "benchmarks/oracle": "benchmarks/timing codec",
     "benchmarks/speakers": "benchmarks/texts benchmarks/timing pipelines/speaking",
-    "benchmarks/judges": "benchmarks/speakers",
+    "benchmarks/judges": "benchmarks/speakers pipelines/corpus",
     "benchmarks/*.py": "benchmarks/load benchmarks/judges benchmarks/oracle pipelines/encoding speechllm/training",
 }
 MOST_FLAT_FILES = {"codec": 8, "speechllm": 4}

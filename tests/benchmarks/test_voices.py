@@ -8,7 +8,7 @@ import pytest
 import toys
 from benchmarks.judges.campplus import DIM, CamPlus
 from benchmarks.judges.panel import JudgedClip
-from benchmarks.speakers.recordings import others, prompt_of
+from benchmarks.judges.recordings import others, prompt_of
 from benchmarks.speakers.text_to_speech import Clip
 from benchmarks.voices import line, recognised, turn
 from pipelines.speaking.prompts import usable_speech
