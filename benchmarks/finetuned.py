@@ -2,7 +2,7 @@
 
     python benchmarks/finetuned.py --voice voices/mine --recordings data/kokoro/manifest.jsonl --speaker am_puck
 
-Both speak the same sentences, which are in no recording: words right (CER), naturalness, likeness by CAM++, with which
+Both speak the same sentences, the benchmark's: words right (CER), naturalness, likeness by CAM++, with which
 no voice is made, to the speaker's recordings without the prompt, and pace beside theirs. Two more lines say how much
 of the likeness each codec leaves of recordings, each compared with the others.
 """

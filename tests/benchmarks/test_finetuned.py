@@ -30,22 +30,22 @@ def recordings(tmp_path):
 
 @pytest.fixture
 def judges(monkeypatch):
-    """Voices that say everything at a pitch, and judges that hear a pitch and no words."""
-    pitches = {"base": 100.0, "mine": 200.0}
+    """Voices of which `mine` is loud, with a codec that is not; a judge who tells voices by that and hears one text."""
+    levels = {"base": (0.1, 1.0), "mine": (1.0, 0.1)}  # of what is said, and of what was coded
 
     class Voice:
         sample_rate = toys.RATE
 
         def __init__(self, name: str):
-            self.pitch = pitches[name]
-            self.voice = SimpleNamespace(encode=lambda audio: audio, decode=lambda codes: codes * 0.5)
+            self.level, coded = levels[name]
+            self.voice = SimpleNamespace(encode=lambda audio: audio, decode=lambda codes: codes * coded)
 
         def synthesize(self, text, seed, **options):
-            return SimpleNamespace(audio=toys.voiced(self.pitch, 1.0, seed), sample_rate=toys.RATE)
+            return SimpleNamespace(audio=self.level * toys.voiced(120, 1.0, seed), sample_rate=toys.RATE)
 
     class Ear:
         def embed(self, audio, rate):
-            return np.array([1.0, 0.0]) if np.abs(audio).max() > 0.3 else np.array([0.0, 1.0])
+            return np.array([1.0, 0.0]) if np.abs(audio).max() > 0.1 else np.array([0.0, 1.0])
 
     panel = Panel(SimpleNamespace(transcribe=lambda audio, rate: TEXT), SimpleNamespace(score=lambda audio, rate: 4.0))
     monkeypatch.setattr(finetuned, "CamPlus", Ear)
@@ -54,17 +54,9 @@ def judges(monkeypatch):
 
 
 def arguments(recordings, *more: str) -> list[str]:
-    given = [
-        "--voice",
-        "mine",
-        "--base",
-        "base",
-        "--recordings",
-        str(recordings),
-        "--out",
-        str(recordings.parent / "r"),
-    ]
-    return [*given, "--sentences", "2", "--coded", "3", *more]
+    given = {"voice": "mine", "base": "base", "sentences": 2, "coded": 3}
+    paths = {"recordings": recordings, "out": recordings.parent / "r"}
+    return [*(f"--{key}={value}" for key, value in (given | paths).items()), *more]
 
 
 def test_every_line_is_measured(recordings, judges, capsys):
@@ -75,6 +67,7 @@ def test_every_line_is_measured(recordings, judges, capsys):
     assert [len(row["clips"]) for row in rows] == [2, 2, 3, 3, 3]
     assert rows[-1]["pace"] == 1 and rows[-1]["cer"][0] == 0 and rows[0]["cer"][0] > 0
     assert [row["mos"][0] for row in rows] == [4.0] * 5
+    assert [row["campplus"][0] for row in rows] == [0, 1, 1, 0, 1], "each line is of its own voice and codec"
     assert "| recordings through the codec of base |" in capsys.readouterr().out
 
 
